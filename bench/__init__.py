@@ -1,0 +1,1 @@
+"""SteerBench: a benchmark for steerable music editing."""

@@ -1,0 +1,126 @@
+"""Check: every problem of a submission at once, before anything is scored."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from bench.audio import is_silent, read_audio
+from bench.build import ExampleSet
+from bench.errors import BenchError, CheckFailed
+from bench.submission import CARD, FAILED, SWAPPED, Submission, read_submission
+from bench.task import Task
+
+SUBTYPES = ("PCM_16", "PCM_24", "FLOAT")
+_CLIPPED_RUN = 8
+
+
+@dataclass
+class Findings:
+    """What a check found.
+
+    Attributes:
+        problems: Each refuses the submission; one line, naming file, what is wrong and what is wanted.
+        flags: Each is accepted and shown beside the scores.
+    """
+
+    problems: list[str] = field(default_factory=list)
+    flags: list[str] = field(default_factory=list)
+
+    def raise_if_any(self, folder: Path, is_strict: bool = False) -> None:
+        """Refuse the submission with all its problems (with `is_strict`, its flags too) in one message.
+
+        Raises:
+            CheckFailed: there are some.
+        """
+        bad = self.problems + (self.flags if is_strict else [])
+        if bad:
+            raise CheckFailed(
+                f"{folder}: {len(bad)} problem{'s' * (len(bad) > 1)}\n" + "\n".join(f"  {p}" for p in bad)
+            )
+
+
+def check(folder: Path, task: Task, examples: ExampleSet | None = None) -> tuple[Submission | None, Findings]:
+    """Look at a submission's card and every output.
+
+    Args:
+        folder: The submission.
+        task: The task that it should answer.
+        examples: The requests (and, where they are here, references) that it should answer; without them the ids
+            cannot be known and only the WAVs that are there are looked at.
+    """
+    found = Findings()
+    try:
+        submission = read_submission(folder)
+    except BenchError as error:
+        found.problems.append(str(error))
+        return None, found
+    _check_card(submission, task, examples, found)
+    ids = examples.ids if examples else sorted(path.stem for path in folder.glob("*.wav"))
+    failed = submission.failures
+    for name in ids:
+        if name not in failed:
+            _check_output(submission.output(name), task, examples, found)
+    if not ids:
+        found.problems.append(f"{folder}: holds no WAV")
+    known = {f"{name}.wav" for name in ids} | {CARD, FAILED, SWAPPED}
+    surplus = sorted(path.name for path in folder.iterdir() if path.name not in known and not path.name.startswith("."))
+    if surplus:
+        found.flags.append(f"{len(surplus)} surplus files are not scored: {', '.join(surplus[:5])}")
+    return submission, found
+
+
+def _check_card(submission: Submission, task: Task, examples: ExampleSet | None, found: Findings) -> None:
+    card, path = submission.card, submission.folder / CARD
+    if (card.task, card.task_version) != (task.name, task.version):
+        found.problems.append(
+            f"{path}: answers {card.task}@{card.task_version}, asked for {task.name}@{task.version}; generate again"
+        )
+    if examples and card.manifest != examples.manifest.name:
+        found.problems.append(f"{path}: manifest is {card.manifest}, the examples are of {examples.manifest.name}")
+
+
+def _check_output(path: Path, task: Task, examples: ExampleSet | None, found: Findings) -> None:
+    import soundfile
+
+    if not path.exists():
+        found.problems.append(f"{path.name}: missing")
+        return
+    try:
+        info = soundfile.info(path)
+        if info.format not in ("WAV", "WAVEX") or info.subtype not in SUBTYPES:
+            found.problems.append(f"{path.name}: {info.format} {info.subtype}, want WAV of {', '.join(SUBTYPES)}")
+            return
+        if info.frames != task.n_samples:
+            found.problems.append(f"{path.name}: {info.frames} samples, want exactly {task.n_samples}")
+            return
+        audio = read_audio(path)
+    except (BenchError, OSError, RuntimeError) as error:
+        found.problems.append(str(error) if isinstance(error, BenchError) else f"{path.name}: cannot be read ({error})")
+        return
+    if audio.sample_rate != task.sample_rate:
+        found.problems.append(f"{path.name}: {audio.sample_rate} Hz, want {task.sample_rate} Hz")
+    if len(audio.samples) != 1:
+        found.problems.append(f"{path.name}: {len(audio.samples)} channels, want mono")
+    _flag(path.stem, audio.mono, task, examples, found)
+
+
+def _flag(name: str, samples: np.ndarray, task: Task, examples: ExampleSet | None, found: Findings) -> None:
+    inside = task.mask_of(name).inside(task.sample_rate)
+    hole = samples[inside] if len(samples) == len(inside) else samples
+    if is_silent(hole):
+        found.flags.append(f"{name}: silent in the hole")
+    elif np.ptp(hole) == 0:
+        found.flags.append(f"{name}: constant in the hole")
+    if _longest_run(np.abs(samples) >= 1.0) >= _CLIPPED_RUN:
+        found.flags.append(f"{name}: clipped")
+    reference = examples.folder / "references" / f"{name}.wav" if examples else None
+    if reference is not None and reference.exists():
+        original = read_audio(reference).mono
+        if original.shape == samples.shape and np.allclose(original[inside], hole, atol=2**-15):
+            found.flags.append(f"{name}: equals the reference in the hole")
+
+
+def _longest_run(flags: np.ndarray) -> int:
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
+    return int(max(edges[1::2] - edges[::2], default=0))

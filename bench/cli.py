@@ -1,0 +1,447 @@
+"""The command line: parse, call one verb, print. Every verb imports its own, so that `bench list` is instant."""
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bench.errors import BenchError, CheckFailed
+from bench.executor import bound_threads
+
+app = typer.Typer(
+    name="bench",
+    help="SteerBench: a benchmark for steerable music editing.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+data_app = typer.Typer(help="Checksums and statistics of data sets.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+TaskName = Annotated[str, typer.Option("--task", "-t", help="A task's name; `bench list tasks`.")]
+Out = Annotated[Path, typer.Option("--out", help="The folder of the run.")]
+DatasetName = Annotated[str | None, typer.Option("--dataset", "-d", help="A data set or one of its manifests.")]
+AudioFolder = Annotated[Path | None, typer.Option("--audio", help="A folder of your own recordings instead.")]
+Salt = Annotated[Path | None, typer.Option("--salt", help="A secret file that makes a private set.")]
+Limit = Annotated[int | None, typer.Option("--limit", help="Take only the first N excerpts.")]
+Workers = Annotated[int, typer.Option("--workers", "-w", help="Worker processes; results do not depend on it.")]
+Choice = Annotated[
+    list[str] | None, typer.Option("--extractor", "-x", help="KIND=NAME, e.g. chords=madmom-chords-deep; repeatable.")
+]
+Examples = Annotated[Path | None, typer.Option("--examples", help="What `bench build` made; built again if not given.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+RUNS = Path("runs")
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends in one line and exit code 1 or 2, never a traceback."""
+    bound_threads()
+    try:
+        app()
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _mended(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn our own errors into one line on stderr and their exit code."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except BenchError as error:
+            typer.echo(f"bench: {error}", err=True)
+            raise typer.Exit(error.exit_code) from error
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            typer.echo(
+                f"bench: {where}{error.strerror or error}; check the path, its permissions and free space", err=True
+            )
+            raise typer.Exit(2) from error
+
+    return call
+
+
+def _print(value: Any, as_json: bool, text: Callable[[], Any]) -> None:
+    if as_json:
+        typer.echo(json.dumps(_plain(value), indent=2, default=str))
+        return
+    shown = text()
+    if isinstance(shown, str):
+        typer.echo(shown)
+        return
+    from rich.console import Console
+
+    console = Console()
+    for part in shown if isinstance(shown, list) else [shown]:
+        console.print(part)
+
+
+def _plain(value: Any) -> Any:
+    """Replace NaN by null: JSON has no NaN."""
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return None if isinstance(value, float) and value != value else value
+
+
+@app.command("list")
+@_mended
+def list_(
+    kind: Annotated[
+        str | None, typer.Argument(help="tasks, models, datasets, metrics, extractors or renderers.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what can be named.
+
+    Example: bench list tasks
+    """
+    from bench.list import listing
+
+    found = listing(kind)
+
+    def text() -> str:
+        width = max((len(name) for names in found.values() for name in names), default=0)
+        blocks = [
+            f"{one}\n" + "\n".join(f"  {name:{width}}  {about}" for name, about in names.items())
+            for one, names in found.items()
+        ]
+        return "\n\n".join(blocks)
+
+    _print(found, as_json, text)
+
+
+@app.command()
+@_mended
+def run(
+    task: TaskName,
+    model: Annotated[list[str] | None, typer.Option("--model", "-m", help="A model; repeatable.")] = None,
+    dataset: DatasetName = None,
+    audio: AudioFolder = None,
+    salt: Salt = None,
+    limit: Limit = None,
+    device: Device = "auto",
+    workers: Workers = 1,
+    extractor: Choice = None,
+    out: Out = RUNS,
+    as_json: AsJson = False,
+) -> None:
+    """Build, generate, score and report, resuming what is done.
+
+    Example: bench run --task inpaint-drums
+    """
+    from bench import report
+    from bench.build import source_of
+    from bench.options import known_device, known_models, setting_of
+    from bench.run import run as run_task
+    from bench.task import load_task
+
+    loaded = load_task(task)
+    known_device(device)
+    known_models(model)
+    source = source_of(dataset, audio, salt, loaded)
+    results = run_task(loaded, source, model or (), setting_of(out, workers, extractor, limit))
+    tables = report.tables_of(results)
+    _print(report.payload(tables), as_json, lambda: report.terminal(tables))
+
+
+@app.command()
+@_mended
+def build(
+    task: TaskName,
+    dataset: DatasetName = None,
+    audio: AudioFolder = None,
+    salt: Salt = None,
+    limit: Limit = None,
+    workers: Workers = 1,
+    extractor: Choice = None,
+    out: Out = RUNS,
+    as_json: AsJson = False,
+) -> None:
+    """Make requests (hand these out) and references (keep these).
+
+    Example: bench build --task inpaint-chords --dataset synthetic-test --out runs
+    """
+    from bench.build import build as build_task
+    from bench.build import source_of
+    from bench.layout import exclusive
+    from bench.options import setting_of
+    from bench.task import load_task
+
+    loaded, setting = load_task(task), setting_of(out, workers, extractor, limit)
+    source = source_of(dataset, audio, salt, loaded)
+    with exclusive(out):
+        examples = build_task(loaded, source, setting.layout, setting.executor, setting.extractors, limit)
+    found = {
+        "folder": str(examples.folder),
+        "requests": str(examples.folder / "requests"),
+        "references": str(examples.folder / "references"),
+        "manifest": examples.manifest.name,
+        "n": len(examples.ids),
+    }
+    _print(found, as_json, lambda: f"{found['n']} examples of {task} on {found['manifest']} in {found['folder']}")
+
+
+@app.command()
+@_mended
+def generate(
+    task: TaskName,
+    model: Annotated[str, typer.Option("--model", "-m", help="A model's name; `bench list models`.")],
+    requests: Annotated[
+        Path | None, typer.Option("--requests", help="An examples folder that `bench build` made.")
+    ] = None,
+    device: Device = "auto",
+    out: Out = RUNS,
+    as_json: AsJson = False,
+) -> None:
+    """Let a model answer a task's requests, into a submission folder.
+
+    Example: bench generate --task inpaint-drums --model retrieval
+    """
+    from bench.cache import Cache
+    from bench.generate import generate as answer
+    from bench.layout import Layout, exclusive
+    from bench.options import examples_of, known_device, known_models
+    from bench.task import load_task
+
+    loaded = load_task(task)
+    known_device(device)
+    known_models([model])
+    layout = Layout(out)
+    with exclusive(out):
+        examples = examples_of(loaded, requests, None, out)
+        folder = layout.submission(task, examples.manifest.name, model)
+        submission = answer(examples, model, folder, Cache(layout.cache))
+    found = {"folder": str(folder), "n": len(examples.ids), "failed": submission.failures}
+    _print(found, as_json, lambda: f"{found['n']} outputs of {model} in {folder}; failed: {len(submission.failures)}")
+
+
+@app.command()
+@_mended
+def check(
+    folder: Annotated[Path, typer.Argument(help="A submission's folder.")],
+    task: Annotated[str | None, typer.Option("--task", "-t", help="The task; the card's when not given.")] = None,
+    requests: Annotated[Path | None, typer.Option("--requests", help="The examples folder that it answers.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse what is otherwise only flagged.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Report every problem of a submission at once.
+
+    Example: bench check my-outputs --task inpaint-drums
+    """
+    from bench.check import check as look_over
+    from bench.options import card_of, examples_of
+    from bench.task import load_task
+
+    loaded = load_task(task or card_of(folder).task)
+    examples = examples_of(loaded, requests, None, RUNS) if requests else None
+    _, found = look_over(folder, loaded, examples)
+    is_ok = not found.problems and not (strict and found.flags)
+    payload = {"ok": is_ok, "problems": found.problems, "flags": found.flags}
+    if as_json:
+        _print(payload, True, str)
+        raise typer.Exit(0 if is_ok else 1)
+    found.raise_if_any(folder, strict)
+    _print(payload, False, lambda: "\n".join(["ok", *(f"  flag: {flag}" for flag in found.flags)]))
+
+
+@app.command()
+@_mended
+def score(
+    folder: Annotated[Path, typer.Argument(help="A submission's folder.")],
+    task: Annotated[str | None, typer.Option("--task", "-t", help="The task; the card's when not given.")] = None,
+    examples: Examples = None,
+    workers: Workers = 1,
+    extractor: Choice = None,
+    out: Out = RUNS,
+    as_json: AsJson = False,
+) -> None:
+    """Check a submission and score it; audio in, numbers out.
+
+    Example: bench score my-outputs
+    """
+    from bench import report
+    from bench.check import check as look_over
+    from bench.layout import exclusive
+    from bench.options import card_of, examples_of, setting_of
+    from bench.run import score_into
+    from bench.task import load_task
+
+    loaded, setting = load_task(task or card_of(folder).task), setting_of(out, workers, extractor, None)
+    with exclusive(out):
+        made = examples_of(loaded, examples, folder, out)
+        submission, found = look_over(folder, loaded, made)
+        found.raise_if_any(folder)
+        path = score_into(submission, made, setting)  # type: ignore[arg-type]
+    for flag in found.flags:
+        typer.echo(f"flag: {flag}", err=True)
+    tables = report.tables_of(path.parent)
+    _print(report.payload(tables), as_json, lambda: report.terminal(tables))
+
+
+@app.command()
+@_mended
+def submit(
+    folder: Annotated[Path, typer.Argument(help="A submission's folder.")],
+    examples: Examples = None,
+    workers: Workers = 1,
+    out: Out = RUNS,
+    as_json: AsJson = False,
+) -> None:
+    """Put a submission onto the published board: card, rows, provenance and page, ready for a pull request.
+
+    Example: bench submit runs/submissions/inpaint-drums/synthetic-test/retrieval
+    """
+    from bench import report
+    from bench.layout import exclusive
+    from bench.options import card_of, examples_of, setting_of
+    from bench.submit import submit as enter
+    from bench.task import load_task
+
+    loaded, setting = load_task(card_of(folder).task), setting_of(out, workers, None, None)
+    with exclusive(out):
+        written = enter(folder, loaded, examples_of(loaded, examples, folder, out), setting)
+    written.append(report.publish())
+    found = {"written": [str(path) for path in written]}
+    _print(found, as_json, lambda: "written, ready for a pull request:\n" + "\n".join(f"  {path}" for path in written))
+
+
+@app.command("report")
+@_mended
+def report_(
+    run: Annotated[
+        Path | None, typer.Argument(help="A run's folder or a results folder; the newest under --out.")
+    ] = None,
+    published: Annotated[bool, typer.Option("--published", help="The published board.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Fail if the published page and rows are out of step.")
+    ] = False,
+    out: Out = RUNS,
+    as_json: AsJson = False,
+) -> None:
+    """Print the leaderboard of a run, or the published board.
+
+    Example: bench report --published
+    """
+    from bench import report
+
+    if check:
+        differences = report.check()
+        if differences:
+            raise CheckFailed(
+                "leaderboard/README.md is out of step:\n" + "\n".join(f"  {line}" for line in differences)
+            )
+        _print({"ok": True}, as_json, lambda: "leaderboard/README.md agrees with leaderboard/results")
+        return
+    tables = report.tables_of(report.folder_of(run, published, out))
+    _print(report.payload(tables), as_json, lambda: report.terminal(tables))
+
+
+@app.command()
+@_mended
+def look(
+    example: Annotated[str, typer.Argument(help="An example's id.")],
+    task: TaskName,
+    examples: Examples = None,
+    png: Annotated[Path | None, typer.Option("--png", help="Where to write the picture.")] = None,
+    out: Out = RUNS,
+    as_json: AsJson = False,
+) -> None:
+    """Draw an example: reference, masked, control and every system's output.
+
+    Example: bench look song-0001 --task inpaint-drums
+    """
+    from bench.layout import Layout
+    from bench.look import look as draw
+    from bench.options import examples_of
+    from bench.task import load_task
+
+    made = examples_of(load_task(task), examples, None, out)
+    submissions = Layout(out).submission(task, made.manifest.name, "any").parent
+    path = draw(made, example, submissions, png or out / "looks" / task / made.manifest.name / f"{example}.png")
+    _print({"png": str(path)}, as_json, lambda: str(path))
+
+
+@app.command()
+@_mended
+def doctor(
+    task: Annotated[str | None, typer.Option("--task", "-t", help="Only this task; exit 1 if it is not ready.")] = None,
+    noise_floor: Annotated[
+        bool, typer.Option("--noise-floor", help="Measure the extractors on synthetic truth.")
+    ] = False,
+    limit: Limit = None,
+    extractor: Choice = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is installed, what each task lacks, and how to get it.
+
+    Example: bench doctor --noise-floor --limit 4
+    """
+    from bench.options import extractors_of
+
+    if noise_floor:
+        from bench.noise_floor import noise_floor as measure
+
+        rows = measure(None, limit)
+        _print(rows, as_json, lambda: "\n".join("  ".join(f"{k}={v}" for k, v in row.items()) for row in rows))
+        return
+    from dataclasses import asdict
+
+    from bench.doctor import examine
+
+    found = examine(task, extractors_of(extractor))
+    width = max(len(one.subject) for one in found)
+    text = "\n".join(f"{'ok' if one.is_ready else '--'}  {one.subject:{width}}  {one.detail}" for one in found)
+    _print([asdict(one) for one in found], as_json, lambda: text)
+    if task and not all(one.is_ready for one in found):
+        raise typer.Exit(1)
+
+
+@app.command()
+@_mended
+def setup(
+    name: Annotated[str, typer.Argument(help="A component: madmom.")],
+    as_json: AsJson = False,
+) -> None:
+    """Build an optional component the way that works.
+
+    Example: bench setup madmom
+    """
+    from bench.setup import setup as install
+
+    said = install(name)
+    _print({"said": said}, as_json, lambda: said)
+
+
+@data_app.command("verify")
+@_mended
+def data_verify(dataset: str, as_json: AsJson = False) -> None:
+    """Compare a data set with what its manifests lock.
+
+    Example: bench data verify synthetic
+    """
+    from bench.data import verify
+
+    said = verify(dataset)
+    _print({"ok": True, "said": said}, as_json, lambda: said)
+
+
+@data_app.command("stats")
+@_mended
+def data_stats(dataset: str, as_json: AsJson = False) -> None:
+    """Describe a data set in numbers.
+
+    Example: bench data stats synthetic
+    """
+    from bench.data import statistics
+
+    found = statistics(dataset)
+    _print(found, as_json, lambda: json.dumps(_plain(found), indent=2, default=str))

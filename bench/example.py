@@ -1,0 +1,214 @@
+"""Requests (all a model may know), references (what it must not) and the folders they lie in (design section 5)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.audio import Audio, read_audio, write_audio
+from bench.errors import BenchError
+from bench.manifest import song_of
+from bench.mask import Mask, seed_of
+from bench.paths import write_text
+from bench.symbols import Beats, Chords, Notes, read_beats, read_chords, read_notes, write_symbols
+from bench.yaml import dump_yaml, read_yaml
+
+_KEYS = ["id", "task", "version", "sample_rate", "n_frames", "holes", "prompt", "seed", "controls"]
+
+
+@dataclass(frozen=True, eq=False)
+class Control:
+    """What to follow.
+
+    Attributes:
+        kind: `drums`, `chords` or `piano`.
+        content: Audio, Chords or Notes, timed from the excerpt's start.
+        audio: The control as heard by a model: mono, at the task's rate, exactly the excerpt's length.
+        beats: For chords, the beats on which the blocks are struck.
+    """
+
+    kind: str
+    content: Audio | Chords | Notes
+    audio: Audio
+    beats: Beats | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """All that a model may know about an excerpt.
+
+    Attributes:
+        id: The excerpt's id.
+        task: Name of the task.
+        version: Version of the task.
+        masked: Mono sound at the task's rate, zero in the holes.
+        mask: The holes.
+        controls: By kind.
+        prompt: Text, may be empty.
+        seed: The only source of randomness of a model.
+    """
+
+    id: str
+    task: str
+    version: int
+    masked: Audio
+    mask: Mask
+    controls: dict[str, Control] = field(default_factory=dict)
+    prompt: str = ""
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What the dataset knows about the reference; None where it knows nothing. Times count from the excerpt's start."""
+
+    chords: Chords | None = None
+    beats: Beats | None = None
+    notes: Notes | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """A request together with what it hides.
+
+    Attributes:
+        request: What the model got.
+        reference: The hidden original, mono, at the task's rate.
+        truth: What the dataset knows.
+    """
+
+    request: Request
+    reference: Audio
+    truth: Truth
+
+    @property
+    def song(self) -> str:
+        """The song it was cut from; examples of one song are averaged before songs are."""
+        return song_of(self.request.id)
+
+
+def masked(reference: Audio, mask: Mask) -> Audio:
+    """Return the reference with exact zeros in the holes."""
+    hidden = mask.inside(reference.sample_rate)
+    return Audio(np.where(hidden, np.float32(0), reference.mono), reference.sample_rate)
+
+
+def write_request(folder: Path, request: Request) -> None:
+    """Write `folder/<id>/`: the sounds and symbols first, request.yaml last, so that it marks a complete request."""
+    home = folder / request.id
+    write_audio(home / "masked.wav", request.masked)
+    for kind, control in request.controls.items():
+        write_audio(home / f"control-{kind}.wav", control.audio)
+        if isinstance(control.content, Chords):
+            write_symbols(home / "control-chords.lab", control.content)
+            write_symbols(home / "beats.txt", control.beats or Beats())
+        elif isinstance(control.content, Notes):
+            write_symbols(home / "control-piano.mid", control.content)
+    keys: dict[str, Any] = {
+        "id": request.id,
+        "task": request.task,
+        "version": request.version,
+        "sample_rate": request.masked.sample_rate,
+        "n_frames": request.mask.n_frames,
+        "holes": [list(hole) for hole in request.mask.holes],
+        "prompt": request.prompt,
+        "seed": request.seed,
+        "controls": list(request.controls),
+    }
+    write_text(home / "request.yaml", dump_yaml(keys))
+
+
+def read_request(home: Path) -> Request:
+    """Read a request folder.
+
+    Raises:
+        BenchError: a file is missing, malformed, or of the wrong length, naming it.
+    """
+    path = home / "request.yaml"
+    keys = read_yaml(path, allowed=_KEYS)
+    try:
+        mask = Mask(tuple((int(a), int(b)) for a, b in keys["holes"]), int(keys["n_frames"]))
+        n_samples = int(keys["n_frames"]) * int(keys["sample_rate"]) // 50
+        sounds = {
+            name: read_audio(home / name) for name in ["masked.wav", *(f"control-{k}.wav" for k in keys["controls"])]
+        }
+        for name, sound in sounds.items():
+            if (sound.n_samples, sound.sample_rate) != (n_samples, keys["sample_rate"]):
+                raise BenchError(
+                    f"{home / name}: {sound.n_samples} samples at {sound.sample_rate} Hz, "
+                    f"the request says {n_samples} at {keys['sample_rate']} Hz"
+                )
+        controls = {kind: _read_control(home, kind, sounds[f"control-{kind}.wav"]) for kind in keys["controls"]}
+        return Request(
+            id=str(keys["id"]),
+            task=str(keys["task"]),
+            version=int(keys["version"]),
+            masked=sounds["masked.wav"],
+            mask=mask,
+            controls=controls,
+            prompt=str(keys["prompt"]),
+            seed=int(keys["seed"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise BenchError(f"{path}: {type(error).__name__}: {error}") from error
+
+
+def write_reference(folder: Path, example: Example) -> None:
+    """Write `folder/<id>.wav` and `folder/truth/<id>/`."""
+    home = folder / "truth" / example.request.id
+    if example.truth.chords is not None:
+        write_symbols(home / "chords.lab", example.truth.chords)
+    if example.truth.beats is not None:
+        write_symbols(home / "beats.txt", example.truth.beats)
+    if example.truth.notes is not None:
+        write_symbols(home / "notes.mid", example.truth.notes)
+    write_audio(folder / f"{example.request.id}.wav", example.reference)
+
+
+def read_example(requests: Path, references: Path, name: str) -> Example:
+    """Read a request and its reference.
+
+    Raises:
+        BenchError: a file of either is missing or malformed.
+    """
+    home = references / "truth" / name
+    truth = Truth(
+        chords=read_chords(home / "chords.lab") if (home / "chords.lab").exists() else None,
+        beats=read_beats(home / "beats.txt") if (home / "beats.txt").exists() else None,
+        notes=read_notes(home / "notes.mid") if (home / "notes.mid").exists() else None,
+    )
+    return Example(read_request(requests / name), read_audio(references / f"{name}.wav"), truth)
+
+
+def other_songs(ids: Sequence[str]) -> dict[str, str]:
+    """Return for every excerpt one of another song, by a permutation of the songs seeded by their names.
+
+    No song is its own partner. The only place that says who stands in for whom: other-song outputs, swapped controls,
+    borrowed drum patterns.
+
+    Raises:
+        BenchError: all excerpts are of one song, so that there is no other.
+    """
+    songs: dict[str, list[str]] = {}
+    for name in ids:
+        songs.setdefault(song_of(name), []).append(name)
+    names = list(songs)
+    if len(names) < 2:
+        raise BenchError(f"all {len(ids)} excerpts are of one song; another song is needed, give at least two songs")
+    order = np.random.default_rng(seed_of(*names)).permutation(len(names))
+    partner = {names[a]: names[b] for a, b in zip(order, np.roll(order, -1), strict=True)}
+    return {
+        name: songs[partner[song]][k % len(songs[partner[song]])]
+        for song, members in songs.items()
+        for k, name in enumerate(members)
+    }
+
+
+def _read_control(home: Path, kind: str, audio: Audio) -> Control:
+    if kind == "chords":
+        return Control(kind, read_chords(home / "control-chords.lab"), audio, read_beats(home / "beats.txt"))
+    if kind == "piano":
+        return Control(kind, read_notes(home / "control-piano.mid"), audio)
+    return Control(kind, audio, audio)

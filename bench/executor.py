@@ -1,0 +1,112 @@
+"""Executors: the same function over the same list, in this process or in several, with the same results in order."""
+
+import multiprocessing
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Any, Protocol, TypeVar
+
+from bench.errors import BenchError
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+class Executor(Protocol):
+    """Something that maps a function over jobs."""
+
+    def map(self, function: Callable[[Job], Result], jobs: Sequence[Job], label: str) -> list[Result]:
+        """Return the results in the order of the jobs; the first error is raised."""
+        ...
+
+
+class Serial:
+    """One job after the other in this process."""
+
+    def map(self, function: Callable[[Job], Result], jobs: Sequence[Job], label: str) -> list[Result]:
+        """Return the results in the order of the jobs."""
+        with progress(label, len(jobs)) as step:
+            return [_stepped(step, function(job)) for job in jobs]
+
+
+class Processes:
+    """Several worker processes, one thread each, so that results do not depend on how many there are."""
+
+    def __init__(self, n: int) -> None:
+        """Use `n` workers."""
+        self.n = n
+
+    def map(self, function: Callable[[Job], Result], jobs: Sequence[Job], label: str) -> list[Result]:
+        """Return the results in the order of the jobs.
+
+        Raises:
+            BenchError: a worker died (killed, out of memory).
+        """
+        context = multiprocessing.get_context("spawn")
+        with progress(label, len(jobs)) as step:
+            pool = ProcessPoolExecutor(min(self.n, max(len(jobs), 1)), context, initializer=_watch_parent)
+            try:
+                return [_stepped(step, result) for result in pool.map(function, jobs)]
+            except BrokenProcessPool as error:
+                raise BenchError(f"a worker died while {label}; run again with fewer --workers to go on") from error
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+
+def executor(workers: int) -> Executor:
+    """Return the executor for a number of workers.
+
+    Raises:
+        BenchError: fewer than one.
+    """
+    if workers < 1:
+        raise BenchError(f"--workers {workers}: want at least 1")
+    return Serial() if workers == 1 else Processes(workers)
+
+
+def bound_threads() -> None:
+    """Hold every numeric library at one thread that sleeps when idle; call before numpy is imported.
+
+    Sums depend on how they are split over threads, and spinning threads cost several times the work on busy machines.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    for name in THREAD_VARIABLES:
+        os.environ.setdefault(name, "1")
+
+
+@contextmanager
+def progress(label: str, total: int) -> Iterator[Callable[[], None]]:
+    """Show a bar on stderr while the block runs, if stderr is a terminal; yield the function that moves it by one."""
+    if not sys.stderr.isatty() or not total:
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda: bar.advance(task)
+
+
+def _stepped(step: Callable[[], None], result: Any) -> Any:
+    step()
+    return result
+
+
+def _watch_parent() -> None:
+    """End this worker when its parent dies, even by SIGKILL, so that no orphan goes on working."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

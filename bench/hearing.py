@@ -1,0 +1,139 @@
+"""Hearing: what the extractors find in an output and its reference, hole by hole, once for all metrics (section 11)."""
+
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+
+from bench import plugins
+from bench.audio import Audio
+from bench.cache import Cache, key_of
+from bench.errors import BenchError
+from bench.example import Example
+from bench.protocols import Content, Extractor
+from bench.symbols import DRUM_PROGRAM, Beats, Frames, Notes
+
+CONTEXT_S = 1.0
+"""What an extractor hears on either side of a hole, of the same signal."""
+MERGE_S = 0.03
+"""Drum hits nearer than this to one another are one onset."""
+
+Who = Literal["output", "reference"]
+
+
+class Extractors:
+    """The suite's ears: one extractor per kind, built when first needed, its findings cached by sound and identity."""
+
+    def __init__(self, names: dict[str, str], cache: Cache) -> None:
+        """Take the plug's name for every kind."""
+        self.names = names
+        self.cache = cache
+        self._built: dict[str, Extractor] = {}
+
+    def of(self, kind: str) -> Extractor:
+        """Return the extractor of this kind.
+
+        Raises:
+            BenchError: none is named for it, or the one that is finds something else.
+        """
+        if kind not in self._built:
+            if kind not in self.names:
+                raise BenchError(f"no extractor is chosen for {kind}; name one with --extractor {kind}=NAME")
+            extractor: Extractor = plugins.load("extractors", self.names[kind])
+            if extractor.kind != kind:
+                raise BenchError(f"--extractor {kind}={self.names[kind]}: that one finds {extractor.kind}")
+            self._built[kind] = extractor
+        return self._built[kind]
+
+    def find(self, kind: str, audio: Audio) -> Any:
+        """Return what the extractor of this kind finds in the sound."""
+        extractor = self.of(kind)
+        key = key_of("extract", kind, extractor.identity, audio.sha256())
+        return self.cache.content(key, lambda: extractor.extract(audio))
+
+    def identity(self, kinds: tuple[str, ...]) -> str:
+        """Return the identities of the extractors of these kinds, joined."""
+        return " + ".join(self.of(kind).identity for kind in kinds)
+
+
+class Hearing:
+    """What was heard in one example's output and reference; see `bench.protocols.Heard`."""
+
+    def __init__(self, example: Example, output: Audio, extractors: Extractors) -> None:
+        """Hold the signals; nothing is extracted before it is asked for."""
+        self.example = example
+        self.output = output
+        self._extractors = extractors
+        self._found: dict[tuple[str, str], list[Any]] = {}
+
+    def found(self, who: Who, kind: str) -> list[Any]:
+        """Return the finding of every hole, timed from the excerpt's start."""
+        if (who, kind) not in self._found:
+            audio = self.output if who == "output" else self.example.reference
+            self._found[who, kind] = [self._hear(audio, kind, hole) for hole in self._holes]
+        return self._found[who, kind]
+
+    def wanted(self, kind: str) -> list[Any]:
+        """Return what a control metric compares with, hole by hole; `source` says where it comes from."""
+        source = self.source(kind)
+        controls, truth = self.example.request.controls, self.example.truth
+        if source == "extractor":
+            return self.found("reference", kind)
+        if kind == "onsets":
+            if source == "control":
+                return [self._hear(controls["drums"].audio, kind, hole, separate=False) for hole in self._holes]
+            hits = drum_onsets(truth.notes) if truth.notes is not None else Beats()
+            return [hits.cut(*hole) for hole in self._holes]
+        content = getattr(truth, kind, None) if source == "truth" else controls[_CONTROL_OF[kind]].content
+        return [_cut(content, hole) for hole in self._holes] if content is not None else self.found("reference", kind)
+
+    def source(self, kind: str) -> str:
+        """Return `control`, `truth` or `extractor`: the first that this kind has.
+
+        For onsets the truth comes first: the hits themselves rather than a detector's view of the control.
+        """
+        controls, truth = self.example.request.controls, self.example.truth
+        has_control = _CONTROL_OF.get(kind) in controls
+        if kind == "onsets":
+            return "truth" if truth.notes is not None else "control" if has_control else "extractor"
+        if has_control:
+            return "control"
+        return "truth" if kind in ("chords", "beats") and getattr(truth, kind) is not None else "extractor"
+
+    @cached_property
+    def _holes(self) -> list[tuple[float, float]]:
+        return self.example.request.mask.holes_s
+
+    def _hear(self, audio: Audio, kind: str, hole: tuple[float, float], separate: bool = True) -> Any:
+        """Let an extractor hear a hole with its context, and keep what lies in the hole."""
+        start = max(hole[0] - CONTEXT_S, 0.0)
+        clip = audio.cut(start, min(hole[1] + CONTEXT_S, audio.duration_s))
+        if kind == "onsets" and separate:
+            clip = self._extractors.find("drums", clip)
+        finding: Content = self._extractors.find(kind, clip)
+        if isinstance(finding, Audio):
+            return finding.cut(hole[0] - start, hole[1] - start)
+        if isinstance(finding, Frames):
+            times = np.arange(len(finding.values)) / finding.rate_hz + start
+            return replace(finding, values=finding.values[(times >= hole[0]) & (times < hole[1])])
+        return finding.shifted(start).cut(*hole)
+
+
+_CONTROL_OF = {"drums": "drums", "onsets": "drums", "chords": "chords", "notes": "piano"}
+
+
+def drum_onsets(notes: Notes) -> Beats:
+    """Return the times of the percussion's hits, those within 30 ms of the last kept one merged into it."""
+    times = np.sort(notes.intervals_s[notes.programs == DRUM_PROGRAM, 0])
+    kept: list[float] = []
+    for time in times:
+        if not kept or time - kept[-1] > MERGE_S:
+            kept.append(float(time))
+    return Beats(np.array(kept))
+
+
+def _cut(content: Content, hole: tuple[float, float]) -> Content:
+    if isinstance(content, Frames):
+        raise TypeError("frames are never a control's content")
+    return content.cut(*hole)

@@ -1,0 +1,32 @@
+"""List: what can be named on the command line, read without importing anything heavy."""
+
+from bench import plugins
+from bench.errors import UnknownName
+from bench.paths import home
+
+KINDS = ("tasks", *plugins.KINDS)
+
+
+def listing(kind: str | None = None) -> dict[str, dict[str, str]]:
+    """Return name and one line on everything of a kind, or of all kinds.
+
+    Raises:
+        UnknownName: there is no such kind.
+    """
+    if kind is not None and kind not in KINDS:
+        raise UnknownName("kind of thing", kind, KINDS)
+    return {one: _tasks() if one == "tasks" else _plugs(one) for one in ([kind] if kind else KINDS)}
+
+
+def _plugs(kind: str) -> dict[str, str]:
+    return {name: plugins.about(kind, name) for name in plugins.names(kind)}
+
+
+def _tasks() -> dict[str, str]:
+    """Take `description` from the text: reading YAML proper would cost more than the whole listing."""
+    found = {}
+    for path in sorted(home("tasks").glob("*.yaml")):
+        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("description: ")]
+        if lines:
+            found[path.stem] = lines[0].removeprefix("description: ").strip("\"'")
+    return found

@@ -1,0 +1,72 @@
+"""Lock: the sha256 of every task and the manifests it is scored on, so that no score changes its meaning unnoticed.
+
+`python -m bench.lock` writes tasks/versions.lock; a test compares. A task that changes must raise its version.
+"""
+
+import hashlib
+
+from bench import plugins
+from bench.build import source_of
+from bench.defaults import defaults
+from bench.errors import BenchError
+from bench.paths import home, write_text
+from bench.task import load_task, task_names
+from bench.yaml import dump_yaml, read_yaml
+
+LOCK = "versions.lock"
+
+
+def locks() -> dict[str, dict[str, str]]:
+    """Return, per `name@version`, the sha256 of the task's file and of each of its manifests."""
+    found = {}
+    for name in task_names():
+        task = load_task(name)
+        text = (home("tasks") / f"{name}.yaml").read_bytes()
+        manifests = dict.fromkeys((task.manifest, defaults().manifest))
+        found[f"{name}@{task.version}"] = {
+            "task": hashlib.sha256(text).hexdigest(),
+            **{manifest: _manifest_sha(manifest, name) for manifest in manifests},
+        }
+    return found
+
+
+def check() -> list[str]:
+    """Return what differs between the tasks and the committed lock, one line each."""
+    committed = read_yaml(home("tasks") / LOCK)
+    problems = []
+    for key, wanted in locks().items():
+        if key not in committed:
+            problems.append(f"{key} is not locked; run `python -m bench.lock`")
+        elif committed[key] != wanted:
+            changed = ", ".join(part for part in wanted if committed[key].get(part) != wanted[part])
+            problems.append(
+                f"{key}: {changed} changed; raise its version, name it under Scores in CHANGELOG.md, lock again"
+            )
+    return problems
+
+
+def write() -> None:
+    """Write the lock.
+
+    Raises:
+        BenchError: a task changed and kept its version.
+    """
+    path = home("tasks") / LOCK
+    kept = read_yaml(path) if path.exists() else {}
+    wanted = locks()
+    changed = [key for key in wanted if key in kept and kept[key] != wanted[key]]
+    if changed:
+        raise BenchError(
+            f"{', '.join(changed)} changed but kept its version; raise it first (or remove its line from {path})"
+        )
+    write_text(path, dump_yaml(wanted))
+
+
+def _manifest_sha(manifest: str, task: str) -> str:
+    source = source_of(manifest, None, None, load_task(task))
+    sha: str = plugins.load("datasets", source.dataset).select(source.manifest).sha256
+    return sha
+
+
+if __name__ == "__main__":
+    write()

@@ -1,0 +1,110 @@
+"""Manifests: the locked lists of excerpts, and their CSV form."""
+
+import csv
+import hashlib
+import io
+from dataclasses import astuple, dataclass, fields, replace
+from pathlib import Path
+
+from bench.errors import BenchError
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """A stretch of a track.
+
+    Attributes:
+        id: Names the excerpt in files and rows, `[a-z0-9][a-z0-9.-]*`; the song's name, and `--2` and on behind it for
+            further excerpts of one song.
+        dataset: The dataset plug that can read it.
+        track: The track's name inside the dataset.
+        start_s: Where the stretch begins, seconds into the track.
+        duration_s: Its length in seconds; a task may ask for another.
+        prompt: Text for models that take one; may be empty.
+    """
+
+    id: str
+    dataset: str
+    track: str
+    start_s: float
+    duration_s: float
+    prompt: str = ""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A named list of excerpts whose sha256 stands in every row that rests on it.
+
+    Attributes:
+        name: Public name, e.g. `synthetic-quick`.
+        excerpts: The excerpts in order.
+        is_public: Whether anyone can make the references again from published seeds or files.
+    """
+
+    name: str
+    excerpts: tuple[Excerpt, ...]
+    is_public: bool = True
+
+    @property
+    def text(self) -> str:
+        """The CSV form, the same bytes everywhere."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(_COLUMNS)
+        writer.writerows(astuple(excerpt) for excerpt in self.excerpts)
+        return out.getvalue()
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the CSV form."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def lasting(self, duration_s: float) -> "Manifest":
+        """Return the same excerpts, from the same starts, `duration_s` long."""
+        return replace(self, excerpts=tuple(replace(e, duration_s=float(duration_s)) for e in self.excerpts))
+
+    def limited(self, n: int | None) -> "Manifest":
+        """Return the first `n` excerpts under a name that says so; itself where nothing is cut off.
+
+        Raises:
+            BenchError: `n` is under 1.
+        """
+        if n is None or n >= len(self.excerpts):
+            return self
+        if n < 1:
+            raise BenchError(f"--limit {n}: want at least 1 excerpt")
+        return replace(self, name=f"{self.name}-first{n}", excerpts=self.excerpts[:n])
+
+
+def song_of(excerpt_id: str) -> str:
+    """Return the song that an excerpt's id names."""
+    return excerpt_id.partition("--")[0]
+
+
+_COLUMNS = tuple(column.name for column in fields(Excerpt))
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest CSV; its file name is its name.
+
+    Raises:
+        BenchError: missing file, wrong columns, a number that is none, or two excerpts of one id.
+    """
+    try:
+        rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BenchError(f"{path}: cannot be read as a manifest ({error})") from error
+    if not rows or tuple(rows[0]) != _COLUMNS:
+        raise BenchError(
+            f"{path}:1: want the columns {','.join(_COLUMNS)}, found {','.join(rows[0]) if rows else 'none'}"
+        )
+    excerpts = []
+    for number, row in enumerate(rows[1:], 2):
+        try:
+            name, dataset, track, start, duration, prompt = row
+            excerpts.append(Excerpt(name, dataset, track, float(start), float(duration), prompt))
+        except ValueError as error:
+            raise BenchError(f"{path}:{number}: {error} in {','.join(row)!r}") from error
+    if len({e.id for e in excerpts}) != len(excerpts):
+        raise BenchError(f"{path}: two excerpts have the same id")
+    return Manifest(path.stem, tuple(excerpts))

@@ -1,0 +1,1 @@
+"""Metrics: one file is one family of columns measured the same way."""

@@ -1,0 +1,32 @@
+"""Floor: the given context with the control itself in the holes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bench.audio import Audio
+from bench.example import Request
+from bench.protocols import Model
+from bench.splice import filled
+
+
+class CopyControl:
+    """Follows perfectly and makes no music: several controls are summed, none leaves silence."""
+
+    batch_size = 16
+
+    def edit(self, requests: Sequence[Request]) -> list[Audio]:
+        """Fill every request's holes with the sum of its controls, at the level they come with, hard cut."""
+        return [filled(request.masked, request.mask, _summed(request)) for request in requests]
+
+
+def build() -> Model:
+    """Return the floor."""
+    return CopyControl()
+
+
+def _summed(request: Request) -> np.typing.NDArray[np.float64]:
+    total = np.zeros(request.masked.n_samples)
+    for control in request.controls.values():
+        total += control.audio.mono
+    return total

@@ -1,0 +1,41 @@
+"""Floor: the given context with another song of the set in the holes, from the same place in its excerpt."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from bench.audio import Audio
+from bench.errors import BenchError
+from bench.example import Example, other_songs
+from bench.protocols import Probe
+from bench.splice import filled
+
+
+class OtherSong:
+    """Fills holes with real music that has nothing to do with the request; see `bench.example.other_songs`."""
+
+    is_probe: Literal[True] = True
+
+    def edit(self, examples: Sequence[Example]) -> list[Audio]:
+        """Fill every example's holes from its partner among the other songs, hard cut.
+
+        Raises:
+            BenchError: the set holds a single song, or two references differ in rate or length.
+        """
+        by_id = {example.request.id: example for example in examples}
+        partners = other_songs(list(by_id))
+        return [_stood_in(example, by_id[partners[name]]) for name, example in by_id.items()]
+
+
+def build() -> Probe:
+    """Return the floor."""
+    return OtherSong()
+
+
+def _stood_in(example: Example, other: Example) -> Audio:
+    here, there = example.request.masked, other.reference
+    if (here.sample_rate, here.n_samples) != (there.sample_rate, there.n_samples):
+        raise BenchError(
+            f"other-song: {other.request.id} has {there.n_samples} samples at {there.sample_rate} Hz, "
+            f"{example.request.id} {here.n_samples} at {here.sample_rate} Hz; give excerpts of one rate and length"
+        )
+    return filled(here, example.request.mask, there.mono)

@@ -1,0 +1,92 @@
+"""Options: what the words of a command line stand for."""
+
+from pathlib import Path
+
+from bench import plugins
+from bench.build import ExampleSet, build, open_examples, source_of
+from bench.defaults import defaults
+from bench.errors import BenchError, UnknownName
+from bench.executor import executor
+from bench.layout import Layout
+from bench.run import Setting
+from bench.score import limit_of
+from bench.submission import Card, read_submission
+from bench.task import Task
+
+
+def card_of(folder: Path) -> Card:
+    """Return the card of a submission; raises `BenchError` where it has none."""
+    return read_submission(folder).card
+
+
+def setting_of(out: Path, workers: int, chosen: list[str] | None, limit: int | None) -> Setting:
+    """Return how a run is to be done; raises `BenchError` or `UnknownName` for values that do not fit."""
+    return Setting(Layout(out), executor(workers), extractors_of(chosen), limit)
+
+
+def extractors_of(chosen: list[str] | None) -> dict[str, str]:
+    """Return the extractor of every kind: the defaults, changed by `KIND=NAME` entries.
+
+    Raises:
+        BenchError: an entry without an equals sign.
+        UnknownName: no such kind, or no such extractor.
+    """
+    found = dict(defaults().extractors)
+    for entry in chosen or []:
+        kind, equals, name = entry.partition("=")
+        if not equals:
+            raise BenchError(f"--extractor {entry}: want KIND=NAME, e.g. chords=template-chords")
+        if kind not in found:
+            raise UnknownName("kind of extractor", kind, found)
+        if name not in plugins.names("extractors"):
+            raise UnknownName("extractor", name, plugins.names("extractors"))
+        found[kind] = name
+    return found
+
+
+def known_models(names: list[str] | None) -> None:
+    """Raise `UnknownName` for the first name that no model has."""
+    for name in names or []:
+        if name not in plugins.names("models"):
+            raise UnknownName("model", name, plugins.names("models"))
+
+
+def known_device(device: str) -> None:
+    """Raise `UnknownName` unless the device is auto, cpu or cuda."""
+    if device not in ("auto", "cpu", "cuda"):
+        raise UnknownName("device", device, ("auto", "cpu", "cuda"))
+
+
+def examples_of(task: Task, folder: Path | None, submission: Path | None, out: Path) -> ExampleSet:
+    """Open the examples that a command means.
+
+    Args:
+        task: The task.
+        folder: What `--examples` or `--requests` named: an examples folder, or the `requests` in it.
+        submission: A submission; without `folder`, what its card names is opened under `out`, or built there.
+        out: The run's folder; without both, its newest examples of the task are opened.
+
+    Raises:
+        BenchError: there are none, or they cannot be built again from a name.
+    """
+    if folder is not None:
+        return open_examples(folder.parent if folder.name == "requests" else folder, task)
+    if submission is not None:
+        return _named(task, card_of(submission).manifest, out)
+    made = sorted((out / "examples" / task.name).glob("*/build.yaml"), key=lambda path: path.stat().st_mtime)
+    if not made:
+        raise BenchError(
+            f"{out}: no examples of {task.name}; make them with `bench build --task {task.name} --out {out}`"
+        )
+    return open_examples(made[-1].parent, task)
+
+
+def _named(task: Task, manifest: str, out: Path) -> ExampleSet:
+    made = Layout(out).examples(task.name, manifest)
+    if (made / "build.yaml").exists():
+        return open_examples(made, task)
+    name, limit = limit_of(manifest)
+    if name.startswith("folder-") or "-private-" in name:
+        raise BenchError(f"{name} cannot be built again from its name; give the examples folder with --examples")
+    setting = setting_of(out, 1, None, limit)
+    return build(task, source_of(name, None, None, task), setting.layout, setting.executor, setting.extractors, limit)

@@ -1,0 +1,66 @@
+"""Where the repository's own files are: the clone first, the installed wheel second; and atomic writing."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.errors import BenchError
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def home(name: str) -> Path:
+    """Return the folder `name` (`tasks`, `data_manifests`, `leaderboard`) of the clone, or of the wheel.
+
+    Raises:
+        BenchError: the installation carries neither.
+    """
+    for folder in (PACKAGE.parent / name, PACKAGE / "_data" / name):
+        if folder.is_dir():
+            return folder
+    raise BenchError(f"the folder '{name}' is missing from this installation of bench ({PACKAGE}); install it again")
+
+
+def is_clone() -> bool:
+    """Whether bench runs from a clone of the repository, the only place whose `leaderboard/` may be written."""
+    return (PACKAGE.parent / "leaderboard").is_dir() and (PACKAGE.parent / "pyproject.toml").is_file()
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it onto `path` if the block ends well, remove it otherwise.
+
+    A reader sees the old file or the whole new one, never a part, even after SIGKILL.
+
+    Raises:
+        BenchError: the folder cannot be written (read-only, disk full), naming it and the reason.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part" + path.suffix)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        part.chmod(0o644)
+        part.replace(path)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically."""
+    with atomic(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def unwritable(path: Path, error: OSError) -> BenchError:
+    """Say that `path` could not be written, and why, in one line."""
+    reason = error.strerror or str(error)
+    return BenchError(f"cannot write {path}: {reason}; choose another folder with --out or make room")

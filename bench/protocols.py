@@ -1,0 +1,199 @@
+"""What a plug must be able to do: one or two methods per kind. Plugs import this floor and those below."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.audio import Audio
+from bench.example import Example, Request
+from bench.manifest import Excerpt, Manifest
+from bench.symbols import Beats, Chords, Frames, Notes
+
+Content = Audio | Chords | Notes | Beats | Frames
+Vectors = npt.NDArray[np.float64]
+
+
+class Dataset(Protocol):
+    """A source of music."""
+
+    def select(self, manifest: str | None) -> Manifest:
+        """Return the manifest of this name, or the default one; raises `UnknownName`."""
+        ...
+
+    def read(self, excerpt: Excerpt, what: str) -> Content | None:
+        """Return a part of the excerpt, timed from its start, or None where the dataset does not know it.
+
+        `what` is `mix`, `drums` (the drum stem), `other-drums` (another drum pattern that fits this song), `chords`,
+        `beats`, `notes` (of all instruments, percussion included), `other-drum-notes` or `piano` (a piano cover).
+        Sound comes at the dataset's own rate and channels and lasts `excerpt.duration_s`; raises `BenchError` where the
+        track is too short or unreadable.
+        """
+        ...
+
+
+class Extractor(Protocol):
+    """A way to find something in sound.
+
+    `kind` is what it finds: `drums` (Audio of the input's rate and length, mono), `onsets`, `beats` (Beats), `chords`,
+    `notes`, `chroma` or an embedding (Frames). `identity` names algorithm, version, parameters and weights.
+    """
+
+    kind: str
+    identity: str
+
+    def extract(self, audio: Audio) -> Content:
+        """Find it; silence gives an empty result (chords: `N` throughout), never an error."""
+        ...
+
+
+class Renderer(Protocol):
+    """A way to turn notes into sound."""
+
+    identity: str
+
+    def render(self, notes: Notes, duration_s: float, sample_rate: int) -> Audio:
+        """Return mono sound of exactly round(duration_s * sample_rate) samples; no notes give silence."""
+        ...
+
+
+class Model(Protocol):
+    """A system that fills holes from requests alone."""
+
+    batch_size: int
+
+    def edit(self, requests: Sequence[Request]) -> list[Audio]:
+        """Return one mono output per request, of the request's rate and exact length."""
+        ...
+
+
+class Probe(Protocol):
+    """A floor or ceiling that must see references; it is given every example of the set at once."""
+
+    is_probe: Literal[True]
+
+    def edit(self, examples: Sequence[Example]) -> list[Audio]:
+        """Return one mono output per example, of the request's rate and exact length."""
+        ...
+
+
+@dataclass(frozen=True)
+class Column:
+    """A number that a metric gives.
+
+    Attributes:
+        name: Public name, as it stands in tables.
+        unit: `dB`, `LUFS`, `` for a ratio, ...
+        direction: `higher` or `lower` is better, or `zero` (the nearer to 0 the better).
+        region: `hole`, `context`, `seam` or `whole`.
+        worst: What an output scores that is silent, constant or failed.
+        hears: The kinds of extractor whose findings it rests on; they stand in its identity.
+        is_ranked: Whether a table may be ranked by it.
+        is_shown: Whether it stands in the table (all columns stand in the CSV).
+    """
+
+    name: str
+    unit: str
+    direction: Literal["higher", "lower", "zero"]
+    region: Literal["hole", "context", "seam", "whole"]
+    worst: float
+    hears: tuple[str, ...] = ()
+    is_ranked: bool = False
+    is_shown: bool = True
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A value with what it rests on.
+
+    Attributes:
+        value: float64; NaN only where `state` says that the reference leaves it undefined.
+        n: Frames, seconds or events that it rests on.
+        state: `ok`; `undefined-reference` (silent, no chords, no onsets: NaN); `silent` (the output is, worst value);
+            `failed` (no output, worst value); `no-context`, `no-seam` (the mask leaves none: NaN).
+        chance: This measurement's own chance level, where the metric knows one.
+    """
+
+    value: float
+    n: float = 1.0
+    state: str = "ok"
+    chance: float = float("nan")
+
+
+def undefined(state: str = "undefined-reference") -> Measurement:
+    """Return the measurement of what cannot be measured because of the reference or the mask."""
+    return Measurement(float("nan"), 0.0, state)
+
+
+class Heard(Protocol):
+    """What the extractors found in one example's output and reference, computed once and shared by all metrics.
+
+    Extractors hear each hole with 1 s of the same signal's own context on either side; what they find outside the hole
+    is thrown away. Every list has one entry per hole, timed from the excerpt's start (sounds are cut to the hole).
+    """
+
+    example: Example
+    output: Audio
+
+    def found(self, who: Literal["output", "reference"], kind: str) -> list[Any]:
+        """Return what the extractor of this kind found in the output or the reference."""
+        ...
+
+    def wanted(self, kind: str) -> list[Any]:
+        """Return what a control metric compares with: the control's own content, else the truth, else the extractor's
+        finding in the reference; `source` says which."""
+        ...
+
+    def source(self, kind: str) -> str:
+        """Return where `wanted(kind)` comes from: `control`, `truth` or `extractor`."""
+        ...
+
+
+class Metric(Protocol):
+    """A measure of one output against its example."""
+
+    columns: tuple[Column, ...]
+    identity: str
+
+    def measure(self, example: Example, heard: Heard) -> dict[str, Measurement]:
+        """Return a measurement for every column, by its name. A silent output never gets here unless the column's own
+        formula says what silence scores; see `bench.score`."""
+        ...
+
+
+class SetMetric(Protocol):
+    """A distance between all outputs and all references."""
+
+    columns: tuple[Column, ...]
+    identity: str
+
+    def describe(self, example: Example, audio: Audio) -> Vectors:
+        """Return the embedding vectors (windows, d) of the holes of `audio`."""
+        ...
+
+    def compare(self, references: Sequence[Vectors], outputs: Sequence[Vectors]) -> dict[str, "SetMeasurement"]:
+        """Return a measurement for every column; entry k of both lists is song k."""
+        ...
+
+
+@dataclass(frozen=True)
+class SetMeasurement:
+    """A distance over the whole set with its interval.
+
+    Attributes:
+        value: The distance.
+        low: Lower end of its 95 % interval; NaN where none is given.
+        high: Upper end.
+        n: Windows that it rests on.
+        replicates: Values on the subsets that the interval was made of, aligned between systems by seed.
+        state: `ok`, or `undefined-reference`.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: float
+    replicates: tuple[float, ...] = ()
+    state: str = "ok"

@@ -1,0 +1,1 @@
+"""Renderers: one file is one way to turn symbols into sound."""

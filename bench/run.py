@@ -1,0 +1,81 @@
+"""Run: build, generate, score and report, resuming what is done."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.build import ExampleSet, Source, build
+from bench.cache import Cache
+from bench.check import check
+from bench.defaults import defaults
+from bench.executor import Executor
+from bench.generate import generate
+from bench.layout import Layout, exclusive
+from bench.provenance import Provenance
+from bench.score import score
+from bench.scores import write_rows
+from bench.submission import Submission
+from bench.task import Task
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a run is to be done.
+
+    Attributes:
+        layout: Where everything goes.
+        executor: How jobs are run.
+        extractors: Extractor by kind.
+        limit: Take only the first so many excerpts.
+    """
+
+    layout: Layout
+    executor: Executor
+    extractors: dict[str, str]
+    limit: int | None = None
+
+
+def run(task: Task, source: Source, systems: Sequence[str], setting: Setting) -> Path:
+    """Do everything from music to score files; return the folder of the results.
+
+    Raises:
+        BenchError: whatever building, generating or checking refuses.
+    """
+    with exclusive(setting.layout.out):
+        started = time.perf_counter()
+        examples = build(task, source, setting.layout, setting.executor, setting.extractors, setting.limit)
+        built_s = time.perf_counter() - started
+        for system in systems or defaults().systems:
+            started = time.perf_counter()
+            folder = setting.layout.submission(task.name, examples.manifest.name, system)
+            submission = generate(examples, system, folder, Cache(setting.layout.cache))
+            check(folder, task, examples)[1].raise_if_any(folder)
+            generated_s = time.perf_counter() - started
+            score_into(submission, examples, setting, {"build": built_s, "generate": generated_s})
+        return setting.layout.results(task.name, examples.manifest.name)
+
+
+def score_into(
+    submission: Submission, examples: ExampleSet, setting: Setting, seconds: dict[str, float] | None = None
+) -> Path:
+    """Score a checked submission and write its rows and provenance; return the CSV."""
+    started = time.perf_counter()
+    task, manifest, card = examples.task, examples.manifest, submission.card
+    rows = score(submission, examples, setting.extractors, setting.layout.cache, setting.executor)
+    path = setting.layout.results(task.name, manifest.name) / f"{card.system}.csv"
+    write_rows(path, rows)
+    what = {
+        "system": card.system,
+        "task": f"{task.name}@{task.version}",
+        "manifest": manifest.name,
+        "manifest_sha": manifest.sha256,
+        "visibility": "public" if manifest.is_public else "private",
+        "seed": task.seed,
+        "extractors": setting.extractors,
+        "identities": sorted({row.identity for row in rows}),
+        "failures": submission.failures,
+        "generation_seconds": card.generation_seconds,
+    }
+    Provenance(what, {**(seconds or {}), "score": time.perf_counter() - started}).write(path.with_suffix(".run.yaml"))
+    return path

@@ -1,0 +1,181 @@
+"""Score: audio in, numbers out. Sees only a submission's folder and the examples, never a model."""
+
+import re
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.audio import Audio, read_audio
+from bench.build import ExampleSet
+from bench.cache import Cache, key_of
+from bench.example import Example, other_songs
+from bench.executor import Executor
+from bench.hearing import Extractors, Hearing
+from bench.manifest import song_of
+from bench.protocols import Column, Measurement, Metric, SetMetric
+from bench.scores import Row
+from bench.submission import SWAPPED, Submission
+from bench.symbols import Frames
+from bench.tally import ADHERENCE, metrics_of, rows_of
+from bench.task import Task
+
+VERSION = 1
+"""Raised whenever a change here alters scores of the same sound."""
+Values = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """All that a worker needs to score one output."""
+
+    examples: ExampleSet
+    name: str
+    other: str | None
+    output: Path | None
+    swapped: Path | None
+    extractors: tuple[tuple[str, str], ...]
+    cache: Path
+
+
+def score(
+    submission: Submission, examples: ExampleSet, extractors: dict[str, str], folder: Path, executor: Executor
+) -> list[Row]:
+    """Score every output of a checked submission.
+
+    Args:
+        submission: The outputs.
+        examples: What they answer, with references.
+        extractors: Extractor by kind; their identities stand in the rows.
+        folder: The cache's folder.
+        executor: Runs one example per job.
+
+    Returns:
+        Per-example rows, then set rows, column by column in the order of the task's metrics.
+    """
+    task, ids = examples.task, examples.ids
+    others = other_songs(ids) if len({song_of(name) for name in ids}) > 1 else {}
+    failed = submission.failures
+    jobs = [
+        _Job(
+            examples,
+            name,
+            others.get(name),
+            None if name in failed else submission.output(name),
+            _existing(submission.folder / SWAPPED / f"{name}.wav"),
+            tuple(extractors.items()),
+            folder,
+        )
+        for name in ids
+    ]
+    found = executor.map(_score_one, jobs, f"scoring {submission.card.system}")
+    return rows_of(submission, examples, found, Cache(folder))
+
+
+def _identity_of(metric: Metric | SetMetric, column: Column, extractors: Extractors, source: str) -> str:
+    """Return everything that must be equal for two values to be compared."""
+    parts = [metric.identity]
+    if column.hears:
+        parts += [extractors.identity(column.hears), f"against {source}"]
+    return " | ".join(parts)
+
+
+def _existing(path: Path) -> Path | None:
+    return path if path.exists() else None
+
+
+def _score_one(job: _Job) -> dict[str, Any]:
+    """Measure one output, the reference itself (ceiling) and another song (chance), from the cache if it can be."""
+    example = job.examples.example(job.name)
+    store = Cache(job.cache)
+    extractors = Extractors(dict(job.extractors), store)
+    built = (job.examples.folder / "build.yaml").read_text(encoding="utf-8")
+    gauge = _Gauge(example, built, job.examples.task, extractors, store)
+    output = read_audio(job.output) if job.output else None
+    stranger = _spliced(job.examples, example, job.other) if job.other else None
+    result: dict[str, Any] = {
+        "name": job.name,
+        "values": gauge.values(output),
+        "ceiling": gauge.values(example.reference),
+        "chance": gauge.values(stranger) if stranger else {},
+        "vectors": gauge.vectors(output) if output else {},
+        "reference_vectors": gauge.vectors(example.reference),
+        "stranger_vectors": gauge.vectors(stranger) if stranger else {},
+    }
+    if job.swapped and output and (primary := job.examples.task.primary.get("control")):
+        swapped = gauge.values(read_audio(job.swapped), only=primary)
+        right = result["values"][primary]
+        result["values"] = {**result["values"], ADHERENCE: _adherence(right, swapped[primary])}
+    store.forget()
+    return result
+
+
+def _spliced(examples: ExampleSet, example: Example, other: str) -> Audio:
+    """Return the reference with another song's sound of the same time in its holes."""
+    stranger = read_audio(examples.folder / "references" / f"{other}.wav").mono
+    inside = example.request.mask.inside(example.reference.sample_rate)
+    return Audio(np.where(inside, stranger, example.reference.mono), example.reference.sample_rate)
+
+
+def _adherence(right: dict[str, Any], swapped: dict[str, Any]) -> dict[str, Any]:
+    value = right["value"] - swapped["value"]
+    return {**right, "value": value, "chance": 0.0, "identity": f"right minus swapped: {right['identity']}"}
+
+
+class _Gauge:
+    """All metrics of a task held against one example."""
+
+    def __init__(self, example: Example, built: str, task: Task, extractors: Extractors, store: Cache) -> None:
+        self.example, self.extractors, self.store = example, extractors, store
+        self.built = built
+        self.pairwise: list[Metric] = [m for _, m in metrics_of(task) if not hasattr(m, "compare")]
+        self.distances: list[SetMetric] = [m for _, m in metrics_of(task) if hasattr(m, "compare")]
+
+    def values(self, audio: Audio | None, only: str | None = None) -> Values:
+        """Measure every column (or the metric of one) on an output; None stands for an output that failed."""
+        values: Values = {}
+        heard = Hearing(self.example, audio or self.example.reference, self.extractors)
+        for metric in self.pairwise:
+            if only is not None and only not in [column.name for column in metric.columns]:
+                continue
+            identities = {c.name: self._identity(metric, c, heard) for c in metric.columns}
+            if audio is None:
+                values |= {c.name: _failed(c, identities[c.name]) for c in metric.columns}
+                continue
+            key = key_of("measure", VERSION, self.built, self.example.request.id, audio.sha256(), *identities.values())
+            record = self.store.record(key)
+            if record is None:
+                measured = metric.measure(self.example, heard)
+                record = {name: asdict(value) | {"identity": identities[name]} for name, value in measured.items()}
+                self.store.keep(key, record)
+            values |= record
+        return values
+
+    def vectors(self, audio: Audio) -> dict[str, str]:
+        """Describe the holes for every set metric; return the cache keys of the vectors."""
+        keys = {}
+        for metric in self.distances:
+            key = key_of("describe", VERSION, self.built, self.example.request.id, audio.sha256(), metric.identity)
+            self.store.content(key, partial(_described, metric, self.example, audio))
+            keys[metric.identity] = key
+        return keys
+
+    def _identity(self, metric: Metric, column: Column, heard: Hearing) -> str:
+        source = heard.source(column.hears[0]) if column.hears else ""
+        return _identity_of(metric, column, self.extractors, source)
+
+
+def _described(metric: SetMetric, example: Example, audio: Audio) -> Frames:
+    return Frames(metric.describe(example, audio), 1.0)
+
+
+def _failed(column: Column, identity: str) -> dict[str, Any]:
+    return asdict(Measurement(column.worst, 0.0, "failed")) | {"identity": identity}
+
+
+def limit_of(manifest: str) -> tuple[str, int | None]:
+    """Split `synthetic-quick-first4` into the manifest's name and its limit."""
+    match = re.fullmatch(r"(.*)-first(\d+)", manifest)
+    return (match[1], int(match[2])) if match else (manifest, None)

@@ -1,0 +1,160 @@
+"""Splicing: put sound into the holes of an excerpt, its context untouched bit for bit, joins faded inside the holes."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.audio import Audio, Samples
+from bench.mask import Mask
+
+FADE_S = 0.03
+"""Length of the cross-fades."""
+_ORDER = 128
+_HEARD_S = 0.1
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of an excerpt that is filled by a copy of another.
+
+    Attributes:
+        start: First sample of the stretch.
+        end: One past its last.
+        source: Where the copy of its first sample comes from.
+    """
+
+    start: int
+    end: int
+    source: int
+
+    @property
+    def lag(self) -> int:
+        """Samples from a place in the stretch to where its copy comes from."""
+        return self.source - self.start
+
+
+def filled(masked: Audio, mask: Mask, content: npt.NDArray[np.floating]) -> Audio:
+    """Return the given context with `content` in the holes, without any fade.
+
+    Args:
+        masked: Mono sound of the whole excerpt.
+        mask: The holes.
+        content: Shape (n,), of the whole excerpt; only what lies in the holes is used.
+    """
+    hidden = mask.inside(masked.sample_rate)
+    return Audio(np.where(hidden, content.astype(np.float32), masked.mono), masked.sample_rate)
+
+
+def merged(pieces: list[Piece], tolerance: int) -> list[Piece]:
+    """Join neighbours whose copies run on from one another to within `tolerance` samples, under the first one's lag."""
+    runs: list[Piece] = []
+    for piece in pieces:
+        if runs and runs[-1].end == piece.start and abs(runs[-1].lag - piece.lag) <= tolerance:
+            runs[-1] = replace(runs[-1], end=piece.end)
+        else:
+            runs.append(piece)
+    return runs
+
+
+def tiled(visible: npt.NDArray[np.bool_], start: int, end: int) -> list[Piece]:
+    """Fill a stretch with repetitions of the longest visible one; nothing where nothing is visible."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], visible, [False]]).astype(np.int8))).reshape(-1, 2)
+    if not len(edges):
+        return []
+    first, last = (int(edge) for edge in edges[int(np.argmax(edges[:, 1] - edges[:, 0]))])
+    return [Piece(at, min(at + last - first, end), first) for at in range(start, end, last - first)]
+
+
+def seen_counts(visible: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Return how many visible samples lie before each place, shape (n + 1,), for `are_seen`."""
+    return np.concatenate([[0], np.cumsum(visible)])
+
+
+def are_seen(counts: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], length: int) -> npt.NDArray[np.bool_]:
+    """Say of every stretch [start, start + length) whether it lies inside the excerpt and is visible throughout."""
+    n = len(counts) - 1
+    is_inside = (starts >= 0) & (starts + length <= n)
+    first = np.clip(starts, 0, n)
+    return is_inside & (counts[np.clip(starts + length, 0, n)] - counts[first] == length)
+
+
+def assembled(
+    sound: Samples, visible: npt.NDArray[np.bool_], pieces: list[Piece], fade: int
+) -> npt.NDArray[np.float64]:
+    """Lay out copies of the visible sound, with equal-power cross-fades where one piece follows another.
+
+    Args:
+        sound: Shape (n,).
+        visible: Which of its samples may be copied; a copy that runs into others fades to silence there.
+        pieces: Sorted, not overlapping.
+        fade: Length of a cross-fade in samples, centred on the joint.
+
+    Returns:
+        Shape (n,), float64, zero where no piece lies; cross-fades reach `fade` / 2 over the ends of a piece.
+    """
+    out = np.zeros(len(sound))
+    usable = np.where(visible, sound, 0).astype(np.float64)
+    half = fade // 2
+    for piece in pieces:
+        start, end = max(piece.start - half, 0), min(piece.end + half, len(sound))
+        window = np.ones(end - start)
+        ramp = _rise(2 * half)
+        window[: 2 * half] *= ramp[: len(window)] if start else 1.0
+        window[-2 * half :] *= ramp[::-1][-len(window) :] if end < len(sound) else 1.0
+        places = np.arange(start, end) + piece.lag
+        inside = (places >= 0) & (places < len(sound))
+        out[start:end] += window * np.where(inside, usable[np.clip(places, 0, len(sound) - 1)], 0.0)
+    return out
+
+
+def spliced(masked: Audio, mask: Mask, content: npt.NDArray[np.floating], fade: int) -> Audio:
+    """Return the given context with `content` in the holes, faded in over a short linear prediction of the context.
+
+    What the context would sound like `fade` samples on is predicted by an all-pole model of its last 0.1 s (the
+    autocorrelation method: Makhoul, "Linear prediction: a tutorial review", 1975) and cross-faded, at equal power and
+    inside the hole, with the content; likewise backwards at the hole's end. Silent context predicts silence.
+
+    Args:
+        masked: Mono sound of the whole excerpt.
+        mask: The holes.
+        content: Shape (n,), of the whole excerpt; only what lies in the holes is used.
+        fade: Length of the fades in samples; shorter in holes that cannot hold two.
+    """
+    out, step = content.astype(np.float64), masked.sample_rate // 50
+    sound = masked.mono.astype(np.float64)
+    heard = round(_HEARD_S * masked.sample_rate)
+    edges = [0, *(frame * step for hole in mask.holes for frame in hole), len(sound)]
+    for before, start, end, after in zip(edges[0::2], edges[1::2], edges[2::2], edges[3::2], strict=False):
+        n = min(fade, (end - start) // 2)
+        rise = _rise(n)
+        if start > before:
+            ahead = _predicted(sound[max(before, start - heard) : start], n)
+            out[start : start + n] = out[start : start + n] * rise + ahead * rise[::-1]
+        if after > end:
+            back = _predicted(sound[end : min(after, end + heard)][::-1], n)[::-1]
+            out[end - n : end] = out[end - n : end] * rise[::-1] + back * rise
+    return filled(masked, mask, out)
+
+
+def _rise(n: int) -> npt.NDArray[np.float64]:
+    """Return the rising half of an equal-power cross-fade; with its mirror image the squares add up to 1."""
+    return np.sin(np.pi / 2 * (np.arange(n) + 0.5) / max(n, 1))
+
+
+def _predicted(past: npt.NDArray[np.float64], n: int) -> npt.NDArray[np.float64]:
+    """Return how `past` would go on for `n` samples."""
+    from scipy.linalg import solve_toeplitz
+    from scipy.signal import lfilter, lfiltic
+
+    order = min(_ORDER, len(past) // 3)
+    windowed = past * np.hanning(len(past) + 2)[1:-1]
+    products = np.array([float(np.dot(windowed[: len(past) - k], windowed[k:])) for k in range(order + 1)])
+    if order < 1 or products[0] <= 1e-12:
+        return np.zeros(n)
+    products[0] *= 1 + 1e-6
+    weights = solve_toeplitz(products[:-1], products[1:])
+    denominator = np.concatenate([[1.0], -weights])
+    state = lfiltic([1.0], denominator, past[::-1][:order])
+    ahead, _ = lfilter([1.0], denominator, np.zeros(n), zi=state)
+    return np.asarray(ahead, dtype=np.float64)

@@ -1,0 +1,250 @@
+"""How much of a number could be luck: intervals, paired differences, corrected p-values, rank intervals (section 11).
+
+The unit is the song: excerpts of one song are averaged first, and songs are what is resampled or flipped. Everything is
+seeded by constants, so the same values give the same bytes. How often the intervals hold: docs/statistics.md.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.manifest import song_of
+
+MIN_SONGS = 8
+"""Below this no interval is given and no difference is tested."""
+CONFIDENCE = 0.95
+RESAMPLES = 1999
+FLIPS = 10_000
+EXACT_SONGS = 12
+"""Up to here all 2^n sign flips are counted, beyond it `FLIPS` drawn ones."""
+_SEED = 240209508
+_NOTHING = 1e-12
+
+Vector = npt.NDArray[np.float64]
+Law = Callable[[np.random.Generator, int], Vector]
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A paired difference, first minus second.
+
+    Attributes:
+        mean: The difference, in the metric's unit; NaN without a common song.
+        low: Lower end of its 95 % interval; NaN below 8 songs (or replicates).
+        high: Upper end.
+        p: Two-sided p-value in (0, 1], not corrected for other comparisons; NaN below 8 songs (or replicates).
+        n: Songs (or replicates) that both have.
+    """
+
+    mean: float
+    low: float
+    high: float
+    p: float
+    n: int
+
+
+def song_means(values_by_example: Mapping[str, float]) -> dict[str, float]:
+    """Average the excerpts of every song.
+
+    Args:
+        values_by_example: A value per excerpt id; NaN where it is undefined.
+
+    Returns:
+        The mean per song over its defined values, songs in order of name; a song without any is left out.
+    """
+    songs: dict[str, list[float]] = {}
+    for example in sorted(values_by_example):
+        if not np.isnan(values_by_example[example]):
+            songs.setdefault(song_of(example), []).append(values_by_example[example])
+    return {song: float(np.mean(values)) for song, values in songs.items()}
+
+
+def interval(song_values: Sequence[float] | Vector) -> tuple[float, float]:
+    """Return the 95 % interval of the mean over songs: a symmetric studentised bootstrap.
+
+    The half-width is s/sqrt(n) times the 95 % quantile of |t*| over 1999 resamples of the songs, t* being each
+    resample's own studentised distance from the mean. Symmetric rather than equal-tailed because that form keeps its
+    coverage on values piled up at both ends of a bounded range, where the equal-tailed one reaches 98 to 99 % at 16
+    songs. Where the quantile is not finite (so many resamples without spread), Student's t interval. Ends are not
+    clamped to the metric's range.
+
+    Args:
+        song_values: (n,) one value per song, NaN left out.
+
+    Returns:
+        (low, high), both NaN below 8 songs, both the mean where all songs agree.
+
+    Source:
+        P. Hall, On symmetric bootstrap confidence intervals, J. R. Stat. Soc. B 50 (1988), section 2; Efron and
+        Tibshirani, An Introduction to the Bootstrap (1993), section 12.5.
+    """
+    values = np.asarray(song_values, np.float64)
+    values = values[~np.isnan(values)]
+    n = len(values)
+    if n < MIN_SONGS:
+        return NAN, NAN
+    mean = float(values.mean())
+    deviations = values - mean
+    scale = float(np.abs(deviations).max())
+    if scale <= _NOTHING * max(abs(mean), _NOTHING):
+        return mean, mean
+    error = float(deviations.std(ddof=1)) / n**0.5
+    half = _studentised_quantile(deviations / scale) * error
+    return mean - half, mean + half
+
+
+def difference(a: Mapping[str, float], b: Mapping[str, float]) -> Difference:
+    """Compare two systems over the songs that both have.
+
+    The p-value is the share of sign flips of the songs' differences whose mean is at least as far from 0 as the one
+    seen: all 2^n flips up to 12 songs, else 10 000 drawn ones with one added to both counts. The interval is that of
+    `interval` over the differences. The two rest on different ideas and may disagree where p is near 0.05; ranks use p.
+
+    Args:
+        a: Song means of the first system.
+        b: Song means of the second.
+
+    Source:
+        E. Edgington, Randomization Tests (1980), section 5; the added one: Phipson and Smyth, Permutation p-values
+        should never be zero, Stat. Appl. Genet. Mol. Biol. 9 (2010).
+    """
+    songs = [song for song in sorted(a) if song in b and not np.isnan(a[song] - b[song])]
+    values = np.array([a[song] - b[song] for song in songs])
+    if not songs:
+        return Difference(NAN, NAN, NAN, NAN, 0)
+    low, high = interval(values)
+    p = _sign_flip(values) if len(songs) >= MIN_SONGS else NAN
+    return Difference(float(values.mean()), low, high, p, len(songs))
+
+
+def replicate_difference(
+    value_a: float, value_b: float, replicates_a: Sequence[float], replicates_b: Sequence[float]
+) -> Difference:
+    """Compare two systems by a distance that exists for the whole set only.
+
+    Replicate k of both systems is the distance on the same half of the songs, drawn without replacement. For a
+    statistic that is linear in the songs a half-set's variance around the full value, (1/(n/2) - 1/n) s^2, equals that
+    of the full value around the truth, s^2/n, so the spread of the replicate differences stands for the difference's
+    own standard error. That is an assumption: a kernel distance is linear only away from 0, and near 0 its half-sets
+    spread more than the full set does, which errs towards finding nothing. For an odd number of songs the halves are
+    smaller than half: cautious too. t has one degree of freedom fewer than there are replicates.
+
+    Args:
+        value_a: The first system's distance over all songs.
+        value_b: The second's.
+        replicates_a: The first system's distances on the half-sets, NaN where undefined.
+        replicates_b: The second's, aligned with the first's.
+
+    Returns:
+        n counts replicates. Without spread p is 1 for equal values and 0 for others.
+
+    Source:
+        Politis, Romano and Wolf, Subsampling (1999), section 2.2.
+    """
+    from scipy.special import stdtr, stdtrit
+
+    length = min(len(replicates_a), len(replicates_b))
+    spread = np.asarray(replicates_a[:length], np.float64) - np.asarray(replicates_b[:length], np.float64)
+    spread = spread[~np.isnan(spread)]
+    mean, n = float(value_a - value_b), len(spread)
+    if n < MIN_SONGS or np.isnan(mean):
+        return Difference(mean, NAN, NAN, NAN, n)
+    error = float(spread.std(ddof=1))
+    if error <= _NOTHING * max(abs(value_a), abs(value_b), _NOTHING):
+        return Difference(mean, mean, mean, float(abs(mean) <= _NOTHING), n)
+    half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * error
+    return Difference(mean, mean - half, mean + half, 2 * float(stdtr(n - 1, -abs(mean) / error)), n)
+
+
+def holm(p_values: Sequence[float] | Vector) -> Vector:
+    """Correct p-values for their number: step-down, holding the chance of any false finding at the level.
+
+    Args:
+        p_values: (k,) in [0, 1]; NaN where a comparison could not be made: it stays NaN and does not count.
+
+    Returns:
+        (k,) adjusted values, at most 1, in the order given.
+
+    Source:
+        S. Holm, A simple sequentially rejective multiple test procedure, Scand. J. Stat. 6 (1979), section 2.
+    """
+    values = np.asarray(p_values, np.float64)
+    adjusted = np.full(len(values), NAN)
+    order = np.argsort(values, kind="stable")[: int(np.sum(~np.isnan(values)))]
+    factors = np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(values[order] * factors), 1.0) if len(order) else 0.0
+    return adjusted
+
+
+def rank_intervals(better: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return the ranks that each system may hold.
+
+    Args:
+        better: (k, k), True at [i, j] where system i is significantly better than system j.
+
+    Returns:
+        Per system (1 + systems significantly better than it, k - systems significantly worse). The first number is its
+        rank; wider than one place: tied with somebody. Ties are not transitive, so one number would lie.
+    """
+    better = np.asarray(better, bool)
+    above, below = better.sum(axis=0), better.sum(axis=1)
+    return [(int(1 + up), int(len(better) - down)) for up, down in zip(above, below, strict=True)]
+
+
+def coverage(n: int, law: Law, mean: float, runs: int = 2000, seed: int = 0) -> float:
+    """Return the share of simulated song sets whose interval holds the true mean.
+
+    Args:
+        n: Songs of a set.
+        law: Draws n values from a generator.
+        mean: The law's mean.
+        runs: Sets drawn; the result's standard error is sqrt(c (1 - c) / runs).
+        seed: Of the draws.
+    """
+    rng = np.random.default_rng(seed)
+    held = 0
+    for _ in range(runs):
+        low, high = interval(law(rng, n))
+        held += low <= mean <= high
+    return held / runs
+
+
+def _studentised_quantile(deviations: Vector) -> float:
+    """Return the 95 % quantile of |t*|, or Student's where so many resamples have no spread that it is infinite."""
+    from scipy.special import stdtrit
+
+    n = len(deviations)
+    drawn = deviations[_resamples(n)]
+    errors = drawn.std(axis=1, ddof=1) / n**0.5
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.where(errors > _NOTHING, np.abs(drawn.mean(axis=1)) / errors, np.inf)
+    quantile = float(np.sort(t)[int(np.ceil(CONFIDENCE * (RESAMPLES + 1))) - 1])
+    return quantile if np.isfinite(quantile) else float(stdtrit(n - 1, (1 + CONFIDENCE) / 2))
+
+
+def _sign_flip(values: Vector) -> float:
+    """Return the two-sided p-value of the songs' differences under sign flips."""
+    seen = abs(float(values.sum())) * (1 - 1e-9)  # sums in another order differ in the last bits
+    if len(values) <= EXACT_SONGS:
+        return float(np.mean(np.abs(_all_signs(len(values)) @ values) >= seen))
+    return float((np.sum(np.abs(_drawn_signs(len(values)) @ values) >= seen) + 1) / (FLIPS + 1))
+
+
+@lru_cache(maxsize=4)
+def _resamples(n: int) -> npt.NDArray[np.intp]:
+    return np.random.default_rng((_SEED, n)).integers(n, size=(RESAMPLES, n))
+
+
+@lru_cache(maxsize=4)
+def _all_signs(n: int) -> Vector:
+    bits = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
+    return np.asarray(1 - 2 * bits, np.float64)
+
+
+@lru_cache(maxsize=4)
+def _drawn_signs(n: int) -> Vector:
+    return np.asarray(1 - 2 * np.random.default_rng((_SEED, n, 1)).integers(2, size=(FLIPS, n)), np.float64)

@@ -1,0 +1,99 @@
+"""Submissions: a folder of outputs and a card, the one door through which every system's sound reaches the scorer."""
+
+import re
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from bench.errors import BenchError
+from bench.paths import write_text
+from bench.yaml import dump_yaml, read_yaml
+
+CARD = "submission.yaml"
+FAILED = "failed.yaml"
+SWAPPED = "swapped"
+"""Subfolder of outputs made with another song's control, from which `adherence` is scored."""
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a submission says of itself.
+
+    Attributes:
+        system: Its name in tables, `[a-z0-9][a-z0-9.-]{0,63}`.
+        task: The task that the outputs answer.
+        task_version: Its version.
+        manifest: The manifest that the requests came from.
+        contact: Who answers questions.
+        training_data: What the system was trained on.
+        paper: Where it is described.
+        parameters: Number of parameters; 0 for none.
+        notes: Anything a reader should know.
+        hardware: What it ran on.
+        generation_seconds: Wall-clock seconds for all outputs; 0 when unknown.
+    """
+
+    system: str
+    task: str
+    task_version: int
+    manifest: str
+    contact: str = ""
+    training_data: str = ""
+    paper: str = ""
+    parameters: int = 0
+    notes: str = ""
+    hardware: str = ""
+    generation_seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse values of a wrong kind and names that cannot stand in paths."""
+        for column in fields(self):
+            value, wanted = getattr(self, column.name), column.type
+            kinds = (int, float) if wanted is float else (wanted,)
+            if not isinstance(value, kinds) or isinstance(value, bool):  # type: ignore[arg-type]
+                raise BenchError(f"{column.name}: want {getattr(wanted, '__name__', wanted)}, found {value!r}")
+        if not _NAME.fullmatch(self.system):
+            raise BenchError(f"system: {self.system!r} is not 1 to 64 of a-z 0-9 . - beginning with a letter or digit")
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A folder of `<id>.wav` and its card."""
+
+    folder: Path
+    card: Card
+
+    def output(self, name: str) -> Path:
+        """Return where the output of a request lies."""
+        return self.folder / f"{name}.wav"
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """The requests on which the model failed, each with its reason; only `bench generate` writes these."""
+        path = self.folder / FAILED
+        return {key: str(value) for key, value in read_yaml(path).items()} if path.exists() else {}
+
+
+def read_submission(folder: Path) -> Submission:
+    """Read a submission's card.
+
+    Raises:
+        BenchError: no such folder, no card, or a card with an unknown, missing or wrong key.
+    """
+    if not folder.is_dir():
+        raise BenchError(f"{folder}: no such folder; give the folder that holds {CARD} and the WAVs")
+    path = folder / CARD
+    if not path.exists():
+        raise BenchError(f"{path}: missing; a submission needs a card ({', '.join(c.name for c in fields(Card))})")
+    keys = read_yaml(path, allowed=[column.name for column in fields(Card)])
+    try:
+        return Submission(folder, Card(**keys))
+    except TypeError as error:
+        raise BenchError(f"{path}: {str(error).replace('Card.__init__()', 'the card')}") from error
+    except BenchError as error:
+        raise BenchError(f"{path}: {error}") from error
+
+
+def write_card(folder: Path, card: Card) -> None:
+    """Write the card into a submission's folder."""
+    write_text(folder / CARD, dump_yaml(asdict(card)))

@@ -1,0 +1,182 @@
+"""Tasks: what is hidden, what is given, how it is scored. One closed YAML file each (keys: tasks/README.md)."""
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.errors import BenchError, UnknownName
+from bench.mask import FRAME_RATE, Mask, draw, seed_of
+from bench.paths import home
+from bench.yaml import read_yaml
+
+CONTROL_SOURCES = {"drums": ("stem", "separated", "other-pattern"), "chords": ("labels",), "piano": ("cover",)}
+FAMILIES = ("inpaint", "edit", "refine", "arrange")
+SAMPLE_RATES = (16000, 32000, 44100, 48000)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A plug and its options, the only form in which YAML names code.
+
+    Written `name`, `name[value]` (the value of the plug's first option) or `{name: ..., option: ...}`.
+    """
+
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)
+    value: str | None = None
+
+    def filled(self, build: Callable[..., Any]) -> dict[str, Any]:
+        """Return all options, the bracketed value under the name of `build`'s first parameter.
+
+        Raises:
+            BenchError: the plug takes no such option.
+        """
+        names = list(inspect.signature(build).parameters)
+        if self.value is not None and not names:
+            raise BenchError(f"{self.name}[{self.value}]: {self.name} takes no option")
+        options = {**({names[0]: self.value} if self.value is not None else {}), **self.options}
+        if unknown := sorted(set(options) - set(names)):
+            raise BenchError(f"{self.name} has no option {', '.join(unknown)}; it takes {', '.join(names) or 'none'}")
+        return options
+
+    def __str__(self) -> str:
+        """Write the spec as a string that parses back where no options are spelled out."""
+        extra = "".join(f",{key}={value}" for key, value in sorted(self.options.items()))
+        return self.name + (f"[{self.value}]" if self.value is not None else "") + extra
+
+
+@dataclass(frozen=True)
+class ControlSpec:
+    """A control that a task gives: its kind (drums, chords, piano) and where it comes from."""
+
+    kind: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """What tasks/<name>.yaml says; every attribute is a key of it."""
+
+    name: str
+    version: int
+    family: str
+    description: str
+    manifest: str
+    sample_rate: int
+    duration_s: float
+    mask: Spec
+    controls: tuple[ControlSpec, ...]
+    metrics: tuple[Spec, ...]
+    primary: dict[str, str]
+    seed: int
+
+    @property
+    def n_frames(self) -> int:
+        """Length of an excerpt in 20 ms frames."""
+        return round(self.duration_s * FRAME_RATE)
+
+    @property
+    def n_samples(self) -> int:
+        """Length of an excerpt in samples."""
+        return self.n_frames * self.sample_rate // FRAME_RATE
+
+    def mask_of(self, excerpt_id: str) -> Mask:
+        """Draw the excerpt's mask; the same task, excerpt and base seed give the same mask."""
+        return draw(self.mask.name, self.n_frames, self.seed_of(excerpt_id), **self.mask.options)
+
+    def seed_of(self, excerpt_id: str) -> int:
+        """Return the seed that a request of this excerpt carries."""
+        return seed_of(self.name, excerpt_id, self.seed)
+
+
+def task_names() -> list[str]:
+    """List every task of the suite."""
+    return sorted(path.stem for path in home("tasks").glob("*.yaml") if path.stem != "defaults")
+
+
+def load_task(name: str) -> Task:
+    """Read the task called `name`.
+
+    Raises:
+        UnknownName: no task has this name.
+        BenchError: the file is not a task; see `read_task`.
+    """
+    if name not in task_names():
+        raise UnknownName("task", name, task_names())
+    return read_task(home("tasks") / f"{name}.yaml")
+
+
+def read_task(path: Path) -> Task:
+    """Read and check a task file.
+
+    Raises:
+        BenchError: an unknown or missing key, or a value that does not fit, naming file and key.
+    """
+    keys = read_yaml(path, allowed=[f for f in Task.__dataclass_fields__])
+    if missing := sorted(set(Task.__dataclass_fields__) - set(keys)):
+        raise BenchError(f"{path}: the keys {', '.join(missing)} are missing")
+    try:
+        task = Task(
+            **{k: keys[k] for k in ("name", "family", "description", "manifest")},
+            version=int(keys["version"]),
+            sample_rate=int(keys["sample_rate"]),
+            duration_s=float(keys["duration_s"]),
+            seed=int(keys["seed"]),
+            mask=parse_spec(keys["mask"]),
+            controls=tuple(_control(path, entry) for entry in keys["controls"]),
+            metrics=tuple(parse_spec(entry) for entry in keys["metrics"]),
+            primary=dict(keys["primary"]),
+        )
+    except (TypeError, ValueError, AttributeError) as error:
+        raise BenchError(f"{path}: {error}") from error
+    _check(path, task)
+    return task
+
+
+def parse_spec(entry: Any) -> Spec:
+    """Read a plug's name and options in any of the three forms of `Spec`.
+
+    Raises:
+        BenchError: it is none of them.
+    """
+    options: dict[str, Any] = {}
+    if isinstance(entry, dict) and isinstance(entry.get("name"), str):
+        options = {str(key): value for key, value in entry.items() if key != "name"}
+        entry = entry["name"]
+    match = re.fullmatch(r"([a-z0-9][a-z0-9-]*)(?:\[([A-Za-z0-9._-]+)\])?", entry) if isinstance(entry, str) else None
+    if match is None:
+        raise BenchError(f"{entry!r} names no plug; write name, name[value] or {{name: ..., option: ...}}")
+    return Spec(match[1], options, match[2])
+
+
+def _control(path: Path, entry: Any) -> ControlSpec:
+    if not isinstance(entry, dict) or set(entry) != {"kind", "source"}:
+        raise BenchError(f"{path}: controls: want {{kind: ..., source: ...}}, found {entry!r}")
+    control = ControlSpec(str(entry["kind"]), str(entry["source"]))
+    if control.kind not in CONTROL_SOURCES:
+        raise UnknownName("kind of control", control.kind, CONTROL_SOURCES)
+    if control.source not in CONTROL_SOURCES[control.kind]:
+        raise UnknownName(f"source of {control.kind}", control.source, CONTROL_SOURCES[control.kind])
+    return control
+
+
+def _check(path: Path, task: Task) -> None:
+    problems = []
+    if task.name != path.stem:
+        problems.append(f"name is '{task.name}', the file's is '{path.stem}'")
+    if task.family not in FAMILIES:
+        problems.append(f"family '{task.family}' is none of {', '.join(FAMILIES)}")
+    if task.sample_rate not in SAMPLE_RATES:
+        problems.append(f"sample_rate {task.sample_rate} is none of {SAMPLE_RATES}")
+    if not 1 <= task.duration_s <= 120 or abs(task.duration_s * FRAME_RATE - task.n_frames) > 1e-9:
+        problems.append(f"duration_s {task.duration_s} is not a whole number of 20 ms frames between 1 and 120 s")
+    if set(task.primary) - {"control", "quality"} or "quality" not in task.primary:
+        problems.append("primary: want the keys quality and, where there is a control, control")
+    if len({c.kind for c in task.controls}) != len(task.controls):
+        problems.append("controls: each kind at most once")
+    if problems:
+        raise BenchError(f"{path}: " + "; ".join(problems))
+    task.mask_of("probe")

@@ -1,0 +1,67 @@
+"""YAML as we read it: plain values only, closed keys, no aliases, no tags, no duplicate keys, no code."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bench.errors import BenchError, UnknownName
+
+MAX_BYTES = 256 * 1024
+MAX_DEPTH = 12
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader that also refuses aliases and duplicate keys."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            line = self.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call]
+            raise yaml.YAMLError(f"line {line}: aliases (*name) are not read")
+        self.depth = getattr(self, "depth", 0) + 1
+        if self.depth > MAX_DEPTH:
+            raise yaml.YAMLError(f"nested deeper than {MAX_DEPTH} levels")
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            name = self.construct_object(key, deep=True)
+            if not isinstance(name, str):
+                raise yaml.YAMLError(f"line {key.start_mark.line + 1}: the key {name!r} is not text")
+            if name in seen:
+                raise yaml.YAMLError(f"line {key.start_mark.line + 1}: the key '{name}' stands twice")
+            seen.add(name)
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path, allowed: Iterable[str] | None = None) -> dict[str, Any]:
+    """Read a mapping from a YAML file.
+
+    Args:
+        path: The file.
+        allowed: The keys it may have; any when None.
+
+    Raises:
+        BenchError: missing, too large, not YAML, not a mapping, an alias, a tag, a key twice, or a key not allowed.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise BenchError(f"{path}: {path.stat().st_size} bytes of YAML, at most {MAX_BYTES}")
+        keys = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a stricter SafeLoader
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError, RecursionError) as error:
+        raise BenchError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from error
+    if not isinstance(keys, dict):
+        raise BenchError(f"{path}: want 'key: value' lines, found {type(keys).__name__}")
+    for key in keys:
+        if allowed is not None and key not in (allowed := list(allowed)):
+            raise BenchError(f"{path}: {UnknownName('key', str(key), allowed)} (allowed: {', '.join(allowed)})")
+    return keys
+
+
+def dump_yaml(keys: dict[str, Any]) -> str:
+    """Write a mapping as YAML, keys in the given order, the same bytes every time."""
+    return str(yaml.safe_dump(keys, sort_keys=False, allow_unicode=True, width=110))

@@ -1,0 +1,155 @@
+"""The main job end to end on a few songs, in this process."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from typer.testing import CliRunner
+
+from bench.cli import app
+from bench.scores import WHOLE_SET, Row, read_rows
+
+runner = CliRunner()
+LIMIT = "3"
+
+
+def bench(*words: str, code: int = 0) -> str:
+    result = runner.invoke(app, [str(word) for word in words])
+    assert result.exit_code == code, f"{result.output}\n{result.exception!r}"
+    return result.output
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    out = tmp_path_factory.mktemp("runs")
+    bench("run", "--task", "inpaint-drums", "--limit", LIMIT, "--out", out)
+    yield out
+
+
+def rows_of(runs: Path, system: str, task: str = "inpaint-drums") -> list[Row]:
+    return read_rows(runs / "results" / task / f"synthetic-quick-first{LIMIT}" / f"{system}.csv")
+
+
+def whole(rows: list[Row], metric: str) -> Row:
+    return next(row for row in rows if row.example == WHOLE_SET and row.metric == metric)
+
+
+def test_a_leaderboard_is_printed(runs: Path) -> None:
+    said = bench("run", "--task", "inpaint-drums", "--limit", LIMIT, "--out", runs)
+    for system in ("retrieval", "loop-context", "copy-control", "other-song", "noise", "silence", "oracle"):
+        assert system in said
+
+
+def test_the_json_form_is_json(runs: Path) -> None:
+    said = bench("run", "--task", "inpaint-drums", "--limit", LIMIT, "--out", runs, "--json")
+    assert json.loads(said)
+
+
+def test_a_second_run_changes_no_score(runs: Path) -> None:
+    before = {path: path.read_bytes() for path in (runs / "results").rglob("*.csv")}
+    assert before
+    bench("run", "--task", "inpaint-drums", "--limit", LIMIT, "--out", runs)
+    assert {path: path.read_bytes() for path in (runs / "results").rglob("*.csv")} == before
+
+
+def test_floors_and_ceilings_are_where_they_must_be(runs: Path) -> None:
+    oracle, silence = rows_of(runs, "oracle"), rows_of(runs, "silence")
+    assert whole(oracle, "chroma-cosine").value == pytest.approx(1)
+    assert whole(oracle, "context-lsd").value == 0
+    assert whole(oracle, "seam-jump").value == 0
+    assert whole(silence, "sdr").value == pytest.approx(0, abs=1e-9)
+    assert whole(silence, "drum-onset-f1").value == 0
+    assert all(row.state != "undefined-reference" for row in silence if row.metric == "drum-onset-f1")
+
+
+def test_rows_carry_chance_and_ceiling(runs: Path) -> None:
+    row, ceiling = whole(rows_of(runs, "copy-control"), "drum-onset-f1"), whole(rows_of(runs, "oracle"), "drum-onset-f1")
+    assert row.ceiling == pytest.approx(ceiling.value)
+    assert 0 < row.chance < row.ceiling
+
+
+def test_requests_hold_nothing_of_the_hole(runs: Path) -> None:
+    folder = runs / "examples" / "inpaint-drums" / f"synthetic-quick-first{LIMIT}"
+    for request in sorted((folder / "requests").iterdir()):
+        masked, _ = soundfile.read(request / "masked.wav")
+        reference, _ = soundfile.read(folder / "references" / f"{request.name}.wav")
+        assert (masked[188 * 640 : 562 * 640] == 0).all()
+        assert np.array_equal(masked[: 188 * 640], reference[: 188 * 640])
+        assert {path.name for path in request.iterdir()} == {"masked.wav", "control-drums.wav", "request.yaml"}
+
+
+def test_a_submission_is_checked_and_scored_like_our_own(runs: Path, tmp_path: Path) -> None:
+    folder = runs / "submissions" / "inpaint-drums" / f"synthetic-quick-first{LIMIT}" / "noise"
+    examples = runs / "examples" / "inpaint-drums" / f"synthetic-quick-first{LIMIT}"
+    assert "ok" in bench("check", folder, "--requests", examples)
+    bench("score", folder, "--examples", examples, "--out", tmp_path)
+    again = next((tmp_path / "results").rglob("noise.csv"))
+    assert again.read_bytes() == next((runs / "results").rglob("noise.csv")).read_bytes()
+
+
+def test_a_defective_submission_is_refused_with_every_problem(runs: Path, tmp_path: Path) -> None:
+    source = runs / "submissions" / "inpaint-drums" / f"synthetic-quick-first{LIMIT}" / "noise"
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    names = sorted(path.stem for path in source.glob("*.wav"))
+    (folder / "submission.yaml").write_bytes((source / "submission.yaml").read_bytes())
+    sound, rate = soundfile.read(source / f"{names[0]}.wav", dtype="float32")
+    soundfile.write(folder / f"{names[0]}.wav", sound[:-1], rate, subtype="PCM_16")
+    soundfile.write(folder / f"{names[1]}.wav", np.full_like(sound, np.nan), rate, subtype="FLOAT")
+    examples = runs / "examples" / "inpaint-drums" / f"synthetic-quick-first{LIMIT}"
+    said = bench("check", folder, "--requests", examples, code=1)
+    assert f"{names[0]}.wav: 479999 samples" in said
+    assert f"{names[1]}.wav: sample 0 is not finite" in said
+    assert f"{names[2]}.wav: missing" in said
+
+
+def test_look_draws_a_picture(runs: Path, tmp_path: Path) -> None:
+    name = rows_of(runs, "oracle")[0].example
+    path = tmp_path / "look.png"
+    bench("look", name, "--task", "inpaint-drums", "--out", runs, "--png", path)
+    assert path.read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "--task", "inpaint-drum"], "did you mean inpaint-drums"),
+        (["run", "--task", "inpaint-drums", "--model", "retrieva"], "did you mean retrieval"),
+        (["run", "--task", "inpaint-drums", "--dataset", "synthetik"], "no dataset is called 'synthetik'"),
+        (["run", "--task", "inpaint-drums", "--dataset", "synthetic-tost"], "synthetic-test"),
+        (["run", "--task", "inpaint-drums", "--limit", "0"], "--limit 0"),
+        (["run", "--task", "inpaint-drums", "--workers", "0"], "--workers 0"),
+        (["run", "--task", "inpaint-drums", "--extractor", "chords"], "want KIND=NAME"),
+        (["run", "--task", "inpaint-drums", "--extractor", "chords=template-chord"], "did you mean template-chords"),
+        (["run", "--task", "inpaint-drums", "--device", "gpu"], "no device is called 'gpu'"),
+        (["list", "task"], "did you mean tasks"),
+        (["check", "/nowhere"], "/nowhere: no such folder"),
+        (["setup", "madmon"], "did you mean madmom"),
+        (["data", "verify", "folder"], "--audio"),
+    ],
+)
+def test_a_wrong_word_gets_one_line_and_exit_code_2(words: list[str], said: str, tmp_path: Path) -> None:
+    out = ["--out", str(tmp_path / "out")] if words[0] == "run" else []
+    shown = bench(*words, *out, code=2)
+    assert said in shown
+    assert len(shown.strip().splitlines()) == 1
+    assert not (tmp_path / "out" / "results").exists()
+
+
+def test_a_broken_recording_and_an_empty_folder_are_named(tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert "empty" in bench("run", "--task", "inpaint-drums", "--audio", empty, "--out", tmp_path / "o", code=2)
+    (empty / "broken.wav").write_bytes(b"RIFF\x00\x00\x00\x00WAVEfmt nothing")
+    assert "broken.wav" in bench("run", "--task", "inpaint-drums", "--audio", empty, "--out", tmp_path / "o", code=2)
+
+
+def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
+    from bench.layout import exclusive
+
+    with exclusive(tmp_path):
+        said = bench("run", "--task", "inpaint-drums", "--limit", "2", "--out", tmp_path, code=2)
+    assert "in use by another run" in said
