@@ -78,7 +78,7 @@ def _print(value: Any, as_json: bool, text: Callable[[], Any]) -> None:
         return
     from rich.console import Console
 
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 220)
     for part in shown if isinstance(shown, list) else [shown]:
         console.print(part)
 
@@ -134,7 +134,7 @@ def run(
     out: Out = RUNS,
     as_json: AsJson = False,
 ) -> None:
-    """Build, generate, score and report, resuming what is done.
+    """Build, generate, score and report, resuming what is done. `--task all` runs every task.
 
     Example: bench run --task inpaint-drums
     """
@@ -142,14 +142,16 @@ def run(
     from bench.build import source_of
     from bench.options import known_device, known_models, setting_of
     from bench.run import run as run_task
-    from bench.task import load_task
+    from bench.task import load_task, task_names
 
-    loaded = load_task(task)
     known_device(device)
     known_models(model)
-    source = source_of(dataset, audio, salt, loaded)
-    results = run_task(loaded, source, model or (), setting_of(out, workers, extractor, limit))
-    tables = report.tables_of(results)
+    tables = []
+    for name in task_names() if task == "all" else [task]:
+        loaded = load_task(name)
+        source = source_of(dataset, audio, salt, loaded)
+        tables += report.tables_of(run_task(loaded, source, model or (), setting_of(out, workers, extractor, limit)))
+    report.publish(out)
     _print(report.payload(tables), as_json, lambda: report.terminal(tables))
 
 
@@ -445,3 +447,7 @@ def data_stats(dataset: str, as_json: AsJson = False) -> None:
 
     found = statistics(dataset)
     _print(found, as_json, lambda: json.dumps(_plain(found), indent=2, default=str))
+
+
+if __name__ == "__main__":
+    main()

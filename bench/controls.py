@@ -1,4 +1,4 @@
-"""Controls: how chords, notes and drums become what a model is asked to follow (design section 7; AIR, arXiv 2402.09508)."""
+"""Controls: how drums, chords and notes become what a model is asked to follow (as in AIR, arXiv 2402.09508)."""
 
 import itertools
 

@@ -14,12 +14,13 @@ Decisions, all about one task, task version and manifest:
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 
 from bench import statistics
 from bench.manifest import song_of
+from bench.protocols import Column
 from bench.readings import Readings, Scores, advantage, goodness, leftovers, readings
 from bench.scores import Row
 
@@ -37,30 +38,6 @@ NAN = float("nan")
 
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
-
-
-class ColumnInfo(Protocol):
-    """What a table must know of a column; `bench.protocols.Column` has it."""
-
-    @property
-    def name(self) -> str:
-        """Public name."""
-
-    @property
-    def unit(self) -> str:
-        """Unit, empty for a ratio."""
-
-    @property
-    def direction(self) -> Literal["higher", "lower", "zero"]:
-        """Which values are better."""
-
-    @property
-    def is_ranked(self) -> bool:
-        """Whether a table may be ranked by it."""
-
-    @property
-    def is_shown(self) -> bool:
-        """Whether it stands in tables."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +103,7 @@ class Table:
     task_version: int
     manifest: str
     manifest_sha: str
-    columns: tuple[ColumnInfo, ...]
+    columns: tuple[Column, ...]
     identities: dict[str, str]
     ranked_by: str
     entries: tuple[Entry, ...]
@@ -138,7 +115,7 @@ class Table:
 
 def tables(
     rows: Iterable[Row],
-    columns: Sequence[ColumnInfo],
+    columns: Sequence[Column],
     primary: Mapping[str, str],
     sections: Mapping[str, str] | None = None,
 ) -> list[Table]:
@@ -156,7 +133,7 @@ def tables(
 
 
 def _one_manifest(
-    rows: list[Row], columns: Sequence[ColumnInfo], primary: Mapping[str, str], sections: Mapping[str, str] | None
+    rows: list[Row], columns: Sequence[Column], primary: Mapping[str, str], sections: Mapping[str, str] | None
 ) -> list[Table]:
     scores = readings(rows)
     chief = primary.get("control") or primary.get("quality", "")
@@ -165,11 +142,10 @@ def _one_manifest(
     result = []
     for part in parts if len(parts) > 1 else [""]:
         chosen = {s: r for s, r in scores.items() if not part or sections.get(s, part) == part}
-        groups = _grouped((system, _identity(chosen[system], chief)) for system in chosen)
-        for identity, systems in sorted(groups.items(), key=lambda pair: (-len(pair[1]), pair[0])):
-            name = "; ".join(
-                filter(None, [part, f"{chief} as {identity or 'not measured'}" if len(groups) > 1 else ""])
-            )
+        groups = _by_identity(chosen, chief)
+        for identity, systems in groups:
+            name = f"{chief} as {identity}" if len(groups) > 1 else ""
+            name = "; ".join(filter(None, [part, name]))
             result += _with_sides({s: chosen[s] for s in systems}, columns, primary, name)
     shown = {column.name for column in columns}
     for identity, found in sorted(leftovers(rows).items()):
@@ -178,13 +154,21 @@ def _one_manifest(
     return result
 
 
-def _with_sides(scores: Scores, columns: Sequence[ColumnInfo], primary: Mapping[str, str], part: str) -> list[Table]:
+def _by_identity(scores: Scores, metric: str) -> list[tuple[str, list[str]]]:
+    """Group systems by a column's identity, the largest group first; those without the column go with it."""
+    groups = _grouped((s, _identity(scores[s], metric)) for s in scores if metric in scores[s])
+    result = sorted(groups.items(), key=lambda pair: (-len(pair[1]), pair[0])) or [("", [])]
+    result[0][1].extend(system for system in scores if metric not in scores[system])
+    return result
+
+
+def _with_sides(scores: Scores, columns: Sequence[Column], primary: Mapping[str, str], part: str) -> list[Table]:
     """Build a table, and tables of their own for columns whose identity is not the one that most systems have."""
     main: Scores = {system: {} for system in scores}
     aside: dict[str, Scores] = {}
     for column in columns:
-        groups = _grouped((s, _identity(scores[s], column.name)) for s in scores if column.name in scores[s])
-        for place, (identity, systems) in enumerate(sorted(groups.items(), key=lambda p: (-len(p[1]), p[0]))):
+        measured = {system: found for system, found in scores.items() if column.name in found}
+        for place, (identity, systems) in enumerate(_by_identity(measured, column.name)):
             for system in systems:
                 target = main if place == 0 else aside.setdefault(identity, {})
                 target.setdefault(system, {})[column.name] = scores[system][column.name]
@@ -201,7 +185,7 @@ def _with_sides(scores: Scores, columns: Sequence[ColumnInfo], primary: Mapping[
 
 def _table(
     scores: Scores,
-    columns: Sequence[ColumnInfo],
+    columns: Sequence[Column],
     ranked_by: str,
     marks: Mapping[str, tuple[str, ...]],
     notes: Sequence[str],
@@ -238,7 +222,7 @@ def _table(
     )
 
 
-def _under_the_line(scores: Scores, quality: ColumnInfo | None) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+def _under_the_line(scores: Scores, quality: Column | None) -> tuple[dict[str, tuple[str, ...]], list[str]]:
     """Return the marks of the systems that follow but make no music, and a note where some could not be judged."""
     systems = [system for system in scores if system not in BOUNDS and not _is_incomplete(scores[system])]
     copying = {system for system in systems if _copies(scores[system].get(FILL))}
@@ -295,7 +279,7 @@ def _entry(
     system: str,
     found: Mapping[str, Readings],
     section: Section,
-    shown: Sequence[ColumnInfo],
+    shown: Sequence[Column],
     rank: tuple[int, int] | None,
     marks: tuple[str, ...],
 ) -> Entry:
@@ -315,7 +299,7 @@ def _cell(reading: Readings) -> Cell:
     return Cell(row.value, row.low, row.high, state, reading.n_songs, row.n_requested)
 
 
-def _order(entry: Entry, chief: ColumnInfo | None) -> tuple[float | str, ...]:
+def _order(entry: Entry, chief: Column | None) -> tuple[float | str, ...]:
     """Sort by section; inside by rank, then value, then name; ceilings and floors in their own order."""
     if entry.section == "bounds":
         return (SECTIONS.index("bounds"), BOUNDS.index(entry.system), 0.0, entry.system)

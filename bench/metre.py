@@ -1,4 +1,4 @@
-"""Metre of partly visible sound: one beat grid that fits the context on both sides of a hole, and the length of a bar."""
+"""Metre of partly visible sound: one beat grid for the context on both sides of a hole, and the length of a bar."""
 
 from dataclasses import dataclass, replace
 
@@ -15,6 +15,7 @@ _HARMONICS = (1, 2, 4)
 _NUDGE_S = 0.015
 _CLEAR = 0.4
 """Above this autocorrelation a lag is taken from the waveform itself, below it from the beat grid."""
+_HANDICAPS = {4: 0.0, 8: 0.03, 3: 0.03, 6: 0.05, 2: 0.03}
 _SHY_S = 0.04
 """Flux this near to a hole is the edge's, not the music's."""
 
@@ -63,7 +64,8 @@ def log_bands(sound: npt.NDArray[np.floating], sample_rate: int) -> Floats:
     peak = sums.max(initial=0.0)
     if peak <= 0:
         return np.zeros(sums.shape)
-    return np.maximum(10 * np.log10(np.maximum(sums / peak, 1e-12)) + 80, 0.0)
+    level_db: Floats = 10 * np.log10(np.maximum(sums.astype(np.float64) / peak, 1e-12))
+    return np.maximum(level_db + 80, 0.0)
 
 
 def onset_strength(bands: Floats) -> Floats:
@@ -84,7 +86,7 @@ def visible_frames(holes_s: list[tuple[float, float]], n_frames: int, shy_s: flo
 
 
 def tempo_of(tracked: object) -> float:
-    """Return the median period of tracked beats in seconds, kept to 40-240 bpm; 0.5 s where fewer than three are given."""
+    """Return the median period of tracked beats in seconds, kept to 40-240 bpm; 0.5 s for fewer than three."""
     times = tracked.times_s if isinstance(tracked, Beats) else np.zeros(0)
     return float(np.clip(np.median(np.diff(times)), 0.25, 1.5)) if len(times) > 2 else 0.5
 
@@ -126,25 +128,29 @@ def fitted_grid(bands: Floats, visible: Flags, hint_s: float, reach: float = 0.1
 def bar_length(bands: Floats, visible: Flags, grid: Grid) -> int:
     """Return after how many beats (2, 3, 4, 6 or 8) the visible sound is likeliest to repeat; 4 where nothing tells.
 
-    Every lag of whole beats gets the correlation of the bands at both ends of it, wherever both are visible, across
-    holes too; a bar gets the mean over its multiples, and the longer of two near-equal bars is not taken.
+    Every lag of whole beats gets the correlation of the spectra's shapes at both ends, wherever both are visible,
+    across holes too. A bar's score is the mean over its multiples, each lag weighing what is visible at it; other bars
+    than 4 have to beat that one clearly.
     """
-    centred = bands - bands[visible].mean(axis=0) if visible.any() else bands
-    likeness: dict[int, float] = {}
+    shapes = bands - bands.mean(axis=1, keepdims=True)
+    shapes = shapes - shapes[visible].mean(axis=0) if visible.any() else shapes
+    lags: list[tuple[int, float, int]] = []
     for beats in range(1, int(len(bands) / FEATURE_RATE / grid.period_s) + 1):
         lag = round(beats * grid.period_s * FEATURE_RATE)
         both = visible[lag:] & visible[: len(visible) - lag]
-        if both.sum() < grid.period_s * FEATURE_RATE:
-            continue
-        early, late = centred[: len(bands) - lag][both], centred[lag:][both]
+        early, late = shapes[: len(bands) - lag][both], shapes[lag:][both]
         scale = np.sqrt(np.square(early).sum() * np.square(late).sum())
-        likeness[beats] = float((early * late).sum() / scale) if scale > 0 else 0.0
-    scores = {}
-    for bar, handicap in ((4, 0.0), (8, 0.04), (3, 0.03), (6, 0.04), (2, 0.02)):
-        multiples = [value for beats, value in likeness.items() if beats % bar == 0]
+        if both.sum() >= grid.period_s * FEATURE_RATE / 2 and scale > 0:
+            lags.append((beats, float((early * late).sum() / scale), int(both.sum())))
+    if not lags:
+        return 4
+    scores = {4: 0.0}
+    for bar, handicap in _HANDICAPS.items():
+        multiples = [(value, weight) for beats, value, weight in lags if beats % bar == 0]
         if multiples and 1.0 <= bar * grid.period_s <= 6.0:
-            scores[bar] = float(np.mean(multiples)) - handicap
-    return max(scores, key=lambda bar: scores[bar]) if scores else 4
+            values, weights = np.array(multiples).T
+            scores[bar] = float(np.average(values, weights=weights)) - handicap
+    return max(scores, key=lambda bar: scores[bar])
 
 
 def likeness_at_lags(sound: npt.NDArray[np.floating], visible: Flags) -> Floats:

@@ -13,8 +13,9 @@ import numpy as np
 
 from bench import statistics
 from bench.errors import BenchError
-from bench.leaderboard import ALPHA, COPY, ColumnInfo
+from bench.leaderboard import ALPHA, COPY
 from bench.paths import home
+from bench.protocols import Column
 from bench.readings import Readings, Scores, advantage, goodness, readings
 from bench.report import read_results
 from bench.scores import Row
@@ -47,11 +48,15 @@ def order(folder: Path | None = None) -> list[str]:
     """List every violation on the tables of a run's folder, or of the published board.
 
     Raises:
-        BenchError: a results file cannot be read, or names no task of the suite.
+        BenchError: there are no rows, so that nothing would be checked; a results file cannot be read, or names no
+            task of the suite.
     """
+    folder = folder or home("leaderboard")
     by_task: dict[str, list[Row]] = {}
-    for row in read_results(folder or home("leaderboard")):
+    for row in read_results(folder):
         by_task.setdefault(row.task, []).append(row)
+    if not by_task:
+        raise BenchError(f"{folder}: holds no results, so nothing can be checked; give a run's folder")
     lines = []
     for name in sorted(by_task):
         task = load_task(name)
@@ -60,10 +65,11 @@ def order(folder: Path | None = None) -> list[str]:
     return lines
 
 
-def violations(rows: Iterable[Row], columns: Sequence[ColumnInfo], primary: Mapping[str, str]) -> list[str]:
+def violations(rows: Iterable[Row], columns: Sequence[Column], primary: Mapping[str, str]) -> list[str]:
     """List the violations of one task's rows.
 
-    A value that the reference or the mask leaves undefined is passed over; one that failed outputs spoil is a violation.
+    A value that the reference or the mask leaves undefined is passed over; one that failed outputs spoil is
+    a violation.
 
     Args:
         rows: Of one task, any manifests.

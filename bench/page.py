@@ -98,9 +98,9 @@ def _markdown_table(table: Table, origins: Origins) -> str:
     text = [f"### {escape(title(table), 2000)}", "", "| " + " | ".join(heads) + " |"]
     text.append("|---|---|" + "---:|" * (len(heads) - 2))
     for kind, cells in lines(table):
-        wrap = {"best": "**", "title": "*", "bounds": ""}.get(kind, "")
-        cells[1] = escape(cells[1])
-        text.append("| " + " | ".join(f"{wrap}{cell}{wrap}" if cell else "" for cell in cells) + " |")
+        wrap = {"best": "**", "title": "*"}.get(kind, "")
+        named = [f"{wrap}{cell}{wrap}" if cell else "" for cell in (cells[0], escape(cells[1]))]
+        text.append("| " + " | ".join([*named, *cells[2:]]) + " |")
     text += ["", *(f"- {escape(note, 2000)}" for note in notes(table)), f"- {_made(table, origins)}"]
     text += ["", "<details><summary>How each column was computed</summary>", ""]
     text += [f"- {escape(name)}: {escape(identity, 2000)}" for name, identity in table.identities.items()]
@@ -203,4 +203,4 @@ def _decimals(table: Table, column: str) -> int:
     """Return how many decimals a column is printed with: fewer for large numbers, more where all are small."""
     values = [abs(entry.cells[column].value) for entry in table.entries if not isnan(entry.cells[column].value)]
     largest = max(values, default=1.0)
-    return 1 if largest >= 10 else 2 if largest >= 0.5 else 3 if largest >= 0.05 else 4
+    return 1 if largest >= 10 else 2 if largest >= 0.1 else 3 if largest >= 0.01 else 4

@@ -76,7 +76,8 @@ def are_seen(counts: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], lengt
     n = len(counts) - 1
     is_inside = (starts >= 0) & (starts + length <= n)
     first = np.clip(starts, 0, n)
-    return is_inside & (counts[np.clip(starts + length, 0, n)] - counts[first] == length)
+    are_all: npt.NDArray[np.bool_] = counts[np.clip(starts + length, 0, n)] - counts[first] == length
+    return is_inside & are_all
 
 
 def assembled(

@@ -151,7 +151,17 @@ def test_notes_that_touch_inside_a_cell_are_both_kept_without_overlap() -> None:
 
 @pytest.mark.parametrize(
     ("program", "is_kept"),
-    [(0, True), (31, True), (32, False), (103, False), (104, True), (108, True), (109, False), (113, False), (114, True)]
+    [
+        (0, True),
+        (31, True),
+        (32, False),
+        (103, False),
+        (104, True),
+        (108, True),
+        (109, False),
+        (113, False),
+        (114, True),
+    ]
     + [(115, False), (DRUM_PROGRAM, False)],
 )
 def test_a_cover_keeps_keyboards_and_plucked_strings(program: int, is_kept: bool) -> None:

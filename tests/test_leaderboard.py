@@ -40,17 +40,17 @@ def measured(system, metric, values, states=(), **changes):
     means = list(song_means({r.example: r.value for r in rows}).values())
     low, high = interval(means)
     state = "incomplete" if "failed" in states else "ok" if means else states[0]
-    whole = row(
-        system, metric, WHOLE_SET, np.mean(means) if means else NAN, **{"low": low, "high": high, "n": float(len(means)),
-        "n_requested": len(values), "state": state, **changes},
-    )  # fmt: skip
+    keys = {"low": low, "high": high, "n": float(len(means)), "n_requested": len(values), "state": state, **changes}
+    whole = row(system, metric, WHOLE_SET, np.mean(means) if means else NAN, **keys)
     return [*rows, whole]
 
 
 def distance(system, value, spread=0.001, n=16, metric=KAD.name, **changes):
     """Set row and 32 half-sets of a distance; half-set k of every system leans the same way."""
     lean = np.sin(np.arange(32))
-    rows = [row(system, metric, WHOLE_SET, value, n=112.0, n_requested=n, low=value - 0.01, high=value + 0.01, **changes)]
+    rows = [
+        row(system, metric, WHOLE_SET, value, n=112.0, n_requested=n, low=value - 0.01, high=value + 0.01, **changes)
+    ]
     own = spread * np.cos(np.arange(32) * len(system))
     return rows + [
         row(system, metric, f"*~{k + 1:02}", value + lean[k] + own[k], state="half-set", **changes) for k in range(32)
@@ -101,7 +101,9 @@ def test_systems_that_cannot_be_told_apart_are_tied():
 
 def test_a_difference_that_only_survives_uncorrected_is_a_tie():
     """Sixteen songs, p about 0.03: significant for two systems, not among four (six comparisons)."""
-    ahead = [0.5 + step for step in (0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, -0.1, -0.1, -0.1, 0.02)]
+    ahead = [
+        0.5 + step for step in (0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, -0.1, -0.1, -0.1, 0.02)
+    ]
     pair = measured("ahead", ONSETS.name, ahead) + measured("behind", ONSETS.name, [0.5] * 16)
     assert [e.rank for e in only(pair).entries] == [(1, 1), (2, 2)]
     more = pair + measured("third", ONSETS.name, [0.5] * 16) + measured("fourth", ONSETS.name, [0.5] * 16)
@@ -172,9 +174,7 @@ def test_who_is_no_better_music_than_the_control_stands_under_the_line():
     rows = board(good=0.5) + measured("parrot", ONSETS.name, noisy(0.99)) + distance("parrot", 0.8999)
     rows += measured("worse", ONSETS.name, noisy(0.99)) + distance("worse", 1.5)
     table = only(rows)
-    assert [e.system for e in table.entries] == ["good", "parrot", "worse", "copy-control"] or [
-        e.system for e in table.entries
-    ] == ["good", "worse", "parrot", "copy-control"]
+    assert [e.section for e in table.entries] == ["ranked", "under", "under", "bounds"]
     assert entry(table, "parrot").marks == entry(table, "worse").marks == (NO_BETTER,)
     assert entry(table, "parrot").section == "under"
     assert entry(table, "good").rank == (1, 1)
@@ -228,7 +228,10 @@ def test_another_identity_of_a_side_column_goes_to_a_table_of_its_own():
 
 def test_two_identities_within_one_system_are_never_averaged():
     rows = measured("a", ONSETS.name, [0.8] * 10) + measured("b", ONSETS.name, [0.7] * 10)
-    rows += [row("a", ONSETS.name, "song-98", 0.1, identity="rare"), row("a", ONSETS.name, WHOLE_SET, 0.1, identity="rare")]
+    rows += [
+        row("a", ONSETS.name, "song-98", 0.1, identity="rare"),
+        row("a", ONSETS.name, WHOLE_SET, 0.1, identity="rare"),
+    ]
     assert readings(rows)["a"][ONSETS.name].whole.value == pytest.approx(0.8)
     assert leftovers(rows)["rare"]["a"][ONSETS.name].examples == {"song-98": 0.1}
     main, side = tables(rows, COLUMNS, PRIMARY)
@@ -305,9 +308,7 @@ def test_advantage_turns_with_direction():
 def test_tables_do_not_depend_on_the_order_of_rows():
     rows = board(a=0.9, b=0.85, c=0.3)
     shuffled = [rows[k] for k in np.random.default_rng(0).permutation(len(rows))]
-    assert tables(shuffled, COLUMNS, PRIMARY) == tables(rows, COLUMNS, PRIMARY) or repr(
-        tables(shuffled, COLUMNS, PRIMARY)
-    ) == repr(tables(rows, COLUMNS, PRIMARY))
+    assert repr(tables(shuffled, COLUMNS, PRIMARY)) == repr(tables(rows, COLUMNS, PRIMARY))
 
 
 def test_no_rows_no_tables():

@@ -131,7 +131,7 @@ class Folder:
         if song.duration_s < self._duration_s:
             return []
         if self._choose == "seeded":
-            order = np.random.default_rng(seed_of(song.track, self._seed)).random(64 * self._count) * room
+            order = list(np.random.default_rng(seed_of(song.track, self._seed)).random(64 * self._count) * room)
         else:
             order = _loudest_first(song.power, self._duration_s, room)
         starts: list[float] = []

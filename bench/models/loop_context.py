@@ -1,5 +1,6 @@
 """Baseline: repeats the nearest bars of the context, in time with what comes before and after the hole."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -30,12 +31,12 @@ Flags = npt.NDArray[np.bool_]
 
 
 class LoopContext:
-    """Knows no control: a steady beat grid is fitted to the visible context, and every half beat of a hole is copied from
-    the nearest place a whole number of bars away that is visible (of beats, where no such bar is; of any visible
-    stretch, where no such beat is).
+    """Repeats what is visible, whatever the control.
 
-    Cuts are cross-faded at equal power over 30 ms inside the hole. Where everything is masked there is nothing to
-    repeat: the output is silence.
+    A steady beat grid is fitted to the visible context, and every half beat of a hole is copied from the nearest
+    place a whole number of bars away that is visible (of beats, where no such bar is; where no such beat is, the
+    longest visible stretch is repeated). Cuts are cross-faded at equal power over 30 ms inside the hole. Where
+    everything is masked there is nothing to repeat: the output is silence.
     """
 
     batch_size = 8
@@ -85,7 +86,7 @@ def _pieces(
     pieces: list[Piece] = []
     for start, end in (tuple(round(t * rate) for t in hole) for hole in holes_s):
         edges = [start, *(int(c) for c in cuts if start + half < c < end - half), end]
-        for a, b in zip(edges, edges[1:], strict=False):
+        for a, b in itertools.pairwise(edges):
             usable = np.flatnonzero(are_seen(counts, a + lags - half, b - a + 2 * half))
             pieces += [Piece(a, b, a + int(lags[usable[0]]))] if len(usable) else tiled(visible, a, b)
     return merged(pieces, tolerance=round(0.002 * rate))

@@ -1,6 +1,7 @@
-"""Baseline: lays out the song's own visible beats so that they follow the control and join smoothly; keeps given drums."""
+"""Baseline: fills holes with the song's own visible beats that match the control and join well; keeps given drums."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,6 +30,8 @@ _EARLY_S = 0.02
 _RUN_ON_S = 0.025
 """Beats whose copies lie this near to one another are one copy: tracked beats jitter, and a cut is worse than that."""
 _UNSTEADY_S = 0.06
+_LONG_BEAT_S = 0.7
+"""Beats longer than this are chosen by halves."""
 _OWN_GAIN = (0.8, 1.25)
 """If the drums stand in the context with a gain within these bounds they are the song's own and can be subtracted."""
 _MATCH, _HEARD, _GROOVE, _POSITION, _CUT, _JOIN, _FAR = 2.0, 0.7, 0.4, 0.5, 0.3, 0.8, 0.002
@@ -112,9 +115,7 @@ class Retrieval:
         is_guided = bool(controls.any())
         repeating = controls if is_guided else masked.mono
         known = np.ones(len(repeating), dtype=bool) if is_guided else ~request.mask.inside(masked.sample_rate)
-        steady = sharpened(
-            replace(steady, beats_per_bar=bar), likeness_at_lags(repeating, known), masked.sample_rate
-        )
+        steady = sharpened(replace(steady, beats_per_bar=bar), likeness_at_lags(repeating, known), masked.sample_rate)
         if is_guided and isinstance(tracked, Beats) and _strays(tracked, steady.phase_s, steady.period_s):
             return _spread(Beats(tracked.times_s), duration_s, bar)
         return _spread(Beats(steady.times_s(duration_s)), duration_s, bar)
@@ -159,7 +160,7 @@ def build(drums: str = "hpss", chroma: str = "cqt-chroma", beats: str = "librosa
     return Retrieval(*(plugins.load("extractors", name) for name in (drums, chroma, beats)))
 
 
-def _summed(request: Request, kinds: Sequence[str] | dict[str, object]) -> Floats:
+def _summed(request: Request, kinds: Iterable[str]) -> Floats:
     total = np.zeros(request.masked.n_samples)
     for kind in kinds:
         if kind in request.controls:
@@ -184,12 +185,13 @@ def _spread(beats: Beats, duration_s: float, beats_per_bar: int) -> _Grid:
     )
     places = np.arange(len(edges) - 1) - before
     if len(beats.positions) == len(times) and beats.positions.max(initial=0) > 1:
-        bar = int(beats.positions.max())
+        beats_per_bar = int(beats.positions.max())
         places[: before + 1] += int(beats.positions[0]) - 1
         places[before : before + len(times)] = beats.positions[: len(edges) - 1 - before] - 1
         places[before + len(times) :] = beats.positions[-1] + np.arange(len(places) - before - len(times))
-        return _Grid(edges, places % bar)
-    return _Grid(edges, places % beats_per_bar)
+    parts = 2 if period > _LONG_BEAT_S else 1
+    fine = np.interp(np.arange((len(edges) - 1) * parts + 1) / parts, np.arange(len(edges)), edges)
+    return _Grid(fine, np.repeat(places % beats_per_bar, parts) * parts + np.arange(len(places) * parts) % parts)
 
 
 def _by_beat(
@@ -214,11 +216,12 @@ def _by_beat(
 
 def _unit(rows: Floats) -> Floats:
     length = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, length, out=np.zeros_like(rows), where=length > 1e-9)
+    unit: Floats = np.divide(rows, length, out=np.zeros_like(rows), where=length > 1e-9)
+    return unit
 
 
 def _targets(request: Request, edges_s: Floats, tones: Floats) -> list[tuple[float, Floats, Floats]]:
-    """Return weight, wanted and offered features (n, d) of every control: control against control, then against sound."""
+    """Return weight, wanted and offered features (n, d): every control against itself, then against the sound."""
     targets = []
     for kind, control in request.controls.items():
         if isinstance(control.content, Chords):
@@ -226,7 +229,7 @@ def _targets(request: Request, edges_s: Floats, tones: Floats) -> list[tuple[flo
             targets += [(_MATCH, named, named), (_HEARD, named, tones)]
         elif isinstance(control.content, Notes):
             roll, classes = _note_rolls(control.content, edges_s)
-            targets += [(_MATCH / 2, roll, roll), (_MATCH / 2, classes, classes), (_HEARD, classes, tones)]
+            targets += [(_MATCH * 0.75, roll, roll), (_MATCH * 0.75, classes, classes), (_HEARD, classes, tones)]
         elif kind == "drums":
             bands = log_bands(control.audio.mono, control.audio.sample_rate)
             groove = _by_beat(bands, FEATURE_RATE, edges_s, 8, np.ones(len(bands), dtype=bool))
@@ -249,7 +252,7 @@ def _chord_tones(chords: Chords, edges_s: Floats) -> Floats:
 
 
 def _note_rolls(notes: Notes, edges_s: Floats) -> tuple[Floats, Floats]:
-    """Return every beat's onsets by quarter of a beat and pitch, and its centred pitch-class durations, of unit length."""
+    """Return every beat's onsets by quarter beat and pitch, and its centred pitch-class durations, of unit length."""
     n = len(edges_s) - 1
     roll, classes = np.zeros((n, 4, 128)), np.zeros((n, 12))
     for (start, end), pitch in zip(notes.intervals_s, notes.pitches, strict=True):
@@ -278,7 +281,7 @@ def _pieces(
             sources.append(at)
             usable.append(are_seen(counts, at - half, b - a + 2 * half))
         path = _cheapest(costs, beats, np.array(usable))
-        for k, (a, b) in enumerate(zip(edges, edges[1:], strict=False)):
+        for k, (a, b) in enumerate(itertools.pairwise(edges)):
             pieces += [Piece(a, b, int(sources[k][path[k]]))] if usable[k][path[k]] else tiled(visible, a, b)
     return merged(pieces, tolerance=round(_RUN_ON_S * rate))
 

@@ -17,7 +17,9 @@ from bench.manifest import Excerpt, read_manifest
 RATE = 8000
 
 
-def song(path: Path, duration_s: float, loud: tuple[float, float] = (0, 0), rate: int = RATE, channels: int = 2) -> None:
+def song(
+    path: Path, duration_s: float, loud: tuple[float, float] = (0, 0), rate: int = RATE, channels: int = 2
+) -> None:
     """Write a quiet tone whose stretch `loud` is ten times louder."""
     time_s = np.arange(round(duration_s * rate)) / rate
     level = np.where((time_s >= loud[0]) & (time_s < loud[1]), 0.5, 0.05)
@@ -136,7 +138,9 @@ def test_all_broken_recordings_are_named_at_once(tmp_path: Path) -> None:
     (tmp_path / "empty.flac").write_bytes(b"")
     soundfile.write(tmp_path / "none.wav", np.zeros(0), RATE)
     soundfile.write(tmp_path / "nan.wav", np.full(5 * RATE, np.nan), RATE, subtype="FLOAT")
-    with pytest.raises(BenchError, match="cannot be read as audio: broken.wav .*empty.flac .*nan.wav .*none.wav") as error:
+    with pytest.raises(
+        BenchError, match=r"cannot be read as audio: broken.wav .*empty.flac .*nan.wav .*none.wav"
+    ) as error:
         folder(tmp_path).select()
     assert "\n" not in str(error.value)
     assert "fine" not in str(error.value)
@@ -163,9 +167,9 @@ def test_links_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:
 def test_empty_missing_and_misnamed_folders_are_refused(tmp_path: Path) -> None:
     song(tmp_path / "song.wav", 5.0)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(BenchError, match="empty: holds no recordings; put .wav, .flac, .ogg, .mp3 files into it"):
+    with pytest.raises(BenchError, match=r"empty: holds no recordings; put .wav, .flac, .ogg, .mp3 files into it"):
         folder(tmp_path / "empty").select()
-    with pytest.raises(BenchError, match="song.wav: is a file; give the folder it lies in"):
+    with pytest.raises(BenchError, match=r"song.wav: is a file; give the folder it lies in"):
         folder(tmp_path / "song.wav")
     with pytest.raises(BenchError, match="nowhere: no such folder"):
         folder(tmp_path / "nowhere")

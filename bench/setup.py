@@ -1,0 +1,110 @@
+"""Setup: build an optional component into this environment, the way that works."""
+
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bench.errors import BenchError, UnknownName
+
+_LAST_LINES = 15
+_TIMEOUT_S = 1800.0
+
+
+@dataclass(frozen=True)
+class Component:
+    """Something that a plain installation cannot carry.
+
+    Attributes:
+        description: What it brings, in a few words.
+        licence: What its code and its weights may be used for.
+        pip: Arguments of `python -m pip`, one tuple per call, in order.
+        probe: Whether it is here; imports nothing heavy.
+    """
+
+    description: str
+    licence: str
+    pip: tuple[tuple[str, ...], ...]
+    probe: Callable[[], bool]
+
+    def __str__(self) -> str:
+        """What it brings and under which licence."""
+        return f"{self.description}; {self.licence}"
+
+
+def _has_madmom() -> bool:
+    return all(importlib.util.find_spec(package) is not None for package in ("madmom", "mido"))
+
+
+COMPONENTS: dict[str, Component] = {
+    # Its metadata declares neither a build dependency nor a release that runs with numpy 2: it is built against what is
+    # already here, and its dependencies (numpy, scipy, mido) are not resolved by pip.
+    "madmom": Component(
+        description="chord, piano note and beat recognisers madmom-chords-deep, -chords-cnn, -notes and -beats",
+        licence="code BSD, models CC BY-NC-SA 4.0 (non-commercial)",
+        pip=(
+            ("install", "cython", "setuptools", "wheel"),
+            ("install", "--no-build-isolation", "--no-deps", "madmom==0.16.1"),
+            ("install", "mido"),
+        ),
+        probe=_has_madmom,
+    )
+}
+
+
+def components() -> dict[str, Component]:
+    """Return every optional component by name."""
+    return dict(COMPONENTS)
+
+
+def installed(name: str) -> bool:
+    """Return whether the component is here.
+
+    Raises:
+        UnknownName: no component has this name.
+    """
+    return _component(name).probe()
+
+
+def setup(name: str) -> str:
+    """Build the component into the environment that runs this, unless it is there.
+
+    Returns:
+        What was done, with its licence, in one line.
+
+    Raises:
+        UnknownName: no component has this name.
+        BenchError: pip failed, with the command and the end of what it said, or the component is still not found.
+    """
+    component = _component(name)
+    if component.probe():
+        return f"{name} is already installed: {component}"
+    for arguments in component.pip:
+        _pip(name, arguments)
+    importlib.invalidate_caches()
+    if not component.probe():
+        raise BenchError(f"pip installed {name} but {sys.executable} does not find it; is this the environment you use?")
+    return f"{name} is installed: {component}"
+
+
+def _component(name: str) -> Component:
+    if name not in COMPONENTS:
+        raise UnknownName("component", name, COMPONENTS)
+    return COMPONENTS[name]
+
+
+def _pip(name: str, arguments: tuple[str, ...]) -> None:
+    """Run one pip call, quietly unless it fails."""
+    command = [sys.executable, "-m", "pip", *arguments]
+    shown = " ".join(["python", *command[1:]])
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BenchError(f"bench setup {name}: `{shown}` could not be run to its end ({error})") from error
+    if done.returncode:
+        said = "\n".join(f"  {line}" for line in (done.stdout + done.stderr).strip().splitlines()[-_LAST_LINES:])
+        raise BenchError(
+            f"bench setup {name}: `{shown}` failed with exit code {done.returncode}. It needs a C compiler, Python's "
+            f"headers and a package index. The end of what it said:\n{said}"
+        )

@@ -1,0 +1,156 @@
+"""Retrieval: the beats whose control matches are found, given drums are kept, the rest of the song accompanies them."""
+
+import numpy as np
+import pytest
+
+from bench.audio import Audio
+from bench.example import Control, Request, masked
+from bench.mask import Mask, centre, everything
+from bench.models.retrieval import Retrieval
+from bench.symbols import Beats, Chords, Frames, Notes
+
+RATE, BEAT_S, N_FRAMES = 16000, 0.5, 800
+PITCHES = {"C:maj": (60, 64, 67), "A:min": (57, 60, 64), "F:maj": (53, 57, 60), "G:maj": (55, 59, 62)}
+LABELS = ["C:maj", "A:min", "F:maj", "G:maj", "A:min", "C:maj", "F:maj", "G:maj"]
+"""One chord a bar of 2 s; the hole of the centre mask (4 to 12 s) hides bars 2 to 5."""
+
+
+class Nothing:
+    """An extractor that finds nothing."""
+
+    kind, identity = "any", "nothing"
+
+    def extract(self, audio: Audio) -> Frames:
+        return Frames(np.zeros((10, 12)), 1.0)
+
+
+class Metronome:
+    """A beat tracker that knows the tempo."""
+
+    kind, identity = "beats", "metronome"
+
+    def extract(self, audio: Audio) -> Beats:
+        return Beats(np.arange(0, audio.duration_s, BEAT_S))
+
+
+class Halves:
+    """A separator that takes half of what it hears for drums."""
+
+    kind, identity = "drums", "halves"
+
+    def extract(self, audio: Audio) -> Audio:
+        return Audio(audio.samples / 2, audio.sample_rate)
+
+
+def tune(labels: list[str]) -> np.ndarray:
+    """Return every bar's chord, struck on each beat with a pattern of its own."""
+    n = round(BEAT_S * RATE)
+    time_s = np.arange(n) / RATE
+    beats = []
+    for label in labels:
+        for beat in range(4):
+            tones = [np.sin(2 * np.pi * 440 * 2 ** ((p - 69) / 12) * time_s) for p in PITCHES[label]]
+            beats.append(sum(tones) * np.exp(-time_s / 0.1) * (0.1 + 0.02 * beat))
+    return np.concatenate(beats)
+
+
+def drum_track() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    hit = 0.3 * rng.standard_normal(2000) * np.exp(-np.arange(2000) / 300)
+    track = np.zeros(N_FRAMES * RATE // 50)
+    for k in range(int(16 / BEAT_S)):
+        at = round(k * BEAT_S * RATE)
+        track[at : at + 2000] += hit if k % 2 else hit[::-1] / 2
+    return track
+
+
+def chords(labels: list[str]) -> Control:
+    intervals = np.array([[2.0 * k, 2.0 * k + 2] for k in range(len(labels))])
+    beats = Beats(np.arange(32) * BEAT_S, np.arange(32) % 4 + 1)
+    return Control("chords", Chords(intervals, tuple(labels)), Audio(np.zeros(N_FRAMES * RATE // 50), RATE), beats)
+
+
+def piano(labels: list[str]) -> Control:
+    rows = [(2.0 * k + b * BEAT_S, p) for k, label in enumerate(labels) for b in range(4) for p in PITCHES[label]]
+    onsets, pitches = np.array(rows).T
+    notes = Notes(np.stack([onsets, onsets + BEAT_S], axis=1), pitches, np.full(len(pitches), 90))
+    return Control("piano", notes, Audio(tune(labels) / 2, RATE))
+
+
+def drums(track: np.ndarray) -> Control:
+    return Control("drums", Audio(track, RATE), Audio(track, RATE))
+
+
+def edited(sound: np.ndarray, mask: Mask, *controls: Control) -> np.ndarray:
+    request = Request("song", "t", 1, masked(Audio(sound, RATE), mask), mask, {c.kind: c for c in controls})
+    return Retrieval(Halves(), Nothing(), Metronome()).edit([request])[0].mono
+
+
+def likeness(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+CENTRE = centre(N_FRAMES)
+HIDDEN = CENTRE.inside(RATE)
+
+
+def hidden_bars(output: np.ndarray, reference: np.ndarray) -> list[float]:
+    """Return how like the reference every hidden bar is, its first and last 50 ms left out."""
+    edge = RATE // 20
+    spans = [(round(t * RATE) + edge, round((t + 2) * RATE) - edge) for t in (4, 6, 8, 10)]
+    return [likeness(output[a:b], reference[a:b]) for a, b in spans]
+
+
+@pytest.mark.parametrize("control", [chords, piano])
+@pytest.mark.parametrize("hidden", [["F:maj", "G:maj", "A:min", "C:maj"], ["G:maj", "G:maj", "C:maj", "A:min"]])
+def test_the_planted_chords_are_found_in_the_context(control: object, hidden: list[str]) -> None:
+    labels = [*LABELS[:2], *hidden, *LABELS[6:]]
+    output = edited(tune(labels), CENTRE, control(labels))  # type: ignore[operator]
+    assert min(hidden_bars(output, tune(labels))) > 0.95
+
+
+def test_the_control_decides_and_not_the_reference() -> None:
+    asked = [*LABELS[:2], "G:maj", "F:maj", "C:maj", "A:min", *LABELS[6:]]
+    output = edited(tune(LABELS), CENTRE, chords(asked))
+    assert min(hidden_bars(output, tune(asked))) > 0.95
+
+
+def test_given_drums_are_kept_and_the_songs_own_are_taken_out_first() -> None:
+    song, track = tune(LABELS), drum_track()
+    output = edited(song + track, CENTRE, drums(track), chords(LABELS))
+    assert min(hidden_bars(output - track, song)) > 0.95
+    assert likeness((output - song)[HIDDEN], track[HIDDEN]) > 0.9
+
+
+def test_without_another_control_the_rest_of_the_song_goes_on_under_the_drums() -> None:
+    song, track = tune(["C:maj"] * 8), drum_track()
+    output = edited(song + track, CENTRE, drums(track))
+    assert min(hidden_bars(output, song + track)) > 0.95
+
+
+def test_drums_that_are_not_the_songs_own_are_added_to_what_the_separator_leaves() -> None:
+    song, track = tune(["C:maj"] * 8), drum_track()
+    output = edited(song, CENTRE, drums(track))
+    assert min(hidden_bars(output - track, song / 2)) > 0.95
+    assert np.sqrt(np.mean((output - track)[HIDDEN] ** 2) / np.mean((song / 2)[HIDDEN] ** 2)) == pytest.approx(
+        1, abs=0.1
+    )
+
+
+def test_without_a_control_what_repeats_goes_on() -> None:
+    song = tune(["C:maj", "F:maj"] * 4)
+    output = edited(song, CENTRE)
+    assert min(hidden_bars(output, song)) > 0.9
+
+
+def test_where_everything_is_masked_the_controls_are_returned() -> None:
+    track = drum_track()
+    silent = np.zeros(len(track))
+    output = edited(silent, everything(N_FRAMES), drums(track), piano(LABELS))
+    assert np.allclose(output, track + tune(LABELS) / 2, atol=1e-6)
+
+
+def test_only_visible_sound_is_copied() -> None:
+    labels = [*LABELS[:2], "G:maj", "G:maj", "G:maj", "G:maj", *LABELS[6:]]
+    loud = tune(labels) * np.where(HIDDEN, 100, 1)
+    assert np.array_equal(edited(loud, CENTRE, chords(labels)), edited(tune(labels), CENTRE, chords(labels)))

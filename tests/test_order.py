@@ -1,0 +1,161 @@
+"""Tests of bench.order: every expectation holds on one side of its limit and is violated on the other."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from bench.errors import BenchError
+from bench.order import absent, main, order, violations
+from bench.protocols import Column
+from bench.scores import WHOLE_SET, Row, write_rows
+
+NAN = float("nan")
+ONSETS, KAD = "drum-onset-f1", "kad[logmel-stats]"
+COLUMNS = (
+    Column(ONSETS, "", "higher", "hole", 0.0, is_ranked=True),
+    Column(KAD, "", "lower", "hole", 1.0, is_ranked=True),
+)
+PRIMARY = {"control": ONSETS, "quality": KAD}
+
+
+def row(system, metric, value, example=WHOLE_SET, **changes):
+    keys = {
+        "task": "inpaint-drums", "task_version": 1, "manifest": "synthetic-quick", "manifest_sha": "ab",
+        "system": system, "metric": metric, "identity": "v1", "region": "hole", "example": example, "value": value,
+        "low": NAN, "high": NAN, "n": 16.0, "n_requested": 16, "state": "ok", "chance": NAN, "ceiling": NAN,
+    }  # fmt: skip
+    return Row(**{**keys, **changes})
+
+
+def distance(system, value, **changes):
+    own = 0.001 * np.cos(np.arange(32) * len(system))
+    halves = [row(system, KAD, value + own[k], f"*~{k + 1:02}", **changes) for k in range(32)]
+    return [row(system, KAD, value, **changes), *halves]
+
+
+def found(*rows, primary=PRIMARY):
+    return violations(rows, COLUMNS, primary)
+
+
+@pytest.mark.parametrize(
+    ("system", "metric", "good", "bad"),
+    [
+        ("oracle", "drum-onset-f1", 0.90, 0.899),
+        ("oracle", "chord-accuracy", 0.85, 0.849),
+        ("oracle", "chroma-cosine", 1.0 - 1e-9, 0.9999),
+        ("oracle", "chroma-cosine", 1.0, 1.0001),
+        ("oracle", "context-lsd", 0.0, 0.001),
+        ("oracle", "seam-jump", 1e-9, -0.001),
+        ("silence", "sdr", 0.0, 0.01),
+        ("silence", "sdr", -1e-9, -0.01),
+        ("noise", "chroma-cosine", 0.049, 0.05),
+        ("noise", "chroma-cosine", -0.049, -0.05),
+    ],
+)
+def test_fixed_values(system, metric, good, bad):
+    assert found(row(system, metric, good)) == []
+    (line,) = found(row(system, metric, bad))
+    assert line.startswith(f"inpaint-drums, synthetic-quick: {system}, {metric} = {bad:.4g}; expected ")
+
+
+def test_chords_are_only_expected_on_synthetic_manifests():
+    assert found(row("oracle", "chord-accuracy", 0.5, manifest="rwc-pop")) == []
+    assert len(found(row("oracle", "chord-accuracy", 0.5, manifest="synthetic-test"))) == 1
+    assert len(found(row("oracle", ONSETS, 0.5, manifest="rwc-pop"))) == 1
+
+
+def test_other_systems_may_score_what_they_like():
+    assert found(row("air-mini", "chroma-cosine", 0.2), row("air-mini", "sdr", 4.0), row("oracle", "sdr", 8.0)) == []
+
+
+def test_what_is_undefined_is_passed_over_what_failed_is_not():
+    assert found(row("oracle", "context-lsd", NAN, state="no-context")) == []
+    (line,) = found(row("oracle", "context-lsd", NAN, state="incomplete"))
+    assert "spoiled by failed outputs" in line
+    failed = row("oracle", ONSETS, 0.0, "song-1", state="failed")
+    assert len(found(row("oracle", ONSETS, 0.95), failed)) == 1
+
+
+@pytest.mark.parametrize(("plain", "count"), [(0.32, 0), (0.31, 1)])
+def test_plain_chroma_of_noise_is_well_above_the_centred_one(plain, count):
+    lines = found(row("noise", "chroma-cosine", 0.015), row("noise", "chroma-cosine-plain", plain))
+    assert len(lines) == count
+    assert all("noise, chroma-cosine-plain = 0.31; expected at least 0.3 above" in line for line in lines)
+
+
+@pytest.mark.parametrize("floor", ["other-song", "noise", "silence"])
+def test_the_control_follows_itself_better_than_any_floor(floor):
+    assert found(row("copy-control", ONSETS, 0.9), row(floor, ONSETS, 0.89)) == []
+    (line,) = found(row("copy-control", ONSETS, 0.9), row(floor, ONSETS, 0.9))
+    assert f"copy-control, {ONSETS} = 0.9; expected better than {floor} (0.9)" in line
+
+
+def test_ceilings_may_follow_better_than_the_control():
+    assert found(row("copy-control", ONSETS, 0.9), row("oracle", ONSETS, 0.95), row("air", ONSETS, 0.95)) == []
+
+
+@pytest.mark.parametrize(("copy", "count"), [(0.9, 0), (0.5, 0), (0.4999, 0), (0.3, 1)])
+def test_the_control_is_the_worst_music_or_tied_with_it(copy, count):
+    lines = found(*distance("copy-control", copy), *distance("noise", 0.5))
+    assert len(lines) == count
+    assert all(f"copy-control, {KAD} = 0.3; expected no better than noise (0.5" in line for line in lines)
+
+
+def test_without_a_control_nothing_is_asked_of_the_control():
+    rows = (*distance("copy-control", 0.1), *distance("noise", 0.5))
+    assert found(*rows, primary={"quality": KAD}) == []
+    assert len(found(*rows)) == 1
+
+
+def test_rows_of_different_identity_or_manifest_are_not_compared():
+    assert found(row("copy-control", ONSETS, 0.5), row("noise", ONSETS, 0.9, identity="v2")) == []
+    assert found(row("copy-control", ONSETS, 0.5), row("noise", ONSETS, 0.9, manifest_sha="cd")) == []
+    assert found(*distance("copy-control", 0.1), *distance("noise", 0.5, identity="v2")) == []
+
+
+def test_every_table_must_hold_the_floors():
+    rows = [row(system, ONSETS, 0.5) for system in ("oracle", "noise", "silence", "copy-control")]
+    (line,) = absent(rows, PRIMARY)
+    assert line == "inpaint-drums, synthetic-quick: other-song has no rows; expected on every table"
+    assert absent([*rows, row("other-song", ONSETS, 0.5)], PRIMARY) == []
+    assert any("copy-control" in line for line in absent(rows[:3], PRIMARY))
+    assert not any("copy-control" in line for line in absent(rows[:3], {"quality": KAD}))
+
+
+@pytest.fixture
+def board(tmp_path, monkeypatch):
+    """A board whose rows meet every expectation."""
+    monkeypatch.setattr("bench.order.load_task", lambda name: SimpleNamespace(name=name, primary=PRIMARY))
+    monkeypatch.setattr("bench.order.columns_of", lambda task: list(COLUMNS))
+    onsets = {"oracle": 0.95, "copy-control": 0.9, "other-song": 0.4, "noise": 0.3, "silence": 0.0}
+    for system, value in onsets.items():
+        path = tmp_path / "results/inpaint-drums/synthetic-quick" / f"{system}.csv"
+        write_rows(path, [row(system, ONSETS, value)])
+    return tmp_path
+
+
+def test_a_board_in_order_ends_with_0(board, capsys):
+    assert order(board) == []
+    assert main([str(board)]) == 0
+    assert capsys.readouterr().out == "every expectation holds\n"
+
+
+def test_a_violation_ends_with_1(board, capsys):
+    write_rows(board / "results/inpaint-drums/synthetic-quick/oracle.csv", [row("oracle", ONSETS, 0.5)])
+    assert main([str(board)]) == 1
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+def test_unreadable_rows_end_with_2(board, capsys):
+    path = board / "results/inpaint-drums/synthetic-quick/oracle.csv"
+    path.write_text("nonsense\n")
+    assert main([str(board)]) == 2
+    assert "oracle.csv:1" in capsys.readouterr().err
+    with pytest.raises(BenchError, match="want the columns"):
+        order(board)
+
+
+def test_no_rows_are_no_pass(tmp_path, capsys):
+    assert main([str(tmp_path)]) == 2
+    assert "holds no results" in capsys.readouterr().err
