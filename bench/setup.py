@@ -84,7 +84,7 @@ def setup(name: str) -> str:
         _pip(name, arguments)
     importlib.invalidate_caches()
     if not component.probe():
-        raise BenchError(f"pip installed {name} but {sys.executable} does not find it; is this the environment you use?")
+        raise BenchError(f"pip installed {name}, yet {sys.executable} does not find it; is that the one you use?")
     return f"{name} is installed: {component}"
 
 

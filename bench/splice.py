@@ -8,10 +8,9 @@ import numpy.typing as npt
 from bench.audio import Audio, Samples
 from bench.mask import Mask
 
-FADE_S = 0.03
+FADE_S = 0.05
 """Length of the cross-fades."""
-_ORDER = 128
-_HEARD_S = 0.1
+_HEARD_S, _ORDER_S = 0.15, 0.016
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ def assembled(
 def spliced(masked: Audio, mask: Mask, content: npt.NDArray[np.floating], fade: int) -> Audio:
     """Return the given context with `content` in the holes, faded in over a short linear prediction of the context.
 
-    What the context would sound like `fade` samples on is predicted by an all-pole model of its last 0.1 s (the
+    What the context would sound like `fade` samples on is predicted by an all-pole model of its last 0.15 s (the
     autocorrelation method: Makhoul, "Linear prediction: a tutorial review", 1975) and cross-faded, at equal power and
     inside the hole, with the content; likewise backwards at the hole's end. Silent context predicts silence.
 
@@ -124,16 +123,16 @@ def spliced(masked: Audio, mask: Mask, content: npt.NDArray[np.floating], fade: 
     """
     out, step = content.astype(np.float64), masked.sample_rate // 50
     sound = masked.mono.astype(np.float64)
-    heard = round(_HEARD_S * masked.sample_rate)
+    heard, order = (round(length_s * masked.sample_rate) for length_s in (_HEARD_S, _ORDER_S))
     edges = [0, *(frame * step for hole in mask.holes for frame in hole), len(sound)]
     for before, start, end, after in zip(edges[0::2], edges[1::2], edges[2::2], edges[3::2], strict=False):
         n = min(fade, (end - start) // 2)
         rise = _rise(n)
         if start > before:
-            ahead = _predicted(sound[max(before, start - heard) : start], n)
+            ahead = _predicted(sound[max(before, start - heard) : start], order, n)
             out[start : start + n] = out[start : start + n] * rise + ahead * rise[::-1]
         if after > end:
-            back = _predicted(sound[end : min(after, end + heard)][::-1], n)[::-1]
+            back = _predicted(sound[end : min(after, end + heard)][::-1], order, n)[::-1]
             out[end - n : end] = out[end - n : end] * rise[::-1] + back * rise
     return filled(masked, mask, out)
 
@@ -143,12 +142,12 @@ def _rise(n: int) -> npt.NDArray[np.float64]:
     return np.sin(np.pi / 2 * (np.arange(n) + 0.5) / max(n, 1))
 
 
-def _predicted(past: npt.NDArray[np.float64], n: int) -> npt.NDArray[np.float64]:
-    """Return how `past` would go on for `n` samples."""
+def _predicted(past: npt.NDArray[np.float64], order: int, n: int) -> npt.NDArray[np.float64]:
+    """Return how `past` would go on for `n` samples by a model of at most `order` poles."""
     from scipy.linalg import solve_toeplitz
     from scipy.signal import lfilter, lfiltic
 
-    order = min(_ORDER, len(past) // 3)
+    order = min(order, len(past) // 3)
     windowed = past * np.hanning(len(past) + 2)[1:-1]
     products = np.array([float(np.dot(windowed[: len(past) - k], windowed[k:])) for k in range(order + 1)])
     if order < 1 or products[0] <= 1e-12:

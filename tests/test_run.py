@@ -66,7 +66,10 @@ def test_floors_and_ceilings_are_where_they_must_be(runs: Path) -> None:
 
 
 def test_rows_carry_chance_and_ceiling(runs: Path) -> None:
-    row, ceiling = whole(rows_of(runs, "copy-control"), "drum-onset-f1"), whole(rows_of(runs, "oracle"), "drum-onset-f1")
+    row, ceiling = (
+        whole(rows_of(runs, "copy-control"), "drum-onset-f1"),
+        whole(rows_of(runs, "oracle"), "drum-onset-f1"),
+    )
     assert row.ceiling == pytest.approx(ceiling.value)
     assert 0 < row.chance < row.ceiling
 

@@ -37,23 +37,23 @@ def test_a_tone_goes_on_over_both_edges(hz: float) -> None:
     tone = np.sin(2 * np.pi * hz * np.arange(RATE) / RATE)
     mask = Mask(((20, 30),), 50)
     masked = Audio(np.where(mask.inside(RATE), 0, tone), RATE)
-    out = spliced(masked, mask, np.zeros(RATE), fade=480).mono
+    out = spliced(masked, mask, np.zeros(RATE), fade=800).mono
     for place in (20 * 320, 30 * 320 - 60):
         assert np.allclose(out[place : place + 60], tone[place : place + 60], atol=0.25)
     assert np.abs(np.diff(out)[20 * 320 - 5 : 20 * 320 + 5]).max() <= 1.3 * np.abs(np.diff(tone)).max()
-    assert not out[20 * 320 + 480 : 30 * 320 - 480].any()
+    assert not out[20 * 320 + 800 : 30 * 320 - 800].any()
 
 
 def test_silent_context_is_predicted_silent() -> None:
     mask = Mask(((20, 30),), 50)
-    out = spliced(Audio(np.zeros(RATE), RATE), mask, np.ones(RATE), fade=480).mono
+    out = spliced(Audio(np.zeros(RATE), RATE), mask, np.ones(RATE), fade=800).mono
     assert out[20 * 320] < 0.01
-    assert (out[20 * 320 + 480 : 30 * 320 - 480] == 1).all()
+    assert (out[20 * 320 + 800 : 30 * 320 - 800] == 1).all()
 
 
 def test_at_the_ends_of_the_excerpt_nothing_is_faded() -> None:
     masked = Audio(np.zeros(RATE), RATE)
-    assert (spliced(masked, Mask(((0, 50),), 50), np.ones(RATE), fade=480).mono == 1).all()
+    assert (spliced(masked, Mask(((0, 50),), 50), np.ones(RATE), fade=800).mono == 1).all()
 
 
 def test_copies_that_run_on_are_one_piece() -> None:

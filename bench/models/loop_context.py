@@ -35,7 +35,7 @@ class LoopContext:
 
     A steady beat grid is fitted to the visible context, and every half beat of a hole is copied from the nearest
     place a whole number of bars away that is visible (of beats, where no such bar is; where no such beat is, the
-    longest visible stretch is repeated). Cuts are cross-faded at equal power over 30 ms inside the hole. Where
+    longest visible stretch is repeated). Cuts are cross-faded at equal power over 50 ms inside the hole. Where
     everything is masked there is nothing to repeat: the output is silence.
     """
 

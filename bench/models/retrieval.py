@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from bench import plugins
 from bench.audio import Audio
+from bench.errors import BenchError
 from bench.example import Request
 from bench.metre import (
     FEATURE_RATE,
@@ -34,7 +35,7 @@ _LONG_BEAT_S = 0.7
 """Beats longer than this are chosen by halves."""
 _OWN_GAIN = (0.8, 1.25)
 """If the drums stand in the context with a gain within these bounds they are the song's own and can be subtracted."""
-_MATCH, _HEARD, _GROOVE, _POSITION, _CUT, _JOIN, _FAR = 2.0, 0.7, 0.4, 0.5, 0.3, 0.8, 0.002
+_MATCH, _HEARD, _GROOVE, _POSITION, _CUT, _JOIN, _SHORT, _FAR = 2.0, 0.7, 0.4, 0.5, 0.3, 0.8, 6.0, 0.002
 
 Flags = npt.NDArray[np.bool_]
 
@@ -50,14 +51,15 @@ class _Grid:
 class Retrieval:
     """Concatenates beats of the visible context (Schwarz, "Concatenative sound synthesis: the early years", JNMR 2006).
 
-    A Viterbi search chooses a visible beat for every beat of a hole. It weighs how well the control at the visible beat
-    matches the control in the hole (chord tones, piano notes, drum pattern), how well the visible sound's chroma
-    matches the control's, whether the place in the bar is the same, and, between neighbours that do not run on, a cut
-    and how unlike the sounds on both sides are. Without a control the last two remain: the best self-similar
-    continuation. Given drums are kept: only the rest of the song is copied (context minus the drums where they are its
-    own, else what the separator leaves), and the drums are added. Nothing is stretched or transposed; given the same
-    request the output is the same, whatever the seed. Where the context is silent or everything is masked there is
-    nothing to copy: the output is the sum of the controls, as `copy-control` has it.
+    A Viterbi search chooses a visible beat for every beat of a hole. It weighs how well the control at the visible
+    beat matches the control in the hole (chord tones, piano notes, drum pattern), how well the visible sound's chroma
+    matches the control's, whether the place in the bar is the same, whether the visible beat is long enough, and,
+    between neighbours that do not run on, a cut and how unlike the sounds on both sides are. Without a control the
+    last two remain: the best self-similar continuation. Given drums are kept: only the rest of the song is copied
+    (context minus the drums where they are its own, else what the separator leaves), and the drums are added. Nothing
+    is stretched or transposed; given the same request the output is the same, whatever the seed. Where the context is
+    silent or everything is masked there is nothing to copy: the output is the sum of the controls, as `copy-control`
+    has it.
     """
 
     batch_size = 8
@@ -107,7 +109,7 @@ class Retrieval:
         guide = filled(masked, request.mask, controls)
         bands = log_bands(guide.mono, masked.sample_rate)
         seen = visible_frames(request.mask.holes_s if not controls.any() else [], len(bands))
-        if given is not None and len(given.times_s) >= 4:
+        if given is not None and len(np.unique(given.times_s)) >= 4:
             return _spread(given, duration_s, 4)
         tracked = self._beats.extract(guide)
         steady = fitted_grid(bands, seen, tempo_of(tracked))
@@ -128,6 +130,9 @@ class Retrieval:
         tones = self._chroma_by_beat(body, request, edges)
         sounds = np.concatenate([texture, tones], axis=1) / np.sqrt(2)
         local = _FAR * np.abs(np.subtract.outer(np.arange(n), np.arange(n))).astype(np.float64)
+        lengths = np.diff(edges)
+        # A source shorter than its place would bring the next beat's attack along.
+        local += _SHORT * np.maximum(lengths[:, None] / lengths[None, :] - 1, 0)
         local += _POSITION * (grid.places[:, None] != grid.places[None, :])
         for weight, wanted, offered in _targets(request, edges, tones):
             local += weight * (1 - wanted @ offered.T)
@@ -238,14 +243,21 @@ def _targets(request: Request, edges_s: Floats, tones: Floats) -> list[tuple[flo
 
 
 def _chord_tones(chords: Chords, edges_s: Floats) -> Floats:
-    """Return every beat's share of each pitch class, centred, of unit length; zero where no chord sounds."""
+    """Return every beat's share of each pitch class, centred, of unit length; zero where no chord sounds.
+
+    Raises:
+        BenchError: a label that is no chord.
+    """
     import mir_eval
 
     rows = np.zeros((len(edges_s) - 1, 12))
     for (start, end), label in zip(chords.intervals_s, chords.labels, strict=True):
         if label in ("N", "X"):
             continue
-        root, bitmap, _ = mir_eval.chord.encode(label)
+        try:
+            root, bitmap, _ = mir_eval.chord.encode(label)
+        except mir_eval.chord.InvalidChordException as error:
+            raise BenchError(f"control-chords.lab: {label!r} is no chord in Harte's notation; write C:maj") from error
         share = np.maximum(np.minimum(end, edges_s[1:]) - np.maximum(start, edges_s[:-1]), 0)
         rows += share[:, None] * np.roll(bitmap, root)
     return _unit(rows - rows.mean(axis=1, keepdims=True))

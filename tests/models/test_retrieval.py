@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from bench.audio import Audio
+from bench.errors import BenchError
 from bench.example import Control, Request, masked
 from bench.mask import Mask, centre, everything
 from bench.models.retrieval import Retrieval
@@ -148,6 +149,34 @@ def test_where_everything_is_masked_the_controls_are_returned() -> None:
     silent = np.zeros(len(track))
     output = edited(silent, everything(N_FRAMES), drums(track), piano(LABELS))
     assert np.allclose(output, track + tune(LABELS) / 2, atol=1e-6)
+
+
+def test_copies_fall_on_beats_that_speed_up() -> None:
+    times = np.cumsum(np.concatenate([[0.1], np.linspace(0.65, 0.4, 29)]))
+    tick = np.sin(2 * np.pi * 700 * np.arange(1600) / RATE) * np.exp(-np.arange(1600) / 300)
+    rng = np.random.default_rng(0)
+    song, track = np.zeros((2, N_FRAMES * RATE // 50))
+    for time in times:
+        at = round(time * RATE)
+        song[at : at + 1600] += tick
+        track[at : at + 400] += 0.2 * rng.standard_normal(400)
+
+    class Follower(Metronome):
+        def extract(self, audio: Audio) -> Beats:
+            return Beats(times)
+
+    request = Request("song", "t", 1, masked(Audio(song + track, RATE), CENTRE), CENTRE, {"drums": drums(track)})
+    heard = Retrieval(Halves(), Nothing(), Follower()).edit([request])[0].mono - track
+    hidden_beats = [time for time in times if 4.1 < time < 11.8]
+    on_beat = [np.sum(heard[round((t - 0.03) * RATE) : round((t + 0.07) * RATE)] ** 2) for t in hidden_beats]
+    assert sum(on_beat) > 0.9 * np.sum(heard[round(4.05 * RATE) : round(11.95 * RATE)] ** 2)
+
+
+def test_a_label_that_is_no_chord_is_named() -> None:
+    wrong = chords(LABELS)
+    content = Chords(np.array([[0.0, 16.0]]), ("H:dur",))
+    with pytest.raises(BenchError, match=r"control-chords.lab: 'H:dur' is no chord"):
+        edited(tune(LABELS), CENTRE, Control("chords", content, wrong.audio, wrong.beats))
 
 
 def test_only_visible_sound_is_copied() -> None:

@@ -1,0 +1,163 @@
+"""Composed songs with exact stems and truth, made from seeds: the embedded default."""
+
+import hashlib
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench import plugins
+from bench.audio import Audio
+from bench.datasets.synthetic import stems as sound
+from bench.datasets.synthetic.composer import VERSION, Song, compose
+from bench.errors import BenchError, UnknownName
+from bench.manifest import Excerpt, Manifest, read_manifest
+from bench.mask import seed_of
+from bench.paths import home
+from bench.protocols import Content
+from bench.symbols import Notes
+
+SPLITS = ("train", "validation", "test")
+LOCKED = ("synthetic-quick", "synthetic-test")
+N_TEST = 48
+LONGEST_S = 30.0
+_LEVEL_TOLERANCE_DB = 0.5
+
+
+class Synthetic:
+    """Songs that exist as seeds; what is read is composed and rendered when it is asked for."""
+
+    def __init__(self, salt: bytes = b"") -> None:
+        """Take the content of a salt file; empty for the public songs."""
+        self.salt = hashlib.sha256(salt).hexdigest() if salt else ""
+
+    def select(self, manifest: str | None) -> Manifest:
+        """Return `synthetic-quick` (the default), `synthetic-test`, or `synthetic-train-N`, `synthetic-validation-N`."""
+        name = manifest or LOCKED[0]
+        if made := re.fullmatch(r"synthetic-(train|validation)-(\d+)", name):
+            return self._private(self._listed(name, made[1], range(1, int(made[2]) + 1)))
+        if name not in LOCKED:
+            raise UnknownName(
+                "manifest of synthetic", name, [*LOCKED, "synthetic-train-100", "synthetic-validation-12"]
+            )
+        locked = read_manifest(home("data_manifests") / "synthetic" / f"{name}.csv")
+        if not self.salt:
+            return locked
+        return self._private(self._listed(name, "test", [int(e.track.rpartition("-")[2]) for e in locked.excerpts]))
+
+    def read(self, excerpt: Excerpt, what: str) -> Content | None:
+        """Return a part of the excerpt; see `bench.protocols.Dataset`."""
+        song = self.song(excerpt.track)
+        start, end = excerpt.start_s, excerpt.start_s + excerpt.duration_s
+        if what in ("chords", "beats"):
+            content = song.chords if what == "chords" else song.beats
+            return content.cut(start, end).shifted(-start)
+        if what in ("notes", "other-drum-notes"):
+            notes = Notes.joined(list(song.parts.values())) if what == "notes" else song.other_drums
+            return notes.cut(start, end).shifted(-start)
+        if what not in ("mix", "drums", "other-drums"):
+            return None
+        audio = self._mix(excerpt.track) if what == "mix" else self._stems(excerpt.track)[what]
+        cut = Audio(audio, sound.SAMPLE_RATE).cut(start, end)
+        if cut.n_samples < round(excerpt.duration_s * sound.SAMPLE_RATE):
+            raise BenchError(
+                f"{excerpt.track}: lasts {len(audio) / sound.SAMPLE_RATE:.1f} s, wanted {start} to {end} s"
+            )
+        return cut
+
+    @lru_cache(maxsize=64)  # noqa: B019 - data sets live as long as the process
+    def song(self, track: str) -> Song:
+        """Compose a song by its name, e.g. `test-0001`; raises `UnknownName`."""
+        split, _, number = track.partition("-")
+        if split not in SPLITS or not number.isdigit():
+            raise UnknownName("song of synthetic", track, [f"{s}-0001" for s in SPLITS])
+        return compose(track, self._seed(track), split == "test")
+
+    def stem(self, track: str, name: str) -> Audio:
+        """Return a stem of the whole song: drums, bass, piano, other or other-drums."""
+        return Audio(self._stems(track)[name], sound.SAMPLE_RATE)
+
+    def verify(self) -> list[str]:
+        """Compose every locked song again; return what differs from the locked hashes and levels."""
+        folder = home("data_manifests") / "synthetic"
+        problems = []
+        for line in (folder / "scores.sha256").read_text(encoding="utf-8").splitlines():
+            sha, track = line.split()
+            if self.song(track).sha256 != sha:
+                problems.append(f"{track}: the score's sha256 is {self.song(track).sha256[:12]}, locked is {sha[:12]}")
+        for line in (folder / "fingerprints.csv").read_text(encoding="utf-8").splitlines()[1:]:
+            track, *bands = line.split(",")
+            gap = float(np.abs(self.fingerprint(track) - np.array(bands, dtype=float)).max())
+            if gap > _LEVEL_TOLERANCE_DB:
+                problems.append(f"{track}: a band's level differs by {gap:.2f} dB from the locked one")
+        return problems
+
+    def fingerprint(self, track: str) -> Any:
+        """Return the mean level in dB of 16 bands, an octave third apart from 50 Hz, over the song."""
+        power = np.abs(np.fft.rfft(self._mix(track).reshape(-1)[: 60 * sound.SAMPLE_RATE])) ** 2
+        edges = (np.geomspace(50, 15000, 17) * 60).astype(int)
+        return np.round(10 * np.log10([power[a:b].mean() + 1e-9 for a, b in zip(edges, edges[1:], strict=False)]), 1)
+
+    def statistics(self) -> dict[str, Any]:
+        """Return descriptive statistics of the test songs and the near-duplicate rates of their bars against train."""
+        from bench.datasets.synthetic.description import describe
+
+        return describe(self)
+
+    def lock(self) -> None:
+        """Write manifests, hashes, fingerprints and statistics anew."""
+        from bench.datasets.synthetic.description import lock
+
+        lock(self)
+
+    def excerpt(self, track: str) -> Excerpt:
+        """Return the excerpt of a song: from a seeded bar line, early enough for 30 s."""
+        song = self.song(track)
+        starts = [bar.start_s for bar in song.bars if bar.start_s + LONGEST_S <= 60.0]
+        start = starts[seed_of("excerpt", self._seed(track)) % len(starts)]
+        return Excerpt(track, "synthetic", track, round(start * 50) / 50, 15.0, caption(song))
+
+    def _listed(self, name: str, split: str, numbers: Any) -> Manifest:
+        return Manifest(name, tuple(self.excerpt(f"{split}-{n:04d}") for n in numbers))
+
+    def _private(self, manifest: Manifest) -> Manifest:
+        if not self.salt:
+            return manifest
+        return Manifest(f"{manifest.name}-private-{self.salt[:8]}", manifest.excerpts, is_public=False)
+
+    def _seed(self, track: str) -> int:
+        return int.from_bytes(hashlib.sha256(f"{VERSION} {self.salt} {track}".encode()).digest()[:8], "little")
+
+    @lru_cache(maxsize=3)  # noqa: B019 - a few songs of sound, not all
+    def _stems(self, track: str) -> dict[str, sound.Sound]:
+        return sound.stems(self.song(track), plugins.load("renderers", "soundfont"), self._seed(track))
+
+    def _mix(self, track: str) -> sound.Sound:
+        return sound.mixed(self._stems(track))
+
+
+def build(salt: str | None = None) -> Synthetic:
+    """Return the data set.
+
+    Args:
+        salt: A file whose content makes a private set of other songs.
+
+    Raises:
+        BenchError: the salt cannot be read or is empty.
+    """
+    if salt is None:
+        return Synthetic()
+    try:
+        content = Path(salt).read_bytes()
+    except OSError as error:
+        raise BenchError(f"--salt {salt}: cannot be read ({error.strerror})") from error
+    if not content:
+        raise BenchError(f"--salt {salt}: is empty; put some secret text into it")
+    return Synthetic(content)
+
+
+def caption(song: Song) -> str:
+    """Return a factual line about a song."""
+    return f"{round(song.bpm)} bpm, {song.beats_per_bar}/4, {song.mode} key, {song.groove} drums"

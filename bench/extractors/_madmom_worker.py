@@ -1,0 +1,92 @@
+"""The process in which madmom runs, so that its patches of numpy stay here; `bench.worker` starts it."""
+
+import collections
+import collections.abc
+import importlib.util
+import sys
+import types
+from functools import cache
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from bench.worker import Arrays, serve
+
+_FPS = 100
+
+
+def _make_importable() -> None:
+    """Give madmom 0.16.1 back what newer Python, numpy and setuptools have dropped."""
+    collections.MutableSequence = collections.abc.MutableSequence  # type: ignore[attr-defined]
+    for name, kind in {"float": float, "int": int, "bool": bool, "object": object}.items():
+        if name not in np.__dict__:
+            setattr(np, name, kind)
+    if not hasattr(np, "in1d"):
+        np.in1d = np.isin  # type: ignore[attr-defined]
+    if importlib.util.find_spec("pkg_resources") is None:
+        stand_in: Any = types.ModuleType("pkg_resources")
+        stand_in.get_distribution = lambda name: types.SimpleNamespace(version=metadata.version(name))
+        sys.modules["pkg_resources"] = stand_in
+
+
+@cache
+def _processors(task: str) -> tuple[Any, ...]:
+    """Load the models of a task once."""
+    from madmom.audio.chroma import DeepChromaProcessor
+    from madmom.features import chords, downbeats, notes
+
+    if task == "chords-deep":
+        return DeepChromaProcessor(), chords.DeepChromaChordRecognitionProcessor()
+    if task == "chords-cnn":
+        return chords.CNNChordFeatureProcessor(), chords.CRFChordRecognitionProcessor()
+    if task == "notes":
+        return notes.RNNPianoNoteProcessor(), notes.NotePeakPickingProcessor(
+            threshold=0.35, smooth=0.09, combine=0.05, fps=_FPS
+        )
+    if task == "beats":
+        return downbeats.RNNDownBeatProcessor(), downbeats.DBNDownBeatTrackingProcessor([3, 4], fps=_FPS)
+    raise ValueError(f"no such task: {task}")
+
+
+def _decode_beats(tracker: Any, activations: Any) -> Any:
+    """Do what the tracker's `process` does, which numpy 2 refuses: it stacks paths of several metres in one array.
+
+    Returns:
+        Times and positions in the bar, shape (n, 2).
+    """
+    strong = np.flatnonzero((activations >= tracker.threshold).any(axis=1))
+    if not len(strong):
+        return np.zeros((0, 2))
+    first = strong[0]
+    activations = activations[first : strong[-1] + 1]
+    paths = [hmm.viterbi(activations) for hmm in tracker.hmms]
+    best = int(np.argmax([log_probability for _, log_probability in paths]))
+    path, hmm = paths[best][0], tracker.hmms[best]
+    numbers = hmm.transition_model.state_space.state_positions[path].astype(int) + 1
+    is_beat = np.concatenate([[False], hmm.observation_model.pointers[path] >= 1, [False]])
+    edges = np.flatnonzero(np.diff(is_beat.astype(int))).reshape(-1, 2)
+    frames = np.array([left + np.argmax(activations[left:right].max(axis=1)) for left, right in edges], dtype=int)
+    return np.column_stack([(frames + first) / tracker.fps, numbers[frames]])
+
+
+def _answer(words: dict[str, Any], arrays: Arrays) -> Arrays:
+    """Answer one question: the task's name and mono sound at 44,100 Hz."""
+    from madmom.audio.signal import Signal
+
+    task = words["task"]
+    features, decoder = _processors(task)
+    signal = Signal(arrays["samples"], sample_rate=44100, num_channels=1)
+    found = features(signal)
+    if task == "beats":
+        return {"beats": np.asarray(_decode_beats(decoder, found), dtype=np.float64)}
+    decoded = decoder(found)
+    if task == "notes":
+        return {"notes": np.asarray(decoded, dtype=np.float64).reshape(-1, 2)}
+    times = np.array([[start, end] for start, end, _ in decoded], dtype=np.float64).reshape(-1, 2)
+    return {"intervals": times, "labels": np.array([label for _, _, label in decoded], dtype=np.str_)}
+
+
+if __name__ == "__main__":
+    _make_importable()
+    serve(_answer)

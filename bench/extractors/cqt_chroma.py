@@ -1,0 +1,44 @@
+"""Chroma of a constant-Q transform, tuning fixed, not normalised (design section 11)."""
+
+import warnings
+from importlib.metadata import version
+
+import librosa
+import numpy as np
+
+from bench.audio import Audio, is_silent
+from bench.symbols import Frames
+
+VERSION = 1
+RATE = 22050
+HOP = 512
+
+
+class CqtChroma:
+    """Magnitude per pitch class, from C.
+
+    `librosa.feature.chroma_cqt` at 22,050 Hz: hop 512, 36 bins an octave, 7 octaves from C1, tuning fixed at 0 (so that
+    an output cannot retune itself), no normalisation. Frames are not centred here; that is the metric's part.
+    """
+
+    kind = "chroma"
+    identity = f"cqt-chroma v{VERSION} (22050 Hz, hop 512, 36 bins, 7 octaves, tuning 0, librosa {version('librosa')})"
+
+    def extract(self, audio: Audio) -> Frames:
+        """Return values (1 + n // 512, 12) >= 0 at 22050/512 Hz, n = samples at 22,050 Hz; zero for silence."""
+        sound = Audio(audio.mono, audio.sample_rate).resampled(RATE).mono
+        n_frames = 1 + len(sound) // HOP if len(sound) else 0
+        if is_silent(sound):
+            return Frames(np.zeros((n_frames, 12)), RATE / HOP)
+        with warnings.catch_warnings():
+            # The lowest filters last 1.6 s; librosa pads shorter sound and says so.
+            warnings.filterwarnings("ignore", message="n_fft=")
+            chroma = librosa.feature.chroma_cqt(
+                y=sound, sr=RATE, hop_length=HOP, bins_per_octave=36, n_octaves=7, tuning=0.0, norm=None
+            )
+        return Frames(np.asarray(chroma.T, dtype=np.float64), RATE / HOP)
+
+
+def build() -> CqtChroma:
+    """Build it; there is nothing to choose, since scores rest on it."""
+    return CqtChroma()

@@ -1,0 +1,45 @@
+"""Chords (maj, min, N) by madmom's deep chroma and conditional random field (needs `bench setup madmom`)."""
+
+from importlib import metadata
+
+import numpy as np
+
+from bench.audio import Audio, is_silent
+from bench.durations import tiled
+from bench.symbols import Chords
+from bench.worker import shared
+
+_MODULE = "bench.extractors._madmom_worker"
+_RATE = 44100
+_LEAST_S = 0.2
+_MISSING = (
+    "madmom-chords-deep needs madmom; get it with `bench setup madmom` (models CC BY-NC-SA 4.0, non-commercial); "
+    "template-chords runs without it"
+)
+
+
+class MadmomChordsDeep:
+    """Chroma by a neural network, decoded by a conditional random field, in madmom's own process.
+
+    Korzeniowski and Widmer, Feature learning for chord recognition: the deep chroma extractor (ISMIR 2016).
+    """
+
+    kind = "chords"
+
+    def __init__(self) -> None:
+        """Find the worker; it starts at the first extraction."""
+        self._worker = shared(_MODULE, "madmom", _MISSING)
+        self.identity = f"madmom-chords-deep v1 (madmom {metadata.version('madmom')}, CC BY-NC-SA models)"
+
+    def extract(self, audio: Audio) -> Chords:
+        """Return chords from 0 to the sound's end without gaps; `N` throughout for silence or under 0.2 s."""
+        if is_silent(audio.mono) or audio.duration_s < _LEAST_S:
+            return tiled(np.zeros(0), [], audio.duration_s)
+        sound = Audio(audio.mono, audio.sample_rate).resampled(_RATE)
+        found = self._worker.ask({"task": "chords-deep"}, {"samples": sound.mono})
+        return tiled(found["intervals"][:, 0], found["labels"], audio.duration_s)
+
+
+def build() -> MadmomChordsDeep:
+    """Build it; raises `MissingComponent` where madmom is not installed."""
+    return MadmomChordsDeep()

@@ -1,0 +1,109 @@
+"""Chords by templates and Viterbi on the chroma of the harmonic part (maj, min, 7, maj7, min7, N; no weights)."""
+
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from bench import plugins
+from bench.audio import Audio, is_silent
+from bench.durations import tiled
+from bench.symbols import NO_CHORD, Chords, Floats
+
+VERSION = 1
+_ROOTS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+_QUALITIES = {"maj": (0, 4, 7), "min": (0, 3, 7), "7": (0, 4, 7, 10), "maj7": (0, 4, 7, 11), "min7": (0, 3, 7, 10)}
+_OVERTONES = ((0, 1.0), (0, 0.6), (7, 0.36), (0, 0.22), (4, 0.13), (7, 0.08))
+"""Semitones above the note, and strength, of the first six partials (Gomez, 2006: 0.6 ** k)."""
+
+
+class TemplateChords:
+    """The likeliest path through 60 chords and N.
+
+    Chroma of what the drum separator leaves, compressed by a power, against templates with six partials per chord tone
+    (Gomez, Tonal description of music audio signals, 2006): a frame scores `sharpness` times the cosine. N scores as
+    a chord of the cosine `no_chord`. Sevenths pay `seventh_cost`; leaving a chord costs `change_cost` (all in nats).
+    """
+
+    kind = "chords"
+
+    def __init__(
+        self, compression: float, sharpness: float, no_chord: float, seventh_cost: float, change_cost: float
+    ) -> None:
+        """Take the parameters; they were chosen on synthetic training and validation songs."""
+        self.compression, self.sharpness, self.no_chord = compression, sharpness, no_chord
+        self.seventh_cost, self.change_cost = seventh_cost, change_cost
+        self._drums = plugins.load("extractors", "hpss")
+        self._chroma = plugins.load("extractors", "cqt-chroma")
+        numbers = f"{compression:g}, {sharpness:g}, {no_chord:g}, {seventh_cost:g}, {change_cost:g}"
+        self.identity = (
+            f"template-chords v{VERSION} ({numbers}) on {self._chroma.identity} without {self._drums.identity}"
+        )
+
+    def extract(self, audio: Audio) -> Chords:
+        """Return chords from 0 to the sound's end without gaps; `N` throughout for silence."""
+        if is_silent(audio.mono):
+            return tiled(np.zeros(0), [], audio.duration_s)
+        harmonic = Audio(audio.mono - self._drums.extract(audio).mono, audio.sample_rate)
+        frames = self._chroma.extract(harmonic)
+        path = self._path(self._scores(frames.values))
+        firsts = np.flatnonzero(np.diff(path, prepend=-1))
+        # Frame k is centred on k / rate, so its stretch begins half a frame earlier.
+        return tiled((firsts - 0.5) / frames.rate_hz, [labels()[state] for state in path[firsts]], audio.duration_s)
+
+    def _scores(self, chroma: Floats) -> Floats:
+        """Return the log score of every state, N last, shape (n_frames, 61)."""
+        compressed = chroma**self.compression
+        norm = np.linalg.norm(compressed, axis=1, keepdims=True)
+        cosine = (compressed / np.maximum(norm, 1e-12)) @ templates().T
+        no_chord = np.full((len(chroma), 1), self.no_chord)
+        scores: Floats = self.sharpness * np.concatenate([cosine, no_chord], axis=1)
+        scores[:, :-1] -= np.repeat([0.0, 0.0, *[self.seventh_cost] * 3], 12)
+        return scores
+
+    def _path(self, scores: Floats) -> npt.NDArray[np.int64]:
+        """Viterbi; every change costs the same, so the best predecessor is the state itself or the best of all."""
+        n_frames, n_states = scores.shape
+        total, came_from = scores[0].copy(), np.zeros((n_frames, n_states), dtype=np.int64)
+        stay = np.arange(n_states)
+        for t in range(1, n_frames):
+            best = int(np.argmax(total))
+            moves = total[best] - self.change_cost > total
+            came_from[t] = np.where(moves, best, stay)
+            total = np.where(moves, total[best] - self.change_cost, total) + scores[t]
+        path = np.zeros(n_frames, dtype=np.int64)
+        path[-1] = int(np.argmax(total))
+        for t in range(n_frames - 1, 0, -1):
+            path[t - 1] = came_from[t, path[t]]
+        return path
+
+
+def build(
+    compression: float = 0.7,
+    sharpness: float = 5.0,
+    no_chord: float = 0.7,
+    seventh_cost: float = 0.5,
+    change_cost: float = 8.0,
+) -> TemplateChords:
+    """Build the recogniser."""
+    return TemplateChords(compression, sharpness, no_chord, seventh_cost, change_cost)
+
+
+@cache
+def labels() -> tuple[str, ...]:
+    """Return the labels of all states, qualities outermost, `N` last."""
+    return (*(f"{root}:{quality}" for quality in _QUALITIES for root in _ROOTS), NO_CHORD)
+
+
+@cache
+def templates() -> Floats:
+    """Return the unit templates of all chords, shape (60, 12), in the order of `labels`."""
+    rows = np.zeros((len(_QUALITIES), 12, 12))
+    for kind, tones in enumerate(_QUALITIES.values()):
+        for root in range(12):
+            for tone in tones:
+                for interval, strength in _OVERTONES:
+                    rows[kind, root, (root + tone + interval) % 12] += strength
+    flat = rows.reshape(-1, 12)
+    unit: Floats = flat / np.linalg.norm(flat, axis=1, keepdims=True)
+    return unit

@@ -1,0 +1,88 @@
+"""How well the chords are followed: the share of the hole's time in which the recognised chord is the right one."""
+
+import warnings
+
+import mir_eval.chord
+import numpy as np
+
+from bench.example import Example
+from bench.protocols import Column, Heard, Measurement, Metric, undefined
+from bench.symbols import Chords, Floats
+
+BORDER_S = 0.1
+REDUCTIONS = {
+    "chord-accuracy": mir_eval.chord.majmin,
+    "chord-accuracy-root": mir_eval.chord.root,
+    "chord-accuracy-thirds": mir_eval.chord.thirds,
+    "chord-accuracy-triads": mir_eval.chord.triads,
+    "chord-accuracy-sevenths": mir_eval.chord.sevenths,
+    "chord-accuracy-tetrads": mir_eval.chord.tetrads,
+}
+
+
+class ChordAccuracy:
+    """mir_eval's weighted chord accuracy, both sides cut to the hole.
+
+    0.1 s on either side of every change in the reference is left out. An estimated X is wrong, not skipped; time in which
+    the reference cannot be compared is left out, and how much remains is `chord-coverage`. Nothing comparable: undefined.
+    The first column reduces to major, minor and none.
+    """
+
+    columns = (
+        *(
+            Column(name, "", "higher", "hole", 0.0, ("chords",), name == "chord-accuracy", name[14:] in ("", "-root"))
+            for name in REDUCTIONS
+        ),
+        Column("chord-coverage", "%", "higher", "hole", float("nan"), ("chords",), is_shown=False),
+    )
+    identity = "chord-accuracy/1 border=0.1s"
+
+    def measure(self, example: Example, heard: Heard) -> dict[str, Measurement]:
+        """Return every column; n = seconds compared."""
+        weights, references, estimates = _segments(heard.wanted("chords"), heard.found("output", "chords"))
+        hole_s = sum(end - start for start, end in example.request.mask.holes_s)
+        result = {name: _measured(compare, weights, references, estimates) for name, compare in REDUCTIONS.items()}
+        covered = result["chord-accuracy"].n / hole_s
+        result["chord-coverage"] = Measurement(100 * covered, hole_s)
+        return result
+
+
+def _segments(wanted: list[Chords], found: list[Chords]) -> tuple[Floats, list[str], list[str]]:
+    """Cut both sides at every change of either; return seconds, reference labels and estimated labels."""
+    weights, references, estimates = [], [], []
+    for reference, estimate in zip(wanted, found, strict=True):
+        for (start, end), label in zip(reference.intervals_s, reference.labels, strict=True):
+            inner = (start + BORDER_S, end - BORDER_S)
+            if inner[1] <= inner[0]:
+                continue
+            at = inner[0]
+            for (a, b), other in zip(estimate.cut(*inner).intervals_s, estimate.cut(*inner).labels, strict=True):
+                pieces = [(at, a, "N"), (a, b, other)]
+                at = b
+                for low, high, name in pieces:
+                    if high > low:
+                        weights.append(high - low), references.append(label), estimates.append(name)
+            if at < inner[1]:
+                weights.append(inner[1] - at), references.append(label), estimates.append("N")
+    return np.array(weights), references, estimates
+
+
+def _measured(compare: object, weights: Floats, references: list[str], estimates: list[str]) -> Measurement:
+    if not len(weights):
+        return undefined()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scores = np.asarray(compare(references, estimates), dtype=np.float64)  # type: ignore[operator]
+    # mir_eval gives -1 where the pair is outside the vocabulary: the reference's doing, except for an estimated X.
+    is_x = np.array([name == "X" for name in estimates])
+    known = np.asarray(compare(references, references), dtype=np.float64) >= 0  # type: ignore[operator]
+    scores = np.where(known & ((scores < 0) | is_x), 0.0, scores)
+    seconds = float(weights[known].sum())
+    if seconds <= 0:
+        return undefined()
+    return Measurement(float(scores[known] @ weights[known]) / seconds, seconds)
+
+
+def build() -> Metric:
+    """Return the metric."""
+    return ChordAccuracy()

@@ -1,0 +1,72 @@
+"""How well the drums to follow survive: SDR and SI-SDR of the output's separated drums against them, in dB."""
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.audio import Audio, is_silent
+from bench.example import Example
+from bench.protocols import Column, Heard, Measurement, Metric, undefined
+
+CEILING_DB, FLOOR_DB = 100.0, -30.0
+Vector = npt.NDArray[np.float64]
+
+
+class Sdr:
+    """Framewise 10 log10(sum s^2 / sum (s - s^)^2) over frames of 1 s, the median over all holes' frames.
+
+    This is what museval's BSSEval v4 gives as SDR with its default settings, wherever neither frame is silent
+    (Stöter et al. 2018, "The 2018 Signal Separation Evaluation Campaign"). A silent estimate scores 0 dB by the formula,
+    a silent reference frame is left out, an exact frame is held to 100 dB so that means stay finite. A trailing part of a
+    frame is dropped, unless the hole is shorter than 1 s: then it is one frame. SI-SDR (Le Roux et al. 2019,
+    arXiv 1811.02508, means not removed) is taken over all holes together; silence scores -30 dB.
+    """
+
+    columns = (
+        Column("sdr", "dB", "higher", "hole", 0.0, ("drums",), is_ranked=True),
+        Column("si-sdr", "dB", "higher", "hole", FLOOR_DB, ("drums",), is_shown=False),
+    )
+    identity = "sdr/1 frames=1s median max=100dB"
+
+    def measure(self, example: Example, heard: Heard) -> dict[str, Measurement]:
+        """Return `sdr` (n = frames) and `si-sdr` (n = seconds)."""
+        references, estimates = heard.wanted("drums"), heard.found("output", "drums")
+        values = [v for s, e in zip(references, estimates, strict=True) for v in framewise_sdr(s, e)]
+        known = [v for v in values if v == v]
+        if not known:
+            return {"sdr": undefined(), "si-sdr": undefined()}
+        s = np.concatenate([a.mono for a in references]).astype(np.float64)
+        e = np.concatenate([a.mono for a in estimates]).astype(np.float64)
+        state = "silent" if is_silent(e) else "ok"
+        return {
+            "sdr": Measurement(float(np.median(known)), len(known), state),
+            "si-sdr": Measurement(si_sdr(s, e), len(s) / references[0].sample_rate, state),
+        }
+
+
+def framewise_sdr(reference: Audio, estimate: Audio) -> list[float]:
+    """Return the SDR of every whole 1 s frame in dB; NaN where the reference's frame is silent."""
+    size = min(reference.sample_rate, reference.n_samples)
+    values = []
+    for start in range(0, reference.n_samples - size + 1, max(size, 1)):
+        s = reference.mono[start : start + size].astype(np.float64)
+        e = estimate.mono[start : start + size].astype(np.float64)
+        power, noise = float(np.sum(s**2)), float(np.sum((s - e) ** 2))
+        if power == 0 or is_silent(s):
+            values.append(float("nan"))
+        else:
+            values.append(min(10 * np.log10(power / noise), CEILING_DB) if noise > 0 else CEILING_DB)
+    return values
+
+
+def si_sdr(s: Vector, e: Vector) -> float:
+    """Return the scale-invariant SDR in dB, held to -30 to 100; -30 for silence."""
+    target = s * (s @ e / (s @ s))
+    power, noise = float(np.sum(target**2)), float(np.sum((target - e) ** 2))
+    if power <= 0:
+        return FLOOR_DB
+    return float(np.clip(10 * np.log10(power / noise), FLOOR_DB, CEILING_DB)) if noise > 0 else CEILING_DB
+
+
+def build() -> Metric:
+    """Return the metric."""
+    return Sdr()

@@ -1,0 +1,38 @@
+"""Whether the loudness steps at an edge of a hole where the reference's does not, in LU."""
+
+import numpy as np
+
+from bench.audio import Audio
+from bench.example import Example
+from bench.loudness import loudness
+from bench.protocols import Column, Heard, Measurement, Metric, undefined
+
+SIDE_S = 0.4
+
+
+class SeamLoudness:
+    """Absolute difference between the output's loudness step and the reference's, the mean over inner edges.
+
+    The step is the LUFS of the 400 ms after an edge minus that of the 400 ms before it; levels end at -70 LUFS.
+    """
+
+    columns = (Column("seam-loudness", "LU", "lower", "seam", 70.0),)
+    identity = "seam-loudness/1 side=400ms floor=-70"
+
+    def measure(self, example: Example, heard: Heard) -> dict[str, Measurement]:
+        """Return the column; n = edges with 400 ms on both sides."""
+        length = example.reference.duration_s
+        edges = [t for hole in example.request.mask.holes_s for t in hole if SIDE_S <= t <= length - SIDE_S]
+        if not edges:
+            return {"seam-loudness": undefined("no-seam")}
+        gaps = [abs(_step(heard.output, edge) - _step(example.reference, edge)) for edge in edges]
+        return {"seam-loudness": Measurement(float(np.mean(gaps)), len(edges))}
+
+
+def _step(audio: Audio, edge_s: float) -> float:
+    return loudness(audio.cut(edge_s, edge_s + SIDE_S)) - loudness(audio.cut(edge_s - SIDE_S, edge_s))
+
+
+def build() -> Metric:
+    """Return the metric."""
+    return SeamLoudness()
