@@ -65,10 +65,14 @@ class Audio:
         return Audio(np.ascontiguousarray(samples.T, dtype=np.float32), sample_rate)
 
     def sha256(self) -> str:
-        """Return the hash of the sound itself: rate, shape and samples."""
-        digest = hashlib.sha256(f"{self.sample_rate} {self.samples.shape}".encode())
-        digest.update(np.ascontiguousarray(self.samples).tobytes())
-        return digest.hexdigest()
+        """Return the hash of the sound itself: rate, shape and samples. Samples are never changed in place."""
+        known: str | None = self.__dict__.get("_sha256")
+        if known is None:
+            digest = hashlib.sha256(f"{self.sample_rate} {self.samples.shape}".encode())
+            digest.update(np.ascontiguousarray(self.samples))
+            known = digest.hexdigest()
+            object.__setattr__(self, "_sha256", known)
+        return known
 
 
 def rms(samples: npt.NDArray[np.floating]) -> float:

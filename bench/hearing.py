@@ -15,7 +15,7 @@ from bench.protocols import Content, Extractor
 from bench.symbols import DRUM_PROGRAM, Beats, Frames, Notes
 
 CONTEXT_S = 1.0
-"""What an extractor hears on either side of a hole, of the same signal."""
+"""What an extractor hears on either side of a hole, of the same signal, unless it says otherwise (`context_s`)."""
 MERGE_S = 0.03
 """Drum hits nearer than this to one another are one onset."""
 
@@ -107,8 +107,9 @@ class Hearing:
 
     def _hear(self, audio: Audio, kind: str, hole: tuple[float, float], separate: bool = True) -> Any:
         """Let an extractor hear a hole with its context, and keep what lies in the hole."""
-        start = max(hole[0] - CONTEXT_S, 0.0)
-        clip = audio.cut(start, min(hole[1] + CONTEXT_S, audio.duration_s))
+        around_s = getattr(self._extractors.of(kind), "context_s", CONTEXT_S)
+        start = max(hole[0] - around_s, 0.0)
+        clip = audio.cut(start, min(hole[1] + around_s, audio.duration_s))
         if kind == "onsets" and separate:
             clip = self._extractors.find("drums", clip)
         finding: Content = self._extractors.find(kind, clip)

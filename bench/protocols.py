@@ -38,7 +38,8 @@ class Extractor(Protocol):
     """A way to find something in sound.
 
     `kind` is what it finds: `drums` (Audio of the input's rate and length, mono), `onsets`, `beats` (Beats), `chords`,
-    `notes`, `chroma` or an embedding (Frames). `identity` names algorithm, version, parameters and weights.
+    `notes`, `chroma` or an embedding (Frames). `identity` names algorithm, version, parameters and weights. An optional
+    `context_s` says how much of a hole's context it is to hear on either side, where 1 s does harm.
     """
 
     kind: str

@@ -1,14 +1,14 @@
 """Score: audio in, numbers out. Sees only a submission's folder and the examples, never a model."""
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench.audio import Audio, read_audio
+from bench.audio import Audio, is_silent, read_audio
 from bench.build import ExampleSet
 from bench.cache import Cache, key_of
 from bench.example import Example, other_songs
@@ -55,7 +55,7 @@ def score(
     Returns:
         Per-example rows, then set rows, column by column in the order of the task's metrics.
     """
-    task, ids = examples.task, examples.ids
+    ids = examples.ids
     others = other_songs(ids) if len({song_of(name) for name in ids}) > 1 else {}
     failed = submission.failures
     jobs = [
@@ -130,8 +130,8 @@ class _Gauge:
     def __init__(self, example: Example, built: str, task: Task, extractors: Extractors, store: Cache) -> None:
         self.example, self.extractors, self.store = example, extractors, store
         self.built = built
-        self.pairwise: list[Metric] = [m for _, m in metrics_of(task) if not hasattr(m, "compare")]
-        self.distances: list[SetMetric] = [m for _, m in metrics_of(task) if hasattr(m, "compare")]
+        self.pairwise: list[Metric] = [m for m in metrics_of(task) if not hasattr(m, "compare")]
+        self.distances: list[SetMetric] = [m for m in metrics_of(task) if hasattr(m, "compare")]
 
     def values(self, audio: Audio | None, only: str | None = None) -> Values:
         """Measure every column (or the metric of one) on an output; None stands for an output that failed."""
@@ -147,7 +147,7 @@ class _Gauge:
             key = key_of("measure", VERSION, self.built, self.example.request.id, audio.sha256(), *identities.values())
             record = self.store.record(key)
             if record is None:
-                measured = metric.measure(self.example, heard)
+                measured = self._humbled(metric, metric.measure(self.example, heard), audio)
                 record = {name: asdict(value) | {"identity": identities[name]} for name, value in measured.items()}
                 self.store.keep(key, record)
             values |= record
@@ -161,6 +161,20 @@ class _Gauge:
             self.store.content(key, partial(_described, metric, self.example, audio))
             keys[metric.identity] = key
         return keys
+
+    def _humbled(self, metric: Metric, measured: dict[str, Measurement], audio: Audio) -> dict[str, Measurement]:
+        """Give an output that is silent or constant in its holes the worst value of every column of the hole.
+
+        An extractor hears the context too, and would go on counting beats through silence.
+        """
+        hole = audio.mono[self.example.request.mask.inside(audio.sample_rate)]
+        if not (is_silent(hole) or np.ptp(hole) == 0):
+            return measured
+        worst = {c.name: c.worst for c in metric.columns if c.region == "hole" and c.worst == c.worst}
+        return {
+            name: replace(one, value=worst[name], state="silent") if name in worst and one.state == "ok" else one
+            for name, one in measured.items()
+        }
 
     def _identity(self, metric: Metric, column: Column, heard: Hearing) -> str:
         source = heard.source(column.hears[0]) if column.hears else ""

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -35,15 +34,15 @@ def rows_of(submission: Submission, examples: ExampleSet, found: Sequence[dict[s
     return _example_rows(submission, examples, found) + _distance_rows(submission, examples, found, store)
 
 
-def metrics_of(task: Task) -> list[tuple[Spec, Any]]:
-    """Build the task's metrics."""
-    return [(spec, _metric(spec.name, tuple(sorted(_options(spec).items())))) for spec in task.metrics]
+def metrics_of(task: Task) -> list[Any]:
+    """Build the task's metrics, each once for the life of the process."""
+    return [_metric(spec) for spec in task.metrics]
 
 
 def columns_of(task: Task) -> list[Column]:
     """Return all columns of the task in order, `adherence` behind the primary control column."""
     columns: list[Column] = []
-    for _, metric in metrics_of(task):
+    for metric in metrics_of(task):
         for column in metric.columns:
             columns.append(column)
             if column.name == task.primary.get("control"):
@@ -51,13 +50,15 @@ def columns_of(task: Task) -> list[Column]:
     return columns
 
 
-def _options(spec: Spec) -> dict[str, Any]:
-    return spec.filled(plugins.builder("metrics", spec.name))
+_built: dict[str, Any] = {}
 
 
-@cache
-def _metric(name: str, options: tuple[tuple[str, Any], ...]) -> Any:
-    return plugins.load("metrics", name, **dict(options))
+def _metric(spec: Spec) -> Any:
+    key = str(spec)
+    if key not in _built:
+        build = plugins.builder("metrics", spec.name)
+        _built[key] = build(**spec.filled(build))
+    return _built[key]
 
 
 def _example_rows(submission: Submission, examples: ExampleSet, found: Sequence[dict[str, Any]]) -> list[Row]:
@@ -129,7 +130,7 @@ def _distance_rows(
 ) -> list[Row]:
     rows: list[Row] = []
     songs = list(dict.fromkeys(song_of(one["name"]) for one in found))
-    for _, metric in metrics_of(examples.task):
+    for metric in metrics_of(examples.task):
         if not hasattr(metric, "compare"):
             continue
         sets = {

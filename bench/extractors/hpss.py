@@ -8,7 +8,7 @@ import scipy.ndimage
 from bench.audio import Audio, is_silent
 
 VERSION = 1
-_HOP_S = 0.016
+_HOP_S = 0.032
 _TINY = 1e-20
 
 Spectrum = npt.NDArray[np.complex64]
@@ -49,13 +49,13 @@ class Hpss:
         return Audio(_resynthesise(spectrum * mask, hop, len(sound)), audio.sample_rate)
 
 
-def build(time_s: float = 0.5, width_hz: float = 484.0, margin: float = 1.0, power: float = 3.0) -> Hpss:
+def build(time_s: float = 0.4, width_hz: float = 66.0, margin: float = 1.0, power: float = 3.0) -> Hpss:
     """Build the separator; the defaults are those with the best drum SDR on synthetic training songs."""
     return Hpss(time_s, width_hz, margin, power)
 
 
 def _hop(sample_rate: int) -> int:
-    """Return about 16 ms in samples, a multiple of 32 so that the window's size has small factors."""
+    """Return about 32 ms in samples, a multiple of 32 so that the window's size has small factors."""
     return max(32 * round(_HOP_S * sample_rate / 32), 32)
 
 

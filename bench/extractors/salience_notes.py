@@ -22,6 +22,8 @@ _PARTIALS, _WIDTH = 12, 0.8
 _NOISE_WIDTH, _NOISE_STEP = 12, 24
 _ITERATIONS = 30
 _RISE, _GAP = 3, 4
+_SHYNESS = 0.45
+"""How much less a rise counts beside a stronger one: a logistic fit to synthetic training songs."""
 
 Plane = npt.NDArray[np.float32]
 
@@ -32,8 +34,8 @@ class SalienceNotes:
     The constant-Q magnitudes (36 bins an octave from A0, 8 octaves, hop 256 at 22,050 Hz) of what the drum separator
     leaves, compressed by a power, are decomposed by 30 multiplicative updates of the Kullback-Leibler divergence (Lee
     and Seung 2001; for music Smaragdis and Brown, WASPAA 2003) over fixed templates: 88 pitches in three timbres of 12
-    partials, and broad bumps for what has no pitch. A note begins where a pitch's activation rises by `threshold` of
-    the clip's 90th percentile of the strongest activation.
+    partials, and broad bumps for what has no pitch. A note begins where the rise of a pitch's activation, in units of the
+    clip's 90th percentile of the strongest activation, peaks above `threshold`; a rise beside a stronger one counts less.
     """
 
     kind = "notes"
@@ -86,7 +88,7 @@ class SalienceNotes:
         return np.asarray(found[:n_timbres].reshape(len(_DECAYS), _N_PITCHES, -1).sum(axis=0), dtype=np.float32)
 
 
-def build(threshold: float = 0.16, compression: float = 0.5) -> SalienceNotes:
+def build(threshold: float = 0.155, compression: float = 0.5) -> SalienceNotes:
     """Build the transcriber."""
     return SalienceNotes(threshold, compression)
 
@@ -120,4 +122,6 @@ def _rises(activations: Plane) -> Floats:
 
 def _peaks(rises: Floats, threshold: float) -> npt.NDArray[np.bool_]:
     is_peak = rises == scipy.ndimage.maximum_filter1d(rises, 2 * _GAP + 1, axis=1)
-    return np.asarray(is_peak & (rises > threshold))
+    strongest = scipy.ndimage.maximum_filter1d(rises.max(axis=0), _RISE + 2)
+    share = np.clip(rises / np.maximum(strongest, 1e-12), 0.0, 1.0)
+    return np.asarray(is_peak & (rises * share**_SHYNESS > threshold))

@@ -21,21 +21,19 @@ class TemplateChords:
     """The likeliest path through 60 chords and N.
 
     Chroma of what the drum separator leaves, compressed by a power, against templates with six partials per chord tone
-    (Gomez, Tonal description of music audio signals, 2006): a frame scores `sharpness` times the cosine. N scores as
-    a chord of the cosine `no_chord`. Sevenths pay `seventh_cost`; leaving a chord costs `change_cost` (all in nats).
+    (Gomez, Tonal description of music audio signals, 2006): a frame's score is the cosine. N scores as a chord of the
+    cosine `no_chord`. A seventh chord pays `seventh_cost` in every frame; every change costs `change_cost`.
     """
 
     kind = "chords"
 
-    def __init__(
-        self, compression: float, sharpness: float, no_chord: float, seventh_cost: float, change_cost: float
-    ) -> None:
+    def __init__(self, compression: float, no_chord: float, seventh_cost: float, change_cost: float) -> None:
         """Take the parameters; they were chosen on synthetic training and validation songs."""
-        self.compression, self.sharpness, self.no_chord = compression, sharpness, no_chord
+        self.compression, self.no_chord = compression, no_chord
         self.seventh_cost, self.change_cost = seventh_cost, change_cost
         self._drums = plugins.load("extractors", "hpss")
         self._chroma = plugins.load("extractors", "cqt-chroma")
-        numbers = f"{compression:g}, {sharpness:g}, {no_chord:g}, {seventh_cost:g}, {change_cost:g}"
+        numbers = f"power {compression:g}, N {no_chord:g}, seventh {seventh_cost:g}, change {change_cost:g}"
         self.identity = (
             f"template-chords v{VERSION} ({numbers}) on {self._chroma.identity} without {self._drums.identity}"
         )
@@ -52,12 +50,12 @@ class TemplateChords:
         return tiled((firsts - 0.5) / frames.rate_hz, [labels()[state] for state in path[firsts]], audio.duration_s)
 
     def _scores(self, chroma: Floats) -> Floats:
-        """Return the log score of every state, N last, shape (n_frames, 61)."""
+        """Return the score of every state, N last, shape (n_frames, 61)."""
         compressed = chroma**self.compression
         norm = np.linalg.norm(compressed, axis=1, keepdims=True)
         cosine = (compressed / np.maximum(norm, 1e-12)) @ templates().T
         no_chord = np.full((len(chroma), 1), self.no_chord)
-        scores: Floats = self.sharpness * np.concatenate([cosine, no_chord], axis=1)
+        scores: Floats = np.concatenate([cosine, no_chord], axis=1)
         scores[:, :-1] -= np.repeat([0.0, 0.0, *[self.seventh_cost] * 3], 12)
         return scores
 
@@ -79,14 +77,10 @@ class TemplateChords:
 
 
 def build(
-    compression: float = 0.7,
-    sharpness: float = 5.0,
-    no_chord: float = 0.7,
-    seventh_cost: float = 0.5,
-    change_cost: float = 8.0,
+    compression: float = 0.7, no_chord: float = 0.7, seventh_cost: float = 0.05, change_cost: float = 2.0
 ) -> TemplateChords:
-    """Build the recogniser."""
-    return TemplateChords(compression, sharpness, no_chord, seventh_cost, change_cost)
+    """Build the recogniser; the defaults were chosen on synthetic training and validation songs."""
+    return TemplateChords(compression, no_chord, seventh_cost, change_cost)
 
 
 @cache

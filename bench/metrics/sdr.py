@@ -7,7 +7,7 @@ from bench.audio import Audio, is_silent
 from bench.example import Example
 from bench.protocols import Column, Heard, Measurement, Metric, undefined
 
-CEILING_DB, FLOOR_DB = 100.0, -30.0
+CEILING_DB, FLOOR_DB = 40.0, -30.0
 Vector = npt.NDArray[np.float64]
 
 
@@ -16,7 +16,7 @@ class Sdr:
 
     This is what museval's BSSEval v4 gives as SDR with its default settings, wherever neither frame is silent
     (Stöter et al. 2018, "The 2018 Signal Separation Evaluation Campaign"). A silent estimate scores 0 dB by the formula,
-    a silent reference frame is left out, an exact frame is held to 100 dB so that means stay finite. A trailing part of a
+    a silent reference frame is left out, an exact frame is held to 40 dB, beyond what any separator resolves, so that one exact song does not carry a mean. A trailing part of a
     frame is dropped, unless the hole is shorter than 1 s: then it is one frame. SI-SDR (Le Roux et al. 2019,
     arXiv 1811.02508, means not removed) is taken over all holes together; silence scores -30 dB.
     """
@@ -25,7 +25,7 @@ class Sdr:
         Column("sdr", "dB", "higher", "hole", 0.0, ("drums",), is_ranked=True),
         Column("si-sdr", "dB", "higher", "hole", FLOOR_DB, ("drums",), is_shown=False),
     )
-    identity = "sdr/1 frames=1s median max=100dB"
+    identity = "sdr/1 frames=1s median max=40dB"
 
     def measure(self, example: Example, heard: Heard) -> dict[str, Measurement]:
         """Return `sdr` (n = frames) and `si-sdr` (n = seconds)."""
@@ -59,7 +59,7 @@ def framewise_sdr(reference: Audio, estimate: Audio) -> list[float]:
 
 
 def si_sdr(s: Vector, e: Vector) -> float:
-    """Return the scale-invariant SDR in dB, held to -30 to 100; -30 for silence."""
+    """Return the scale-invariant SDR in dB, held to -30 to 40; -30 for silence."""
     target = s * (s @ e / (s @ s))
     power, noise = float(np.sum(target**2)), float(np.sum((target - e) ** 2))
     if power <= 0:
