@@ -39,7 +39,7 @@ def look(examples: ExampleSet, name: str, submissions: Path, path: Path) -> Path
     axes[-1].set_xlabel("seconds")
     figure.suptitle(f"{examples.task.name} · {examples.manifest.name} · {name}")
     with atomic(path) as part:
-        figure.savefig(part, dpi=80, format="png", bbox_inches="tight")
+        figure.savefig(part, dpi=80, format="png")
     return path
 
 
@@ -60,7 +60,7 @@ def _figure(n: int) -> Any:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingComponent("bench look needs matplotlib; get it with `pip install 'steerbench[report]'`") from error
-    figure = Figure(figsize=(14, 1.9 * n))
+    figure = Figure(figsize=(14, 1.9 * n), layout="constrained")
     return figure, np.atleast_1d(figure.subplots(n, 1, sharex=True))
 
 

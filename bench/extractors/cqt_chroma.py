@@ -20,13 +20,16 @@ class CqtChroma:
     `librosa.feature.chroma_cqt` at 22,050 Hz: hop 512, 36 bins an octave, 7 octaves from C1, tuning fixed at 0 (so that
     an output cannot retune itself), no normalisation. Frames are not centred here; that is the metric's part.
 
-    It hears a hole alone: its lowest filters last 1.6 s and would carry the given context's harmony into the hole, where
-    white noise then scored 0.17 in holes of 1 to 3 s.
+    It hears a hole alone: its lowest filters last 1.6 s and would carry the given context's harmony into the hole,
+    where white noise then scored 0.17 in holes of 1 to 3 s.
     """
 
     kind = "chroma"
     context_s = 0.0
-    identity = f"cqt-chroma v{VERSION} (hole alone, 22050 Hz, hop 512, 36 bins, 7 octaves, tuning 0, librosa {version('librosa')})"
+    identity = (
+        f"cqt-chroma v{VERSION} (hole alone, 22050 Hz, hop 512, 36 bins, 7 octaves, tuning 0, "
+        f"librosa {version('librosa')})"
+    )
 
     def extract(self, audio: Audio) -> Frames:
         """Return values (1 + n // 512, 12) >= 0 at 22050/512 Hz, n = samples at 22,050 Hz; zero for silence."""

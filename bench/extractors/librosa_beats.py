@@ -22,17 +22,17 @@ _BASS_BANDS = 8
 _NEAR = 6
 """Half-width in 5 ms frames of the neighbourhood in which a beat's strength is looked up."""
 _ON, _BETWEEN, _BAR = 1.2, 0.55, 0.9
-"""Weights of the strength on beats, of that half-way between them, and of the bar: fitted to synthetic training songs."""
+"""Weights of the strength on beats, of that half-way between, and of the bar: fitted to synthetic training songs."""
 
 
 class LibrosaBeats:
     """The likeliest of several beat tracks.
 
-    Tempi come from the autocorrelation of the onset strength (its peaks at 1, 2 and 4 beats together) and from the usual
-    mistakes about them (2/3, 3/4, 4/3, ...). For each, beats by Ellis (Beat tracking by dynamic programming, JNMR 2007) as
-    in librosa, and the same half a beat later. Each is scored by onset strength on and between its beats, by how clearly
-    one beat in four has the changes of chroma and the strokes of the bass (which also gives the downbeats), and by a
-    log-normal tempo prior.
+    Tempi come from the autocorrelation of the onset strength (its peaks at 1, 2 and 4 beats together) and from the
+    usual mistakes about them (2/3, 3/4, 4/3, ...). For each, beats by Ellis (Beat tracking by dynamic programming, JNMR
+    2007) as in librosa, and the same half a beat later. Each is scored by onset strength on and between its beats, by
+    how clearly one beat in four has the changes of chroma and the strokes of the bass (which also gives the downbeats),
+    and by a log-normal tempo prior.
     """
 
     kind = "beats"

@@ -1,4 +1,4 @@
-"""Onsets of drums: spectral flux over absolute thresholds, so that what has no drums has no onsets."""
+"""Onsets of drums by spectral flux over absolute thresholds (no weights)."""
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +23,8 @@ class OnsetFlux:
     """Flux of log bands with a maximum filter over the past (SuperFlux: Boeck and Widmer, DAFx 2013), peaks picked.
 
     Nothing is normalised to the clip: levels are in dB re full scale with a floor, an onset needs `rise_db` of mean
-    rise over the bands, and the sound after it must reach `level_db`. Quiet remains of other instruments in a separated
-    drum track stay under both.
+    rise over the bands more than is usual within 50 ms, and the sound after it must reach `level_db`. What a separator
+    leaves of held notes stays under both; what it leaves of the attacks of plucked and struck notes does not.
     """
 
     kind = "onsets"

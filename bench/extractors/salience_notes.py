@@ -34,8 +34,9 @@ class SalienceNotes:
     The constant-Q magnitudes (36 bins an octave from A0, 8 octaves, hop 256 at 22,050 Hz) of what the drum separator
     leaves, compressed by a power, are decomposed by 30 multiplicative updates of the Kullback-Leibler divergence (Lee
     and Seung 2001; for music Smaragdis and Brown, WASPAA 2003) over fixed templates: 88 pitches in three timbres of 12
-    partials, and broad bumps for what has no pitch. A note begins where the rise of a pitch's activation, in units of the
-    clip's 90th percentile of the strongest activation, peaks above `threshold`; a rise beside a stronger one counts less.
+    partials, and broad bumps for what has no pitch. A note begins where the rise of a pitch's activation, in units of
+    the clip's 90th percentile of the strongest activation, peaks above `threshold`; a rise beside a stronger one counts
+    less.
     """
 
     kind = "notes"

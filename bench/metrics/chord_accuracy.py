@@ -24,7 +24,8 @@ class ChordAccuracy:
     """mir_eval's weighted chord accuracy, both sides cut to the hole.
 
     0.1 s on either side of every change in the reference is left out. An estimated X is wrong, not skipped; time in which
-    the reference cannot be compared is left out, and how much remains is `chord-coverage`. Nothing comparable: undefined.
+    the reference cannot be compared is left out, and how much remains is `chord-coverage`. Nothing comparable, or a
+    reference without any chord: undefined.
     The first column reduces to major, minor and none.
     """
 
@@ -68,7 +69,7 @@ def _segments(wanted: list[Chords], found: list[Chords]) -> tuple[Floats, list[s
 
 
 def _measured(compare: object, weights: Floats, references: list[str], estimates: list[str]) -> Measurement:
-    if not len(weights):
+    if all(label in ("N", "X") for label in references):
         return undefined()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -34,9 +34,10 @@ def hit(rate: int, seed: int = 0, duration_s: float = 0.08) -> Sound:
 
 
 def kick(rate: int) -> Sound:
-    """A low thump."""
+    """A low thump with the click of a beater."""
     t = np.arange(round(0.15 * rate)) / rate
-    return 0.6 * np.sin(2 * np.pi * 60 * t) * np.exp(-t / 0.05)
+    click = 0.1 * np.random.default_rng(99).standard_normal(len(t)) * np.exp(-t / 0.004)
+    return 0.6 * np.sin(2 * np.pi * 60 * t) * np.exp(-t / 0.05) + click
 
 
 def chords(rate: int, pitches: list[list[int]], each_s: float) -> Audio:
@@ -52,10 +53,11 @@ def chords(rate: int, pitches: list[list[int]], each_s: float) -> Audio:
 
 
 def groove(rate: int, bpm: float, bars: int, start_s: float = 0.0) -> tuple[Audio, Sound]:
-    """Kick on 1 and 3, snare on 2 and 4, chords that change at every bar; returns the beats too."""
+    """Kick on 1 and 3, snare on 2 and 4, hats between, chords that change at every bar; returns the beats too."""
     period = 60 / bpm
     beats = start_s + period * np.arange(4 * bars)
     parts = [(t, kick(rate) if k % 2 == 0 else hit(rate, k)) for k, t in enumerate(beats)]
+    parts += [(t + period / 2, 0.1 * hit(rate, k)) for k, t in enumerate(beats)]
     roots = [48, 53, 55, 45]
     for bar in range(bars):
         for step in (0, 4, 7):

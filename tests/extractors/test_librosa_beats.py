@@ -9,7 +9,7 @@ from bench import plugins
 
 
 @pytest.mark.parametrize("bpm", [72, 96, 120, 138])
-@pytest.mark.parametrize("bars", [4, 12])
+@pytest.mark.parametrize("bars", [6, 12])
 def test_beats_and_downbeats_of_a_groove(bpm: float, bars: int) -> None:
     audio, beats = groove(32000, bpm, bars, start_s=0.1)
     found = plugins.load("extractors", "librosa-beats").extract(audio)

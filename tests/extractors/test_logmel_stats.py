@@ -34,18 +34,18 @@ def test_loudness_of_very_short_sound_is_taken_out_too() -> None:
 
 
 def test_halves_are_means_and_deviations_of_levels_and_slopes() -> None:
-    """The mel power of librosa on the same frames gives the first 48 numbers; steady noise has no slope on average."""
+    """librosa's mel power of the same frames, up to the gain, gives the levels; steady noise has no mean slope."""
     sound = 0.1 * np.random.default_rng(5).standard_normal(3 * 32000)
     values = embedded(Audio(sound.astype(np.float32), 32000))
     power = librosa.feature.melspectrogram(
-        y=sound, sr=32000, n_fft=1024, hop_length=320, n_mels=48, center=False, fmin=0.0, fmax=16000.0
+        y=np.pad(sound, 352), sr=32000, n_fft=1024, hop_length=320, n_mels=48, center=False, fmin=0.0, fmax=16000.0
     )
     levels = 10 * np.log10(power).T[50:150]
     offset = values[1, :48] - levels.mean(axis=0)
-    assert offset.std() < 0.3
-    np.testing.assert_allclose(values[1, 48:96], levels.std(axis=0), atol=0.5)
+    assert offset.std() < 1e-3
+    np.testing.assert_allclose(values[1, 48:96], levels.std(axis=0), atol=1e-3)
     assert np.abs(values[:, 96:144]).max() < 0.2
-    assert (values[:, 144:] > 0.3).all()
+    assert (values[:, 144:] > 0.1).all()
 
 
 def test_rate_matters_little_under_a_common_band() -> None:

@@ -1,0 +1,237 @@
+"""Noise floor: how far every extractor is from the truth, on songs whose truth is known."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bench import plugins
+from bench.audio import Audio, is_silent
+from bench.controls import piano_cover
+from bench.defaults import defaults
+from bench.errors import BenchError, MissingComponent
+from bench.hearing import drum_onsets
+from bench.manifest import Excerpt, Manifest
+from bench.protocols import Dataset, Extractor
+from bench.symbols import DRUM_PROGRAM, Beats, Chords, Notes
+
+ONSET_S, BEAT_S = 0.05, 0.07
+
+Values = dict[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class _Song:
+    """An excerpt with its truth; the separated drums are found once for all extractors."""
+
+    dataset: Dataset
+    excerpt: Excerpt
+    separator: Extractor
+
+    def part(self, what: str) -> Any:
+        """Return a part that the data set must know."""
+        found = self.dataset.read(self.excerpt, what)
+        if found is None:
+            raise BenchError(
+                f"{self.excerpt.id}: {self.excerpt.dataset} has no {what}; the noise floor needs the truth"
+            )
+        return found
+
+    @cached_property
+    def mix(self) -> Audio:
+        """The song."""
+        mix: Audio = self.part("mix")
+        return mix
+
+    @cached_property
+    def separated(self) -> Audio:
+        """The drums as the default separator hears them."""
+        found: Any = self.separator.extract(self.mix)
+        drums: Audio = found
+        return drums
+
+    @cached_property
+    def cover(self) -> tuple[Notes, Audio]:
+        """The piano reduction and its sound."""
+        notes = piano_cover(self.part("notes"))
+        renderer = plugins.load("renderers", defaults().renderer)
+        return notes, renderer.render(notes, self.excerpt.duration_s, self.mix.sample_rate)
+
+
+def noise_floor(manifest: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:
+    """Let every extractor that is available hear songs whose truth is known.
+
+    Args:
+        manifest: Of a data set that knows chords, beats, notes and drum stems; the default manifest when None.
+        limit: Only the first so many songs.
+
+    Returns:
+        One row per extractor and measure: `extractor`, `kind`, `measure`, `unit`, `mean` and `std` over songs (standard
+        deviation with n - 1; NaN for one song), `n` songs for which the measure is defined, `n_songs`, `manifest`.
+        Kinds without a truth (chroma, embedding) have no row.
+
+    Raises:
+        BenchError: the data set lacks a truth, or no data set has this manifest.
+    """
+    dataset, chosen = _select(manifest or defaults().manifest)
+    excerpts = chosen.limited(limit).excerpts
+    separator: Extractor = plugins.load("extractors", defaults().extractors["drums"])
+    extractors = list(_available())
+    values: dict[tuple[str, str, str], list[float]] = {}
+    for excerpt in excerpts:
+        song = _Song(dataset, excerpt, separator)
+        for name, extractor in extractors:
+            for measure, value in MEASURES[extractor.kind](song, extractor).items():
+                values.setdefault((name, extractor.kind, measure), []).append(value)
+    return [_row(*key, found, chosen.limited(limit).name) for key, found in sorted(values.items())]
+
+
+def _select(name: str) -> tuple[Dataset, Manifest]:
+    """Find the data set that has the manifest: manifests begin with their data set's name."""
+    for dataset in sorted(plugins.names("datasets"), key=len, reverse=True):
+        if name == dataset or name.startswith(f"{dataset}-"):
+            built: Dataset = plugins.load("datasets", dataset)
+            return built, built.select(None if name == dataset else name)
+    raise BenchError(f"no data set has the manifest '{name}'; known data sets: {', '.join(plugins.names('datasets'))}")
+
+
+def _available() -> Iterator[tuple[str, Extractor]]:
+    """Build every extractor whose findings can be compared with a truth; those with missing parts are left out."""
+    for name in plugins.names("extractors"):
+        try:
+            extractor: Extractor = plugins.load("extractors", name)
+        except MissingComponent:
+            continue
+        if extractor.kind in MEASURES:
+            yield name, extractor
+
+
+def _row(extractor: str, kind: str, measure: str, values: list[float], manifest: str) -> dict[str, Any]:
+    defined = np.array([value for value in values if math.isfinite(value)])
+    return {
+        "extractor": extractor,
+        "kind": kind,
+        "measure": measure,
+        "unit": "dB" if "sdr" in measure else "",
+        "mean": float(defined.mean()) if len(defined) else math.nan,
+        "std": float(defined.std(ddof=1)) if len(defined) > 1 else math.nan,
+        "n": len(defined),
+        "n_songs": len(values),
+        "manifest": manifest,
+    }
+
+
+def _drums(song: _Song, extractor: Extractor) -> Values:
+    """SDR over the whole excerpt, 10 log10(sum s^2 / sum (s - found)^2); undefined for songs without drums."""
+    truth = song.part("drums").mono.astype(np.float64)
+    found: Any = extractor.extract(song.mix)
+    if is_silent(truth):
+        return {"drum sdr": math.nan}
+    error = np.sum((truth - found.mono) ** 2)
+    return {"drum sdr": float(10 * np.log10(np.sum(truth**2) / max(error, 1e-20)))}
+
+
+def _onsets(song: _Song, extractor: Extractor) -> Values:
+    """Onset F against the percussion's notes, those within 30 ms merged, +-50 ms."""
+    import mir_eval
+
+    truth = drum_onsets(song.part("notes")).times_s
+    heard = {"F on the stem": song.part("drums"), "F on separated drums": song.separated}
+    found: dict[str, Any] = {measure: extractor.extract(audio) for measure, audio in heard.items()}
+    if not len(truth):
+        return dict.fromkeys(heard, math.nan)
+    return {m: float(mir_eval.onset.f_measure(truth, beats.times_s, window=ONSET_S)[0]) for m, beats in found.items()}
+
+
+def _beats(song: _Song, extractor: Extractor) -> Values:
+    """F of beats and downbeats, +-70 ms, nothing trimmed."""
+    import mir_eval
+
+    truth: Beats = song.part("beats")
+    found: Any = extractor.extract(song.mix)
+
+    def score(reference: npt.NDArray[np.float64], estimate: npt.NDArray[np.float64]) -> float:
+        return float(mir_eval.beat.f_measure(reference, estimate, BEAT_S)) if len(reference) else math.nan
+
+    return {"beat F": score(truth.times_s, found.times_s), "downbeat F": score(truth.downbeats_s, found.downbeats_s)}
+
+
+def _chords(song: _Song, extractor: Extractor) -> Values:
+    """mir_eval's duration-weighted accuracy of majmin and sevenths on the mix."""
+    import mir_eval
+
+    truth: Chords = song.part("chords")
+    found: Any = extractor.extract(song.mix)
+    start, end = truth.intervals_s[0, 0], truth.intervals_s[-1, 1]
+    intervals, labels = mir_eval.util.adjust_intervals(found.intervals_s, list(found.labels), start, end, "N", "N")
+    merged, wanted, heard = mir_eval.util.merge_labeled_intervals(
+        truth.intervals_s, list(truth.labels), intervals, labels
+    )
+    durations = mir_eval.util.intervals_to_durations(merged)
+    comparisons = {"majmin": mir_eval.chord.majmin, "sevenths": mir_eval.chord.sevenths}
+    return {
+        name: float(mir_eval.chord.weighted_accuracy(compare(wanted, heard), durations))
+        for name, compare in comparisons.items()
+    }
+
+
+def _notes(song: _Song, extractor: Extractor) -> Values:
+    """F of onset and pitch, +-50 ms, offsets ignored: the mix against all pitched notes, the piano against its own."""
+    notes: Notes = song.part("notes")
+    cover, piano = song.cover
+    in_mix: Any = extractor.extract(song.mix)
+    in_piano: Any = extractor.extract(piano)
+    return {
+        "F on the mix": _note_f(notes.where(notes.programs != DRUM_PROGRAM), in_mix),
+        "F on the piano reduction": _note_f(cover, in_piano),
+    }
+
+
+def _note_f(truth: Notes, found: Notes) -> float:
+    import mir_eval
+
+    if not len(truth):
+        return math.nan
+    if not len(found):
+        return 0.0
+    scores = mir_eval.transcription.precision_recall_f1_overlap(
+        *_intervals_and_hz(truth), *_intervals_and_hz(found), onset_tolerance=ONSET_S, offset_ratio=None
+    )
+    return float(scores[2])
+
+
+def _intervals_and_hz(notes: Notes) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return what mir_eval takes; notes of no length get a millisecond, since it refuses them."""
+    intervals = notes.intervals_s.copy()
+    intervals[:, 1] = np.maximum(intervals[:, 1], intervals[:, 0] + 0.001)
+    return intervals, 440 * 2 ** ((notes.pitches - 69) / 12)
+
+
+MEASURES: dict[str, Callable[[_Song, Extractor], Values]] = {
+    "drums": _drums,
+    "onsets": _onsets,
+    "beats": _beats,
+    "chords": _chords,
+    "notes": _notes,
+}
+
+
+def main() -> None:
+    """Print the table of docs/extractors.md: `python -m bench.noise_floor [MANIFEST [LIMIT]]`."""
+    import sys
+
+    arguments = sys.argv[1:]
+    rows = noise_floor(arguments[0] if arguments else None, int(arguments[1]) if len(arguments) > 1 else None)
+    lines = ["| extractor | measure | mean | std | songs |", "|---|---|---|---|---|"]
+    for row in rows:
+        value = f"{row['mean']:.1f} dB | {row['std']:.1f}" if row["unit"] else f"{row['mean']:.3f} | {row['std']:.3f}"
+        lines.append(f"| `{row['extractor']}` | {row['measure']} | {value} | {row['n']} |")
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

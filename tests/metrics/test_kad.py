@@ -1,0 +1,128 @@
+"""KAD against a naive estimator and closed forms."""
+
+import numpy as np
+import pytest
+
+from bench.audio import Audio
+from bench.metrics import kad as module
+from bench.metrics.kad import Kad, build
+from bench.symbols import Frames
+from tests.metrics.fakes import RATE, TWO_HOLES, example, noise
+
+NAME = "kad[logmel-stats]"
+
+
+@pytest.fixture(scope="module")
+def metric() -> Kad:
+    return build()
+
+
+def draw(rng, songs: int, windows: int = 6, d: int = 5, shift: float = 0.0) -> list[np.ndarray]:
+    return [rng.normal(shift, 1, (windows, d)) + rng.normal(0, 0.5, d) for _ in range(songs)]
+
+
+def naive(references, outputs) -> float:
+    """Loop over every pair of windows from different songs."""
+    stacked = np.concatenate(references)
+    r, o = ([(x - stacked.mean(0)) / stacked.std(0) for x in side] for side in (references, outputs))
+    gaps = [np.linalg.norm(a - b) for i in range(len(r)) for j in range(i) for a in r[i] for b in r[j]]
+    width = np.median(gaps)
+
+    def mean(one, other) -> float:
+        per_pair = [
+            np.mean([np.exp(-np.sum((a - b) ** 2) / (2 * width**2)) for a in one[i] for b in other[j]])
+            for i in range(len(one))
+            for j in range(len(other))
+            if i != j
+        ]
+        return float(np.mean(per_pair))
+
+    return 100 * (mean(r, r) + mean(o, o) - 2 * mean(r, o))
+
+
+def test_agrees_with_a_naive_loop(metric: Kad) -> None:
+    rng = np.random.default_rng(0)
+    references, outputs = draw(rng, 5), draw(rng, 5, shift=0.4)
+    assert metric.compare(references, outputs)[NAME].value == pytest.approx(naive(references, outputs), abs=1e-9)
+
+
+def test_references_against_themselves_are_exactly_0(metric: Kad) -> None:
+    references = draw(np.random.default_rng(1), 10)
+    found = metric.compare(references, references)[NAME]
+    assert found.value == pytest.approx(0, abs=1e-12)
+    assert np.allclose(found.replicates, 0, atol=1e-12)
+
+
+def test_two_points_have_a_closed_form(metric: Kad) -> None:
+    """References at +-1, outputs at +-3 (standardised, bandwidth 2): three kernel values by hand."""
+    references, outputs = [np.array([[1.0]]), np.array([[-1.0]])], [np.array([[3.0]]), np.array([[-3.0]])]
+    kernel = lambda gap: np.exp(-(gap**2) / (2 * 2.0**2))  # noqa: E731
+    wanted = 100 * (kernel(2) + kernel(6) - 2 * kernel(4))
+    assert metric.compare(references, outputs)[NAME].value == pytest.approx(wanted, abs=1e-9)
+
+
+def test_draws_of_one_law_are_0_on_average_and_a_shift_is_seen(metric: Kad) -> None:
+    rng = np.random.default_rng(2)
+    same = [metric.compare(draw(rng, 12), draw(rng, 12))[NAME].value for _ in range(60)]
+    assert abs(np.mean(same)) < 3 * np.std(same) / np.sqrt(len(same))
+    assert min(same) < 0 < max(same)
+    shifted = [metric.compare(draw(rng, 12), draw(rng, 12, shift=s))[NAME].value for s in (0.5, 1.0, 2.0)]
+    assert np.mean(same) < shifted[0] < shifted[1] < shifted[2]
+
+
+def test_intervals_need_eight_songs_and_rest_on_the_same_halves_for_everybody(metric: Kad, monkeypatch) -> None:
+    rng = np.random.default_rng(3)
+    few = metric.compare(draw(rng, 7), draw(rng, 7))[NAME]
+    assert np.isnan(few.low) and few.replicates == ()
+    seen = []
+    original = module._mmd
+    monkeypatch.setattr(module, "_mmd", lambda means, chosen: (seen.append(tuple(chosen)), original(means, chosen))[1])
+    references = draw(rng, 9)
+    one = metric.compare(references, draw(rng, 9))[NAME]
+    first = list(seen)
+    seen.clear()
+    metric.compare(references, draw(rng, 9))
+    assert first == seen
+    assert len(one.replicates) == 32 and {len(half) for half in first[1:]} == {4}
+    assert all(len(set(half)) == len(half) for half in first)
+    assert one.low < one.value < one.high
+
+
+def test_one_song_is_too_few(metric: Kad) -> None:
+    one = draw(np.random.default_rng(4), 1)
+    found = metric.compare(one, one)[NAME]
+    assert found.state == "too-few-songs" and np.isnan(found.value)
+
+
+def test_a_constant_dimension_does_no_harm(metric: Kad) -> None:
+    rng = np.random.default_rng(5)
+    flat = [np.hstack([x, np.ones((len(x), 1))]) for x in draw(rng, 8)]
+    assert np.isfinite(metric.compare(flat, flat)[NAME].value)
+
+
+def test_every_hole_is_described_alone_and_short_ones_are_repeated(metric: Kad, monkeypatch) -> None:
+    heard: list[float] = []
+
+    class Ears:
+        kind, identity = "embedding", "ears"
+
+        def extract(self, audio: Audio) -> Frames:
+            heard.append(audio.duration_s)
+            return Frames(np.zeros((2, 3)), 1.0)
+
+    monkeypatch.setattr(metric, "_extractor", Ears())
+    one = example(noise(0), TWO_HOLES)
+    assert metric.describe(one, one.reference).shape == (4, 3)
+    assert heard == [2.0, 2.0]
+    heard.clear()
+    from bench.mask import Mask
+
+    short = example(noise(0), Mask(((10, 30),), 400))
+    metric.describe(short, short.reference)
+    assert heard == [1.0]
+
+
+def test_windows_are_counted(metric: Kad) -> None:
+    rng = np.random.default_rng(6)
+    assert metric.compare(draw(rng, 8, windows=3), draw(rng, 8, windows=5))[NAME].n == 40
+    assert RATE == 16000

@@ -1,0 +1,114 @@
+"""SDR against museval; SI-SDR against its closed form."""
+
+import sys
+import types
+import warnings
+
+import numpy as np
+import pytest
+
+from bench.audio import Audio
+from bench.metrics.sdr import CEILING_DB, build, framewise_sdr, si_sdr
+from tests.metrics.fakes import EVERYTHING, ONE_HOLE, RATE, TWO_HOLES, example, heard, holes_of, noise
+
+
+@pytest.fixture(scope="module")
+def museval_frames():
+    """museval's framewise SDR; its package wants ffmpeg through musdb, which its metrics do not use."""
+    sys.modules.setdefault("musdb", types.ModuleType("musdb"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from museval.metrics import bss_eval
+
+    def frames(reference: np.ndarray, estimate: np.ndarray) -> np.ndarray:
+        sources = np.stack([reference, np.roll(reference, 7) + 1e-3])[:, :, None].astype(float)
+        guesses = np.stack([estimate, np.roll(estimate, 7)])[:, :, None].astype(float)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = bss_eval(sources, guesses, window=RATE, hop=RATE, compute_permutation=False)
+        return np.asarray(found[0][0])
+
+    return frames
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_frames_agree_with_museval(museval_frames, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    seconds = int(rng.integers(2, 4))
+    reference = noise(seed, seconds + 0.4, float(rng.uniform(0.01, 0.5)))
+    estimate = Audio(reference.mono * rng.uniform(0.2, 1.5) + rng.normal(0, 0.05, reference.n_samples), RATE)
+    ours = framewise_sdr(reference, estimate)
+    assert len(ours) == seconds
+    theirs = museval_frames(reference.mono, estimate.mono)
+    assert np.allclose(ours, theirs[: len(ours)], atol=1e-9, rtol=0)
+
+
+def test_silent_reference_frames_are_undefined_as_in_museval(museval_frames) -> None:
+    reference, estimate = noise(1, 3.0).mono.copy(), noise(2, 3.0).mono
+    reference[RATE : 2 * RATE] = 0
+    ours = framewise_sdr(Audio(reference, RATE), Audio(estimate, RATE))
+    assert np.isnan(ours).tolist() == [False, True, False]
+
+
+def test_a_silent_estimate_scores_0_db_and_an_exact_one_the_cap() -> None:
+    reference = noise(0, 2.0)
+    assert framewise_sdr(reference, Audio(np.zeros(2 * RATE), RATE)) == pytest.approx([0.0, 0.0])
+    assert framewise_sdr(reference, reference) == [CEILING_DB, CEILING_DB]
+
+
+def measured(reference: Audio, estimate: Audio, mask=ONE_HOLE):
+    one = example(reference, mask)
+    ears = heard(one, found={"output drums": holes_of(estimate, mask)}, wanted={"drums": holes_of(reference, mask)})
+    return build().measure(one, ears)
+
+
+def test_the_median_is_taken_over_frames_of_all_holes() -> None:
+    reference = noise(0)
+    rng = np.random.default_rng(3)
+    scale = np.repeat(rng.uniform(0.3, 0.9, 8), RATE)
+    estimate = Audio(reference.mono * scale, RATE)
+    frames = [f for hole in holes_of(reference, TWO_HOLES) for f in (hole.n_samples // RATE,)]
+    values = [
+        value
+        for r, e in zip(holes_of(reference, TWO_HOLES), holes_of(estimate, TWO_HOLES), strict=True)
+        for value in framewise_sdr(r, e)
+    ]
+    found = measured(reference, estimate, TWO_HOLES)["sdr"]
+    assert found.n == sum(frames) == 4
+    assert found.value == pytest.approx(np.median(values))
+
+
+def test_a_trailing_part_of_a_frame_is_dropped_but_a_short_hole_is_one_frame() -> None:
+    assert len(framewise_sdr(noise(0, 2.9), noise(1, 2.9))) == 2
+    assert len(framewise_sdr(noise(0, 0.4), noise(1, 0.4))) == 1
+
+
+def test_a_silent_reference_leaves_both_undefined() -> None:
+    found = measured(Audio(np.zeros(8 * RATE), RATE), noise(1))
+    assert {m.state for m in found.values()} == {"undefined-reference"}
+    assert all(np.isnan(m.value) for m in found.values())
+
+
+def test_silence_is_no_way_out() -> None:
+    found = measured(noise(0), Audio(np.zeros(8 * RATE), RATE))
+    assert found["sdr"].value == pytest.approx(0)
+    assert found["si-sdr"].value == -30
+    assert found["sdr"].state == "silent"
+
+
+@pytest.mark.parametrize("gain", [0.5, 2.0, -1.0])
+def test_si_sdr_forgets_gain_and_sdr_does_not(gain: float) -> None:
+    s, n = noise(0).mono.astype(float), noise(1, level=0.03).mono.astype(float)
+    assert si_sdr(s, gain * (s + n)) == pytest.approx(si_sdr(s, s + n), abs=1e-9)
+    frame = framewise_sdr(Audio(s, RATE), Audio(gain * s, RATE))
+    assert frame[0] == pytest.approx(-10 * np.log10((1 - gain) ** 2), abs=1e-4)
+
+
+def test_si_sdr_of_orthogonal_noise_is_the_power_ratio() -> None:
+    t = np.arange(RATE) / RATE
+    s, n = np.sin(2 * np.pi * 100 * t), 0.1 * np.cos(2 * np.pi * 100 * t)
+    assert si_sdr(s, s + n) == pytest.approx(20, abs=1e-6)
+
+
+def test_the_whole_excerpt_may_be_a_hole() -> None:
+    assert measured(noise(0), noise(0), EVERYTHING)["sdr"].n == 8
