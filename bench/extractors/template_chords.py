@@ -77,7 +77,7 @@ class TemplateChords:
 
 
 def build(
-    compression: float = 0.7, no_chord: float = 0.7, seventh_cost: float = 0.05, change_cost: float = 2.0
+    compression: float = 0.7, no_chord: float = 0.68, seventh_cost: float = 0.05, change_cost: float = 2.0
 ) -> TemplateChords:
     """Build the recogniser; the defaults were chosen on synthetic training and validation songs."""
     return TemplateChords(compression, no_chord, seventh_cost, change_cost)

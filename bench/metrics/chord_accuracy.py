@@ -74,10 +74,8 @@ def _measured(compare: object, weights: Floats, references: list[str], estimates
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         scores = np.asarray(compare(references, estimates), dtype=np.float64)  # type: ignore[operator]
-    # mir_eval gives -1 where the pair is outside the vocabulary: the reference's doing, except for an estimated X.
-    is_x = np.array([name == "X" for name in estimates])
-    known = np.asarray(compare(references, references), dtype=np.float64) >= 0  # type: ignore[operator]
-    scores = np.where(known & ((scores < 0) | is_x), 0.0, scores)
+    # mir_eval gives -1 where the reference is outside the vocabulary; these reductions count an estimated X as wrong.
+    known = scores >= 0
     seconds = float(weights[known].sum())
     if seconds <= 0:
         return undefined()

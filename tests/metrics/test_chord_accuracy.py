@@ -69,6 +69,12 @@ def test_what_the_estimate_leaves_open_counts_as_no_chord() -> None:
     assert measured([chords((2, 6, "C:maj"))], [chords((2, 4, "C:maj"))])["chord-accuracy"].value == pytest.approx(0.5)
 
 
+def test_what_is_outside_the_vocabulary_is_left_out_of_the_mean() -> None:
+    reference = chords((2, 4, "C:sus4"), (4, 6, "C:maj"))
+    found = measured([reference], [chords((2, 6, "C:maj"))])["chord-accuracy"]
+    assert found.value == 1 and found.n == pytest.approx(1.8)
+
+
 def test_borders_of_the_reference_are_left_out() -> None:
     reference, late = chords((2, 4, "C:maj"), (4, 6, "G:maj")), chords((2, 4.09, "C:maj"), (4.09, 6, "G:maj"))
     assert measured([reference], [late])["chord-accuracy"].value == 1
