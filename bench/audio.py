@@ -69,7 +69,7 @@ class Audio:
         known: str | None = self.__dict__.get("_sha256")
         if known is None:
             digest = hashlib.sha256(f"{self.sample_rate} {self.samples.shape}".encode())
-            digest.update(np.ascontiguousarray(self.samples))
+            digest.update(np.ascontiguousarray(self.samples).tobytes())
             known = digest.hexdigest()
             object.__setattr__(self, "_sha256", known)
         return known

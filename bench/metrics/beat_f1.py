@@ -15,7 +15,7 @@ class BeatF1:
     controls) the columns say little of a model, since it was told.
     """
 
-    columns = tuple(
+    columns: tuple[Column, ...] = tuple(
         Column(name, "", "higher", "hole", 0.0, ("beats",), is_shown=name == "beat-f1") for name in WINDOWS_S
     )
     identity = "beat-f1/1 windows=70ms,50ms untrimmed"

@@ -1,6 +1,7 @@
 """How well the chords are followed: the share of the hole's time in which the recognised chord is the right one."""
 
 import warnings
+from itertools import pairwise
 
 import mir_eval.chord
 import numpy as np
@@ -23,13 +24,13 @@ REDUCTIONS = {
 class ChordAccuracy:
     """mir_eval's weighted chord accuracy, both sides cut to the hole.
 
-    0.1 s on either side of every change in the reference is left out. An estimated X is wrong, not skipped; time in which
-    the reference cannot be compared is left out, and how much remains is `chord-coverage`. Nothing comparable, or a
-    reference without any chord: undefined.
+    0.1 s on either side of every change in the reference is left out. An estimated X is wrong, not skipped; time in
+    which the reference cannot be compared is left out, and how much remains is `chord-coverage`. Nothing comparable, or
+    a reference without any chord: undefined.
     The first column reduces to major, minor and none.
     """
 
-    columns = (
+    columns: tuple[Column, ...] = (
         *(
             Column(name, "", "higher", "hole", 0.0, ("chords",), name == "chord-accuracy", name[14:] in ("", "-root"))
             for name in REDUCTIONS
@@ -56,16 +57,19 @@ def _segments(wanted: list[Chords], found: list[Chords]) -> tuple[Floats, list[s
             inner = (start + BORDER_S, end - BORDER_S)
             if inner[1] <= inner[0]:
                 continue
-            at = inner[0]
-            for (a, b), other in zip(estimate.cut(*inner).intervals_s, estimate.cut(*inner).labels, strict=True):
-                pieces = [(at, a, "N"), (a, b, other)]
-                at = b
-                for low, high, name in pieces:
-                    if high > low:
-                        weights.append(high - low), references.append(label), estimates.append(name)
-            if at < inner[1]:
-                weights.append(inner[1] - at), references.append(label), estimates.append("N")
+            cut = estimate.cut(*inner)
+            borders = sorted({*inner, *cut.intervals_s.ravel().tolist()})
+            for low, high in pairwise(borders):
+                weights.append(high - low)
+                references.append(label)
+                estimates.append(_label_at(cut, (low + high) / 2))
     return np.array(weights), references, estimates
+
+
+def _label_at(chords: Chords, time_s: float) -> str:
+    """Return the chord that sounds at a time; `N` where the estimate leaves it open."""
+    inside = (chords.intervals_s[:, 0] <= time_s) & (time_s < chords.intervals_s[:, 1])
+    return chords.labels[int(np.argmax(inside))] if inside.any() else "N"
 
 
 def _measured(compare: object, weights: Floats, references: list[str], estimates: list[str]) -> Measurement:

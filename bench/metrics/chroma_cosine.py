@@ -11,11 +11,11 @@ RANGE_DB = 60.0
 class ChromaCosine:
     """Cosine per frame of chroma centred over its 12 bins, weighted by the reference's energy.
 
-    Frames of the reference more than 60 dB under its loudest are left out. White noise scores 0, a silent or flat frame 0.
+    Frames of the reference more than 60 dB under its loudest are left out. White noise scores 0, a flat frame 0.
     `chroma-cosine-plain` does not centre: it is printed to be compared with other papers, and gives noise about 0.6.
     """
 
-    columns = (
+    columns: tuple[Column, ...] = (
         Column("chroma-cosine", "", "higher", "hole", 0.0, ("chroma",), is_ranked=True),
         Column("chroma-cosine-plain", "", "higher", "hole", 0.0, ("chroma",), is_shown=False),
     )
@@ -30,10 +30,10 @@ class ChromaCosine:
         if not loud.any() or energy.max(initial=0.0) < 1e-8:
             return {column.name: undefined() for column in self.columns}
         reference, output, weights = reference[loud], output[loud], energy[loud]
-        centred = [x - x.mean(axis=1, keepdims=True) for x in (reference, output)]
+        flat = [x - x.mean(axis=1, keepdims=True) for x in (reference, output)]
         n = float(loud.sum())
         return {
-            "chroma-cosine": Measurement(_weighted(*centred, weights), n),
+            "chroma-cosine": Measurement(_weighted(flat[0], flat[1], weights), n),
             "chroma-cosine-plain": Measurement(_weighted(reference, output, weights), n),
         }
 

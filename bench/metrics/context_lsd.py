@@ -1,8 +1,10 @@
 """How much of the given context was changed: log-spectral distance outside the holes, in dB."""
 
 import numpy as np
+import numpy.typing as npt
 from scipy.signal import get_window
 
+from bench.audio import Samples
 from bench.example import Example
 from bench.protocols import Column, Heard, Measurement, Metric, Vectors, undefined
 
@@ -12,11 +14,11 @@ SIZE, HOP, MARGIN_S, RANGE_DB = 2048, 512, 0.05, 80.0
 class ContextLsd:
     """Mean over context frames of the RMS over bins of the difference in dB of STFT power (2048/512, Hann).
 
-    Both powers are floored 80 dB under the reference's maximum; frames whose window comes within 50 ms of a hole are left
-    out. 0 is a context that was given back as it was.
+    Both powers are floored 80 dB under the reference's maximum; frames whose window comes within 50 ms of a hole are
+    left out. 0 is a context that was given back as it was.
     """
 
-    columns = (Column("context-lsd", "dB", "lower", "context", RANGE_DB),)
+    columns: tuple[Column, ...] = (Column("context-lsd", "dB", "lower", "context", RANGE_DB),)
     identity = "context-lsd/1 stft=2048/512 floor=80dB margin=50ms"
 
     def measure(self, example: Example, heard: Heard) -> dict[str, Measurement]:
@@ -38,7 +40,7 @@ class ContextLsd:
         return {"context-lsd": Measurement(float(np.sqrt(np.mean(gap**2, axis=1)).mean()), len(starts))}
 
 
-def _power(sound: Vectors, starts: np.ndarray) -> Vectors:
+def _power(sound: Samples, starts: npt.NDArray[np.int64]) -> Vectors:
     frames = np.lib.stride_tricks.sliding_window_view(sound.astype(np.float64), SIZE)[starts]
     return np.asarray(np.abs(np.fft.rfft(frames * get_window("hann", SIZE), axis=1)) ** 2)
 

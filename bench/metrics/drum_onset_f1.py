@@ -17,7 +17,7 @@ class DrumOnsetF1:
     `-adj` is (F - c) / (1 - c). No onset in the reference leaves both undefined; none in the output scores 0.
     """
 
-    columns = (
+    columns: tuple[Column, ...] = (
         Column("drum-onset-f1", "", "higher", "hole", 0.0, ("onsets", "drums"), is_ranked=True),
         Column("drum-onset-f1-adj", "", "higher", "hole", 0.0, ("onsets", "drums"), is_shown=False),
     )

@@ -17,7 +17,7 @@ class FillGap:
     +-60 dB; silence scores -60.
     """
 
-    columns = (Column("fill-gap", "dB", "zero", "hole", LEAST_DB, ("drums",)),)
+    columns: tuple[Column, ...] = (Column("fill-gap", "dB", "zero", "hole", LEAST_DB, ("drums",)),)
     identity = "fill-gap/1 range=60dB"
 
     def measure(self, example: Example, heard: Heard) -> dict[str, Measurement]:

@@ -28,7 +28,9 @@ class Kad:
 
     def __init__(self, embedding: str) -> None:
         self._extractor: Extractor = plugins.load("extractors", embedding)
-        self.columns = (Column(f"kad[{embedding}]", "", "lower", "hole", float("nan"), is_ranked=True),)
+        self.columns: tuple[Column, ...] = (
+            Column(f"kad[{embedding}]", "", "lower", "hole", float("nan"), is_ranked=True),
+        )
         self.identity = f"kad/1 x100 between songs | {self._extractor.identity}"
 
     def describe(self, example: Example, audio: Audio) -> Vectors:
@@ -60,7 +62,7 @@ class Kad:
 
 
 def _kernel_means(references: Sequence[Vectors], outputs: Sequence[Vectors]) -> Vectors:
-    """Return mean kernel values per pair of songs: (3, n, n) for reference-reference, output-output, reference-output."""
+    """Return mean kernel values per pair of songs, (3, n, n): within references, within outputs, and across."""
     everything = np.concatenate(references)
     centre, spread = everything.mean(axis=0), everything.std(axis=0)
     spread = np.where(spread > 1e-9, spread, 1.0)
@@ -80,7 +82,7 @@ def _kernel_means(references: Sequence[Vectors], outputs: Sequence[Vectors]) -> 
 
 def _kernel(a: Vectors, b: Vectors, bandwidth: float) -> Vectors:
     square = np.sum(a**2, axis=1)[:, None] + np.sum(b**2, axis=1) - 2 * a @ b.T
-    return np.exp(-np.maximum(square, 0) / (2 * bandwidth**2))
+    return np.asarray(np.exp(-np.maximum(square, 0) / (2 * bandwidth**2)))
 
 
 def _mmd(means: Vectors, chosen: np.ndarray) -> float:

@@ -11,7 +11,7 @@ from bench.protocols import Column, Heard, Measurement, Metric, undefined
 class LoudnessGap:
     """LUFS of the output's holes minus that of the reference's, all holes joined; levels end at -70 LUFS."""
 
-    columns = (Column("loudness-gap", "LU", "zero", "hole", FLOOR_LUFS),)
+    columns: tuple[Column, ...] = (Column("loudness-gap", "LU", "zero", "hole", FLOOR_LUFS),)
     identity = "loudness-gap/1 floor=-70"
 
     def measure(self, example: Example, heard: Heard) -> dict[str, Measurement]:

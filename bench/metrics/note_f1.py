@@ -12,7 +12,7 @@ from bench.symbols import Notes
 class NoteF1:
     """mir_eval's note F measure by onset (+-50 ms) and pitch, offsets ignored, counts pooled over holes."""
 
-    columns = (Column("note-f1", "", "higher", "hole", 0.0, ("notes",), is_ranked=True),)
+    columns: tuple[Column, ...] = (Column("note-f1", "", "higher", "hole", 0.0, ("notes",), is_ranked=True),)
     identity = "note-f1/1 window=50ms offsets=ignored"
 
     def measure(self, example: Example, heard: Heard) -> dict[str, Measurement]:

@@ -15,13 +15,14 @@ class Sdr:
     """Framewise 10 log10(sum s^2 / sum (s - s^)^2) over frames of 1 s, the median over all holes' frames.
 
     This is what museval's BSSEval v4 gives as SDR with its default settings, wherever neither frame is silent
-    (Stöter et al. 2018, "The 2018 Signal Separation Evaluation Campaign"). A silent estimate scores 0 dB by the formula,
-    a silent reference frame is left out, an exact frame is held to 40 dB, beyond what any separator resolves, so that one exact song does not carry a mean. A trailing part of a
-    frame is dropped, unless the hole is shorter than 1 s: then it is one frame. SI-SDR (Le Roux et al. 2019,
-    arXiv 1811.02508, means not removed) is taken over all holes together; silence scores -30 dB.
+    (Stöter et al. 2018, "The 2018 Signal Separation Evaluation Campaign"). A silent estimate scores 0 dB by the
+    formula; a silent reference frame is left out; an exact frame is held to 40 dB, beyond what any separator resolves,
+    so that one exact song does not carry a mean. A trailing part of a frame is dropped, unless the hole is shorter than
+    1 s: then it is one frame. SI-SDR (Le Roux et al. 2019, arXiv 1811.02508, means not removed) is taken over all holes
+    together; silence scores -30 dB.
     """
 
-    columns = (
+    columns: tuple[Column, ...] = (
         Column("sdr", "dB", "higher", "hole", 0.0, ("drums",), is_ranked=True),
         Column("si-sdr", "dB", "higher", "hole", FLOOR_DB, ("drums",), is_shown=False),
     )

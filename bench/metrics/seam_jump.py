@@ -14,10 +14,10 @@ class SeamJump:
     """At every inner edge of a hole the largest half-wave log-mel flux within 40 ms, against the reference's own.
 
     Flux is put in units of the reference's spread (median and interquartile range over the excerpt); the value is the
-    output's minus the reference's, the mean over edges. 0 is the music's own flux, above 0 a jump that the music has not.
+    output's minus the reference's, the mean over edges. 0 is the music's own flux, above 0 a jump that it has not.
     """
 
-    columns = (Column("seam-jump", "IQR", "lower", "seam", 50.0),)
+    columns: tuple[Column, ...] = (Column("seam-jump", "IQR", "lower", "seam", 50.0),)
     identity = "seam-jump/1 hop=10ms reach=40ms bands=40"
 
     def measure(self, example: Example, heard: Heard) -> dict[str, Measurement]:
@@ -28,7 +28,7 @@ class SeamJump:
             return {"seam-jump": undefined("no-seam")}
         reference, floor = _flux(example.reference.mono, rate, None)
         output, _ = _flux(heard.output.mono, rate, floor)
-        low, middle, high = np.percentile(reference, [25, 50, 75])
+        low, high = np.percentile(reference, [25, 75])
         if high <= low:
             return {"seam-jump": undefined()}
         jumps = [_near(output, edge) - _near(reference, edge) for edge in edges]

@@ -16,7 +16,7 @@ class SeamLoudness:
     The step is the LUFS of the 400 ms after an edge minus that of the 400 ms before it; levels end at -70 LUFS.
     """
 
-    columns = (Column("seam-loudness", "LU", "lower", "seam", 70.0),)
+    columns: tuple[Column, ...] = (Column("seam-loudness", "LU", "lower", "seam", 70.0),)
     identity = "seam-loudness/1 side=400ms floor=-70"
 
     def measure(self, example: Example, heard: Heard) -> dict[str, Measurement]:

@@ -138,7 +138,7 @@ class Font:
             keys, velocities, self.memory[start:end], int(header["rate"]),
             (loop_start, loop_end) if is_looped else None,
             (tune - gens[SCALE] * root, float(gens[SCALE])), 0.04 * gens.get(ATTENUATION, 0),
-            tuple(2.0 ** (gens[op] / 1200) for op in (DELAY, ATTACK, HOLD, DECAY, RELEASE)),  # type: ignore[arg-type]
+            tuple(2.0 ** (gens[op] / 1200) for op in (DELAY, ATTACK, HOLD, DECAY, RELEASE)),
             min(max(gens.get(SUSTAIN, 0) / 10, 0.0), 100.0), gens.get(CLASS, 0),
         )  # fmt: skip
 
@@ -150,6 +150,7 @@ class SoundFont:
         """Hold the font; waveforms are computed when first needed."""
         self.font, self.identity = font, identity
         self._waves: dict[tuple[int, int, int, int], Samples] = {}
+        self._envelopes: dict[tuple[int, int, int], tuple[Samples, Samples]] = {}
 
     def render(self, notes: Notes, duration_s: float, sample_rate: int) -> Audio:
         """Return mono sound of exactly round(duration_s * sample_rate) samples; no notes give silence."""
@@ -188,19 +189,27 @@ class SoundFont:
             ):
                 continue
             held_here = round(_DRUM_RELEASE_S * rate) if program == DRUM_PROGRAM else held
-            envelope = _envelope(region, held_here, rate)
-            n = min(len(envelope), len(out) - first)
-            wave = self._wave(program, index, region, key, rate, n)
-            n = min(n, len(wave))
+            wave = self._wave((program, index, key, rate), region, min(held_here + 3 * rate, len(out) - first))
+            envelope = self._envelope((program, index, rate), region, min(held_here, len(wave)))
+            n = min(len(envelope), len(wave), len(out) - first)
             gain = (velocity / 127) ** 2 * 10 ** (-region.attenuation_db / 20) * 0.5
-            out[first : first + n] += gain * envelope[:n] * wave[:n]
+            out[first : first + n] += np.float32(gain) * envelope[:n] * wave[:n]
 
-    def _wave(self, program: int, index: int, region: Region, key: int, rate: int, n: int) -> Samples:
+    def _envelope(self, place: tuple[int, int, int], region: Region, held: int) -> Samples:
+        """Return the volume envelope of a note held for `held` samples, from levels computed once per region."""
+        levels, tail = self._envelopes.get(place, (None, None))
+        if levels is None or tail is None or len(levels) < held:
+            rate = place[2]
+            levels, tail = _levels(region, max(held, 2 * rate) * 3 // 2, rate), _tail(region, rate)
+            self._envelopes[place] = levels, tail
+        return np.concatenate([levels[:held], levels[held - 1] * tail])
+
+    def _wave(self, place: tuple[int, int, int, int], region: Region, n: int) -> Samples:
         """Return at least `n` samples of the region at a key (fewer where an unlooped sample ends)."""
-        place = (program, index, key, rate)
         known = self._waves.get(place)
         if known is None or (len(known) < n and region.loop):
-            known = _played(region, region.ratio(key, rate), max(n, rate) * 5 // 4)
+            _, _, key, rate = place
+            known = _played(region, region.ratio(key, rate), max(n, 4 * rate))
             self._waves[place] = known
         return known
 
@@ -233,7 +242,8 @@ def _default_font() -> Path:
     path = Path(str(spec.origin)).parent / "TimGM6mb.sf2" if spec and spec.origin else None
     if path is None or not path.is_file():
         raise MissingComponent(
-            "soundfont needs TimGM6mb.sf2 from the pretty_midi package; pip install 'pretty_midi==0.2.11', or give font=PATH of an SF2"
+            "soundfont needs TimGM6mb.sf2 from the pretty_midi package; pip install 'pretty_midi==0.2.11', "
+            "or give font=PATH of an SF2 file"
         )
     return path
 
@@ -264,7 +274,7 @@ def _overlap(one: int | None, other: int | None) -> tuple[int, int]:
 
 
 def _played(region: Region, ratio: float, n: int) -> Samples:
-    """Read the sample at `ratio` source samples per output sample by cubic interpolation, low-passed where it aliases."""
+    """Read `ratio` source samples per output sample by cubic interpolation, low-passed where that would alias."""
     source = region.sample
     if ratio > 1.05:
         taps = firwin(63, min(0.95 / ratio, 0.98))
@@ -282,12 +292,16 @@ def _played(region: Region, ratio: float, n: int) -> Samples:
     return b + 0.5 * x * (c - a + x * (2 * a - 5 * b + 4 * c - d + x * (3 * (b - c) + d - a)))
 
 
-def _envelope(region: Region, held: int, rate: int) -> npt.NDArray[np.float32]:
-    """Return the volume envelope: delay, linear attack, hold, decay and release linear in dB (100 dB in their time)."""
-    delay_s, attack_s, hold_s, decay_s, release_s = region.envelope_s
-    t = np.arange(held, dtype=np.float32) / rate - delay_s
-    after = t - attack_s - hold_s
-    loss = np.clip(after * (100 / decay_s), 0, region.sustain_db)
-    level = np.where(t < 0, 0, np.clip(t / max(attack_s, 1e-4), 0, 1)) * 10 ** (-loss / 20)
-    tail = np.arange(1, int(min(max(release_s, 0.03), 3.0) * 0.8 * rate), dtype=np.float32) / rate
-    return np.concatenate([level, level[-1] * 10 ** (-tail * (100 / max(release_s, 0.03)) / 20)]).astype(np.float32)
+def _levels(region: Region, n: int, rate: int) -> Samples:
+    """Return the envelope of a held key: delay, linear attack, hold, decay linear in dB (100 dB in its time)."""
+    delay_s, attack_s, hold_s, decay_s, _ = region.envelope_s
+    t = np.arange(n, dtype=np.float32) / rate - delay_s
+    loss = np.clip((t - attack_s - hold_s) * (100 / decay_s), 0, region.sustain_db)
+    return np.where(t < 0, 0, np.clip(t / max(attack_s, 1e-4), 0, 1) * 10 ** (-loss / 20)).astype(np.float32)
+
+
+def _tail(region: Region, rate: int) -> Samples:
+    """Return the envelope after the key is let go, from 1 down: linear in dB, 100 dB in its time, 3 s at most."""
+    release_s = max(region.envelope_s[-1], 0.03)
+    t = np.arange(1, int(min(release_s, 3.0) * 0.8 * rate), dtype=np.float32) / rate
+    return (10 ** (-t * (100 / release_s) / 20)).astype(np.float32)

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,15 @@ from bench.errors import BenchError, UnknownName
 from bench.manifest import Excerpt, Manifest, read_manifest
 from bench.mask import seed_of
 from bench.paths import home
-from bench.protocols import Content
+from bench.protocols import Content, Renderer
 from bench.symbols import Notes
 
 SPLITS = ("train", "validation", "test")
 LOCKED = ("synthetic-quick", "synthetic-test")
-N_TEST = 48
 LONGEST_S = 30.0
 _LEVEL_TOLERANCE_DB = 0.5
+EARLY_S = 0.04
+"""Excerpts begin this much before their bar line, so that an early player's first note is whole."""
 
 
 class Synthetic:
@@ -34,7 +36,7 @@ class Synthetic:
         self.salt = hashlib.sha256(salt).hexdigest() if salt else ""
 
     def select(self, manifest: str | None) -> Manifest:
-        """Return `synthetic-quick` (the default), `synthetic-test`, or `synthetic-train-N`, `synthetic-validation-N`."""
+        """Return `synthetic-quick` (the default), `synthetic-test`, `synthetic-train-N` or `synthetic-validation-N`."""
         name = manifest or LOCKED[0]
         if made := re.fullmatch(r"synthetic-(train|validation)-(\d+)", name):
             return self._private(self._listed(name, made[1], range(1, int(made[2]) + 1)))
@@ -59,7 +61,7 @@ class Synthetic:
             return notes.cut(start, end).shifted(-start)
         if what not in ("mix", "drums", "other-drums"):
             return None
-        audio = self._mix(excerpt.track) if what == "mix" else self._stems(excerpt.track)[what]
+        audio = self._mix(excerpt.track) if what == "mix" else self.stem(excerpt.track, what).mono
         cut = Audio(audio, sound.SAMPLE_RATE).cut(start, end)
         if cut.n_samples < round(excerpt.duration_s * sound.SAMPLE_RATE):
             raise BenchError(
@@ -76,8 +78,12 @@ class Synthetic:
         return compose(track, self._seed(track), split == "test")
 
     def stem(self, track: str, name: str) -> Audio:
-        """Return a stem of the whole song: drums, bass, piano, other or other-drums."""
-        return Audio(self._stems(track)[name], sound.SAMPLE_RATE)
+        """Return a stem of the whole song: drums, bass, piano, other, or other-drums."""
+        found = self._stems(track)
+        if name == "other-drums":
+            other = sound.other_drums(self.song(track), _renderer(), found.drums_gain)
+            return Audio(other, sound.SAMPLE_RATE)
+        return Audio(found.sounds[name], sound.SAMPLE_RATE)
 
     def verify(self) -> list[str]:
         """Compose every locked song again; return what differs from the locked hashes and levels."""
@@ -98,7 +104,7 @@ class Synthetic:
         """Return the mean level in dB of 16 bands, an octave third apart from 50 Hz, over the song."""
         power = np.abs(np.fft.rfft(self._mix(track).reshape(-1)[: 60 * sound.SAMPLE_RATE])) ** 2
         edges = (np.geomspace(50, 15000, 17) * 60).astype(int)
-        return np.round(10 * np.log10([power[a:b].mean() + 1e-9 for a, b in zip(edges, edges[1:], strict=False)]), 1)
+        return np.round(10 * np.log10([power[a:b].mean() + 1e-9 for a, b in pairwise(edges)]), 1)
 
     def statistics(self) -> dict[str, Any]:
         """Return descriptive statistics of the test songs and the near-duplicate rates of their bars against train."""
@@ -113,11 +119,11 @@ class Synthetic:
         lock(self)
 
     def excerpt(self, track: str) -> Excerpt:
-        """Return the excerpt of a song: from a seeded bar line, early enough for 30 s."""
+        """Return the excerpt of a song: from just before a seeded bar line, early enough for 30 s."""
         song = self.song(track)
         starts = [bar.start_s for bar in song.bars if bar.start_s + LONGEST_S <= 60.0]
         start = starts[seed_of("excerpt", self._seed(track)) % len(starts)]
-        return Excerpt(track, "synthetic", track, round(start * 50) / 50, 15.0, caption(song))
+        return Excerpt(track, "synthetic", track, max(round((start - EARLY_S) * 50) / 50, 0.0), 15.0, caption(song))
 
     def _listed(self, name: str, split: str, numbers: Any) -> Manifest:
         return Manifest(name, tuple(self.excerpt(f"{split}-{n:04d}") for n in numbers))
@@ -130,12 +136,19 @@ class Synthetic:
     def _seed(self, track: str) -> int:
         return int.from_bytes(hashlib.sha256(f"{VERSION} {self.salt} {track}".encode()).digest()[:8], "little")
 
-    @lru_cache(maxsize=3)  # noqa: B019 - a few songs of sound, not all
-    def _stems(self, track: str) -> dict[str, sound.Sound]:
-        return sound.stems(self.song(track), plugins.load("renderers", "soundfont"), self._seed(track))
+    @lru_cache(maxsize=2)  # noqa: B019 - a few songs of sound, not all
+    def _stems(self, track: str) -> sound.Stems:
+        return sound.stems(self.song(track), _renderer(), self._seed(track))
 
     def _mix(self, track: str) -> sound.Sound:
-        return sound.mixed(self._stems(track))
+        return self._stems(track).mix
+
+
+@lru_cache(maxsize=1)
+def _renderer() -> Renderer:
+    """Build the renderer once: it keeps the waveforms that songs share."""
+    renderer: Renderer = plugins.load("renderers", "soundfont")
+    return renderer
 
 
 def build(salt: str | None = None) -> Synthetic:

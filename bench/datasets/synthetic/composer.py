@@ -81,14 +81,19 @@ class Song:
     bars: tuple[Bar, ...]
 
     @property
+    def duration_s(self) -> float:
+        """Where the last bar ends, in seconds."""
+        return self.bars[-1].start_s + self.bars[-1].step_s * self.bars[-1].n_steps
+
+    @property
     def sha256(self) -> str:
         """Hash of the score: every note, chord and beat to 0.1 ms."""
-        lines = [f"{name} {a:.4f} {b:.4f} {p} {v} {q}" for name, notes in [*sorted(self.parts.items()), ("other", self.other_drums)]
-                 for (a, b), p, v, q in zip(notes.intervals_s, notes.pitches, notes.velocities, notes.programs, strict=True)]  # fmt: skip
-        lines += [
-            f"{a:.4f} {b:.4f} {label}"
-            for (a, b), label in zip(self.chords.intervals_s, self.chords.labels, strict=True)
-        ]
+        lines = []
+        for name, notes in [*sorted(self.parts.items()), ("other", self.other_drums)]:
+            columns = (notes.intervals_s, notes.pitches, notes.velocities, notes.programs)
+            lines += [f"{name} {a:.4f} {b:.4f} {p} {v} {q}" for (a, b), p, v, q in zip(*columns, strict=True)]
+        chords = zip(self.chords.intervals_s, self.chords.labels, strict=True)
+        lines += [f"{start:.4f} {end:.4f} {label}" for (start, end), label in chords]
         lines += [f"{t:.4f} {k}" for t, k in zip(self.beats.times_s, self.beats.positions, strict=True)]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
@@ -185,7 +190,8 @@ def _bars(rng: np.random.Generator, bpm: float, beats: int, is_test: bool) -> li
 
 
 def _chords(bars: tuple[Bar, ...], tonic: int) -> Chords:
-    intervals, labels = [], []
+    intervals: list[tuple[float, float]] = []
+    labels: list[str] = []
     for bar in bars:
         share = bar.n_steps * bar.step_s / len(bar.changes)
         for k, (degree, quality) in enumerate(bar.changes):

@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from bench.audio import level_db
 from bench.datasets.synthetic import inventory as inv
 from bench.datasets.synthetic.composer import Song
-from bench.audio import level_db
 from bench.manifest import Manifest
 from bench.paths import home, write_text
 from bench.yaml import dump_yaml
 
 N_TEST, N_QUICK, N_TRAIN = 48, 16, 240
+EARLY_S = 0.03
+"""A note this much before a bar line belongs to the bar that it announces: players are early, too."""
 Bars = frozenset[tuple[str, int, int]]
 
 
@@ -72,16 +74,16 @@ def lock(songs: Any) -> None:
 
 def bars_of(song: Song, parts: Iterable[str]) -> list[Bars]:
     """Return every bar as the set of (part, step, pitch class above the tonic, or drum key) that it holds."""
-    bars: list[Bars] = []
-    for bar in song.bars:
-        found = set()
-        for part in parts:
-            notes = song.parts[part].cut(bar.start_s - 0.02, bar.start_s + bar.n_steps * bar.step_s - 0.02)
-            steps = np.rint((notes.intervals_s[:, 0] - bar.start_s) / bar.step_s).astype(int)
-            pitches = notes.pitches if part == "drums" else (notes.pitches - song.tonic) % 12
-            found |= {(part, int(s), int(p)) for s, p in zip(steps, pitches, strict=True)}
-        bars.append(frozenset(found))
-    return bars
+    found: list[set[tuple[str, int, int]]] = [set() for _ in song.bars]
+    starts = np.array([bar.start_s for bar in song.bars])
+    for part in parts:
+        notes = song.parts[part]
+        owner = np.searchsorted(starts, notes.intervals_s[:, 0] + EARLY_S, side="right") - 1
+        steps = np.rint((notes.intervals_s[:, 0] - starts[owner]) / song.bars[0].step_s).astype(int)
+        pitches = notes.pitches if part == "drums" else (notes.pitches - song.tonic) % 12
+        for bar, step, pitch in zip(owner.tolist(), steps.tolist(), pitches.tolist(), strict=True):
+            found[bar].add((part, step, pitch))
+    return [frozenset(bar) for bar in found]
 
 
 def _duplicates(test: list[Song], train: list[Song], parts: tuple[str, ...]) -> float:

@@ -1,6 +1,6 @@
 """The inventory: progressions, grooves, patterns, instruments and tempo bands, each for all songs or for test alone.
 
-At least 30 % of every list is kept for test, so that a system trained on the training songs meets there what it never saw.
+At least 30 % of every list is kept for test, so that a system trained on the training songs meets what it never saw.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Progression:
 
 @dataclass(frozen=True)
 class Groove:
-    """A bar of percussion: steps of a sixteenth (16 in 4/4, 12 in 3/4) by GM drum key; capitals are accents in `rows`."""
+    """A bar of percussion: steps of a sixteenth (16 in 4/4, 12 in 3/4) by GM drum key; `X` is an accent."""
 
     name: str
     beats: int
@@ -116,6 +116,7 @@ BASSES = (
     Pattern("walking", ((0, 4, 0), (4, 4, 7), (8, 4, 12), (12, 4, 7))),
     Pattern("syncopated", ((0, 3, 0), (3, 3, 0), (6, 4, 7), (10, 2, 0), (12, 4, 12)), True),
     Pattern("held", ((0, 14, 0),), True),
+    Pattern("dotted", ((0, 6, 0), (6, 6, 0), (12, 4, 7)), True),
 )
 COMPINGS = (
     Pattern("whole", ((0, 15, 0),)),
