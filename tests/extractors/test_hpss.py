@@ -54,3 +54,21 @@ def test_gain_of_the_input_is_gain_of_the_output() -> None:
     audio = mixed([(0.3, hit(32000)), (0.0, tone(60, 2.0, 32000))], 2.0, 32000)
     louder = Audio(2 * audio.samples, 32000)
     np.testing.assert_allclose(drums_of(louder), 2 * drums_of(audio), atol=1e-5)
+
+
+def test_attacks_of_a_lone_instrument_are_no_drums() -> None:
+    from bench import plugins
+    from bench.audio import rms
+
+    rate = 32000
+    t = np.arange(6 * rate) / rate
+    tune = np.zeros(6 * rate)
+    for k in range(24):
+        since = np.maximum(t - 0.25 * k, 0)
+        hz = 440 * 2 ** (((7 * k) % 12) / 12)
+        strike = np.minimum(since / 0.005, 1) * np.exp(-8 * since) * (t >= 0.25 * k)
+        tune += 0.1 * strike * sum(np.sin(2 * np.pi * h * hz * since) / h for h in range(1, 6))
+    separator = plugins.load("extractors", "hpss")
+    assert not separator.extract(Audio(tune, rate)).samples.any()
+    kick = sum(np.sin(2 * np.pi * 60 * np.maximum(t - k, 0)) * np.exp(-20 * np.abs(t - k)) * (t >= k) for k in range(6))
+    assert rms(separator.extract(Audio(tune + 0.5 * kick, rate)).samples) > 0.01
