@@ -78,7 +78,7 @@ def _write(path: Path, content: Content) -> None:
 
 def _read(path: Path) -> Content | None:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             kind = _TYPES[str(arrays["kind"])]
             values = {name: arrays[name] for name in _FIELDS[kind]}
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):

@@ -1,0 +1,98 @@
+"""Audio: reading what is there, writing without loss, refusing what is none."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from bench.audio import Audio, is_silent, level_db, read_audio, rms, write_audio
+from bench.errors import BenchError
+
+RATE = 32000
+
+
+def tone(hz: float = 440, seconds: float = 1.0, rate: int = RATE) -> np.ndarray:
+    return 0.5 * np.sin(2 * np.pi * hz * np.arange(round(seconds * rate)) / rate).astype(np.float32)
+
+
+def test_a_written_wav_reads_back_bit_for_bit_and_is_the_same_every_time(tmp_path: Path) -> None:
+    audio = Audio(np.stack([tone(), 3 * tone(220)]), RATE)
+    write_audio(tmp_path / "a.wav", audio)
+    write_audio(tmp_path / "b.wav", audio)
+    assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
+    back = read_audio(tmp_path / "a.wav")
+    assert np.array_equal(back.samples, audio.samples) and back.sample_rate == RATE
+    assert back.sha256() == audio.sha256()
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.mp3"])
+def test_common_files_are_read_at_their_own_gain(tmp_path: Path, name: str) -> None:
+    soundfile.write(tmp_path / name, 0.6 * tone(seconds=2), RATE)
+    found = read_audio(tmp_path / name)
+    assert rms(found.samples) == pytest.approx(0.6 * rms(tone()), rel=0.05)
+    assert found.duration_s == pytest.approx(2, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "cannot be read as audio"),
+        (b"hello, this is text", "cannot be read as audio"),
+        (b"RIFF\x24\x00\x00\x00WAVEfmt ", "cannot be read as audio"),
+    ],
+)
+def test_what_is_no_audio_is_refused_by_name(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "x.wav").write_bytes(content)
+    with pytest.raises(BenchError, match=rf"x\.wav: {said}"):
+        read_audio(tmp_path / "x.wav")
+
+
+def test_missing_empty_endless_and_infinite_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match=r"none\.wav: cannot be read as audio \(no such file\)"):
+        read_audio(tmp_path / "none.wav")
+    soundfile.write(tmp_path / "empty.wav", np.zeros(0), RATE)
+    with pytest.raises(BenchError, match=r"empty\.wav: holds no samples"):
+        read_audio(tmp_path / "empty.wav")
+    soundfile.write(tmp_path / "long.wav", tone(seconds=3), RATE)
+    with pytest.raises(BenchError, match=r"long\.wav: 3 s long, at most 2 s"):
+        read_audio(tmp_path / "long.wav", max_duration_s=2)
+    broken = tone()
+    broken[77] = np.inf
+    soundfile.write(tmp_path / "inf.wav", broken, RATE, subtype="FLOAT")
+    with pytest.raises(BenchError, match=r"inf\.wav: sample 77 is not finite"):
+        read_audio(tmp_path / "inf.wav")
+
+
+def test_resampling_keeps_tone_and_length() -> None:
+    audio = Audio(tone(440, 2.0, 44100), 44100).resampled(RATE)
+    assert audio.n_samples == 2 * RATE
+    assert np.abs(audio.mono[2000:-2000] - tone(440, 2.0)[2000:-2000]).max() < 1e-3
+    assert audio.resampled(RATE) is audio
+
+
+def test_cuts_and_mono_and_levels() -> None:
+    stereo = Audio(np.stack([np.ones(10), np.zeros(10)]), 10)
+    assert stereo.mono.tolist() == [0.5] * 10 and stereo.mono.dtype == np.float32
+    assert stereo.cut(0.2, 0.5).n_samples == 3 and stereo.cut(-1, 99).n_samples == 10
+    assert level_db(np.array([0.1, -0.1])) == pytest.approx(-20)
+    assert level_db(np.zeros(3)) == -np.inf and rms(np.zeros(0)) == 0
+    assert is_silent(np.full(9, 1e-5)) and not is_silent(np.full(9, 1e-4))
+
+
+def test_shapes_that_are_none_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"want \(channels, n\)"):
+        Audio(np.zeros((2, 2, 2)), RATE)
+    with pytest.raises(ValueError, match="0 Hz"):
+        Audio(np.zeros(2), 0)
+
+
+def test_the_hash_sees_rate_shape_and_samples() -> None:
+    one = np.zeros((1, 8), dtype=np.float32)
+    hashes = {
+        Audio(one, 10).sha256(),
+        Audio(one, 20).sha256(),
+        Audio(one.reshape(2, 4), 10).sha256(),
+        Audio(one + 1, 10).sha256(),
+    }
+    assert len(hashes) == 4

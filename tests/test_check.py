@@ -1,0 +1,137 @@
+"""The check: every defect of a submission at once, every oddity as a flag."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from bench.audio import Audio, write_audio
+from bench.build import ExampleSet
+from bench.check import check
+from bench.errors import CheckFailed
+from bench.manifest import Excerpt, Manifest
+from bench.paths import write_text
+from bench.submission import Card, write_card
+from bench.task import load_task
+
+TASK = load_task("inpaint-drums")
+RATE, N = TASK.sample_rate, TASK.n_samples
+GOOD = np.random.default_rng(0).normal(0, 0.1, N).astype(np.float32)
+INSIDE = TASK.mask_of("a").inside(RATE)
+
+
+@pytest.fixture
+def examples(tmp_path: Path) -> ExampleSet:
+    write_audio(tmp_path / "examples" / "references" / "a.wav", Audio(np.roll(GOOD, 999), RATE))
+    return ExampleSet(tmp_path / "examples", TASK, Manifest("m", (Excerpt("a", "d", "a", 0.0, 15.0),)))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "mine"
+    write_card(folder, Card("mine", TASK.name, TASK.version, "m"))
+    write_audio(folder / "a.wav", Audio(GOOD, RATE))
+    return folder
+
+
+def found(folder: Path, examples: ExampleSet | None):
+    return check(folder, TASK, examples)[1]
+
+
+def test_a_good_submission_has_nothing_to_say(folder: Path, examples: ExampleSet) -> None:
+    assert (found(folder, examples).problems, found(folder, examples).flags) == ([], [])
+    assert found(folder, None).problems == []
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
+def test_the_allowed_encodings(folder: Path, examples: ExampleSet, subtype: str) -> None:
+    soundfile.write(folder / "a.wav", GOOD, RATE, subtype=subtype)
+    assert found(folder, examples).problems == []
+
+
+DEFECTS = {
+    "missing": (lambda p: p.unlink(), "a.wav: missing"),
+    "short": (lambda p: soundfile.write(p, GOOD[:-1], RATE), "a.wav: 479999 samples, want exactly 480000"),
+    "long": (lambda p: soundfile.write(p, np.append(GOOD, 0), RATE), "a.wav: 480001 samples"),
+    "empty": (lambda p: p.write_bytes(b""), "a.wav: cannot be read"),
+    "text": (lambda p: p.write_text("not sound"), "a.wav: cannot be read"),
+    "cut off": (lambda p: p.write_bytes(p.read_bytes()[:100_000]), "a.wav: "),
+    "stereo": (lambda p: soundfile.write(p, np.stack([GOOD, GOOD], 1), RATE), "a.wav: 2 channels, want mono"),
+    "other rate": (lambda p: soundfile.write(p, GOOD, 16000), "a.wav: 16000 Hz, want 32000 Hz"),
+    "8 bit": (lambda p: soundfile.write(p, GOOD, RATE, subtype="PCM_U8"), "a.wav: WAV PCM_U8, want WAV of"),
+    "flac": (lambda p: soundfile.write(p, GOOD, RATE, format="FLAC"), "a.wav: FLAC PCM_16, want WAV of"),
+    "nan": (lambda p: soundfile.write(p, np.where(np.arange(N) == 5, np.nan, GOOD), RATE, subtype="FLOAT"), "sample 5 is not finite"),
+    "folder": (lambda p: (p.unlink(), p.mkdir()), "a.wav: cannot be read"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_every_defect_is_named(folder: Path, examples: ExampleSet, defect: str) -> None:
+    spoil, said = DEFECTS[defect]
+    spoil(folder / "a.wav")
+    problems = found(folder, examples).problems
+    assert len(problems) == 1 and said in problems[0]
+    with pytest.raises(CheckFailed, match="1 problem"):
+        found(folder, examples).raise_if_any(folder)
+
+
+FLAGS = {
+    "silent": (np.where(INSIDE, 0, GOOD), "a: silent in the hole"),
+    "constant": (np.where(INSIDE, 0.2, GOOD), "a: constant in the hole"),
+    "clipped": (np.where(np.arange(N) // 20 == 4, 1.0, GOOD), "a: clipped"),
+    "the reference": (np.roll(GOOD, 999), "a: equals the reference in the hole"),
+}
+
+
+@pytest.mark.parametrize("oddity", FLAGS)
+def test_every_oddity_is_flagged_and_strict_refuses_it(folder: Path, examples: ExampleSet, oddity: str) -> None:
+    sound, said = FLAGS[oddity]
+    write_audio(folder / "a.wav", Audio(sound, RATE))
+    result = found(folder, examples)
+    assert result.problems == [] and result.flags == [said]
+    result.raise_if_any(folder)
+    with pytest.raises(CheckFailed, match=said):
+        result.raise_if_any(folder, is_strict=True)
+
+
+def test_surplus_files_are_flagged(folder: Path, examples: ExampleSet) -> None:
+    (folder / "notes.txt").write_text("")
+    assert found(folder, examples).flags == ["1 surplus files are not scored: notes.txt"]
+
+
+@pytest.mark.parametrize(
+    ("card", "said"),
+    [
+        (Card("mine", "inpaint-free", 1, "m"), "answers inpaint-free@1, asked for inpaint-drums@1"),
+        (Card("mine", TASK.name, 9, "m"), "answers inpaint-drums@9"),
+        (Card("mine", TASK.name, TASK.version, "other"), "manifest is other, the examples are of m"),
+    ],
+)
+def test_a_card_for_something_else_is_refused(folder: Path, examples: ExampleSet, card: Card, said: str) -> None:
+    write_card(folder, card)
+    assert any(said in problem for problem in found(folder, examples).problems)
+
+
+def test_all_problems_come_at_once(folder: Path, examples: ExampleSet) -> None:
+    write_card(folder, Card("mine", "inpaint-free", 1, "other"))
+    (folder / "a.wav").unlink()
+    with pytest.raises(CheckFailed, match=r"3 problems\n"):
+        found(folder, examples).raise_if_any(folder)
+
+
+def test_a_card_that_cannot_be_read_is_one_problem(folder: Path, examples: ExampleSet) -> None:
+    write_text(folder / "submission.yaml", "system: [")
+    submission, result = check(folder, TASK, examples)
+    assert submission is None and len(result.problems) == 1
+
+
+def test_an_empty_folder_without_examples_has_no_wav(tmp_path: Path) -> None:
+    write_card(tmp_path, Card("mine", TASK.name, TASK.version, "m"))
+    assert found(tmp_path, None).problems == [f"{tmp_path}: holds no WAV"]
+
+
+def test_a_request_on_which_the_model_failed_is_not_missing(folder: Path, examples: ExampleSet) -> None:
+    (folder / "a.wav").unlink()
+    write_text(folder / "failed.yaml", "a: out of memory\n")
+    assert found(folder, examples).problems == []

@@ -1,0 +1,111 @@
+"""Requests and references: on disk and back, and nothing of the hole in a request."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.audio import Audio, write_audio
+from bench.errors import BenchError
+from bench.example import (
+    Control,
+    Example,
+    Request,
+    Truth,
+    masked,
+    other_songs,
+    read_example,
+    read_request,
+    write_reference,
+    write_request,
+)  # fmt: skip
+from bench.mask import Mask
+from bench.symbols import Beats, Chords, Notes
+
+RATE, MASK = 16000, Mask(((10, 40),), 100)
+SOUND = Audio(np.random.default_rng(0).normal(0, 0.1, 2 * RATE), RATE)
+CHORDS, BEATS = Chords(np.array([[0.0, 2.0]]), ("C:maj",)), Beats(np.array([0.0, 0.5]), np.array([1, 2]))
+NOTES = Notes(np.array([[0.5, 1.0]]), [60], [90], [128])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    controls = {
+        "drums": Control("drums", SOUND, SOUND),
+        "chords": Control("chords", CHORDS, SOUND, BEATS),
+        "piano": Control("piano", NOTES, SOUND),
+    }
+    request = Request("a--2", "t", 3, masked(SOUND, MASK), MASK, controls, "a prompt", 77)
+    write_request(tmp_path / "requests", request)
+    write_reference(tmp_path / "references", Example(request, SOUND, Truth(CHORDS, BEATS, NOTES)))
+    return tmp_path
+
+
+def test_an_example_goes_to_disk_and_back(folder: Path) -> None:
+    back = read_example(folder / "requests", folder / "references", "a--2")
+    request = back.request
+    assert (request.id, request.task, request.version, request.prompt, request.seed) == ("a--2", "t", 3, "a prompt", 77)
+    assert request.mask == MASK and back.song == "a"
+    assert np.array_equal(back.reference.samples, SOUND.samples)
+    assert request.controls["chords"].content.labels == ("C:maj",)
+    assert request.controls["chords"].beats.positions.tolist() == [1, 2]
+    assert request.controls["piano"].content.programs.tolist() == [128]
+    assert np.array_equal(request.controls["drums"].content.samples, SOUND.samples)
+    assert back.truth.notes.pitches.tolist() == [60] and back.truth.beats.times_s[1] == 0.5
+
+
+def test_what_the_truth_does_not_know_stays_unknown(tmp_path: Path, folder: Path) -> None:
+    request = read_request(folder / "requests" / "a--2")
+    write_reference(tmp_path / "bare", Example(request, SOUND, Truth()))
+    truth = read_example(folder / "requests", tmp_path / "bare", "a--2").truth
+    assert (truth.chords, truth.beats, truth.notes) == (None, None, None)
+
+
+def test_the_hole_is_zero_and_the_context_untouched() -> None:
+    inside = MASK.inside(RATE)
+    assert not masked(SOUND, MASK).mono[inside].any()
+    assert np.array_equal(masked(SOUND, MASK).mono[~inside], SOUND.mono[~inside])
+
+
+def test_a_request_holds_no_reference(folder: Path) -> None:
+    names = {path.name for path in (folder / "requests" / "a--2").iterdir()}
+    assert names == {
+        "request.yaml", "masked.wav", "control-drums.wav", "control-chords.wav", "control-piano.wav",
+        "control-chords.lab", "control-piano.mid", "beats.txt",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda home: (home / "masked.wav").unlink(), r"masked\.wav: cannot be read as audio \(no such file\)"),
+        (
+            lambda home: write_audio(home / "masked.wav", SOUND.cut(0, 1)),
+            "16000 samples at 16000 Hz, the request says 32000",
+        ),
+        (lambda home: (home / "request.yaml").unlink(), r"request\.yaml: cannot be read"),
+        (lambda home: (home / "request.yaml").write_text("id: a\n"), "KeyError"),
+        (lambda home: (home / "request.yaml").write_text("secret: a\n"), "no key is called 'secret'"),
+        (lambda home: (home / "control-chords.lab").unlink(), r"control-chords\.lab: cannot be read"),
+    ],
+)
+def test_a_damaged_request_is_named(folder: Path, change, said: str) -> None:
+    change(folder / "requests" / "a--2")
+    with pytest.raises(BenchError, match=said):
+        read_request(folder / "requests" / "a--2")
+
+
+@pytest.mark.parametrize("n", [2, 3, 7, 16])
+def test_every_song_stands_in_for_exactly_one_other(n: int) -> None:
+    ids = [f"song-{k}" for k in range(n)]
+    partners = other_songs(ids)
+    assert sorted(partners) == sorted(partners.values()) == sorted(ids)
+    assert all(a != b for a, b in partners.items())
+    assert partners == other_songs(ids)
+
+
+def test_excerpts_of_one_song_are_not_each_others_partners() -> None:
+    partners = other_songs(["a", "a--2", "b", "c", "c--2", "c--3"])
+    assert all(a.partition("--")[0] != b.partition("--")[0] for a, b in partners.items())
+    with pytest.raises(BenchError, match="all 2 excerpts are of one song"):
+        other_songs(["a", "a--2"])

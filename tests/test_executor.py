@@ -1,0 +1,103 @@
+"""Executors: the same results in order, whoever does the work, and no orphans."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bench.errors import BenchError
+from bench.executor import Processes, Serial, bound_threads, executor, progress
+
+
+def square(x: int) -> int:
+    return x * x
+
+
+def die(x: int) -> int:
+    if x == 3:
+        os._exit(9)
+    return x
+
+
+def refuse(x: int) -> int:
+    raise BenchError(f"not {x}")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_results_come_in_order(workers: int) -> None:
+    assert executor(workers).map(square, list(range(20)), "squaring") == [x * x for x in range(20)]
+    assert executor(workers).map(square, [], "nothing") == []
+
+
+def test_a_worker_that_dies_is_named() -> None:
+    with pytest.raises(BenchError, match="a worker died while working; run again"):
+        Processes(2).map(die, list(range(6)), "working")
+
+
+@pytest.mark.parametrize("runner", [Serial(), Processes(2)])
+def test_our_own_errors_pass_through(runner) -> None:
+    with pytest.raises(BenchError, match="not 1"):
+        runner.map(refuse, [1], "refusing")
+
+
+def test_fewer_than_one_worker_is_refused() -> None:
+    with pytest.raises(BenchError, match="--workers 0: want at least 1"):
+        executor(0)
+
+
+SLEEP = """
+import os, sys, time
+from bench.executor import Processes
+def nap(x):
+    open(f"{sys.argv[1]}/{os.getpid()}", "w").close()
+    time.sleep(60)
+if __name__ == "__main__":
+    Processes(2).map(nap, [1, 2], "napping")
+"""
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path) -> None:
+    script, notes = tmp_path / "nap.py", tmp_path / "pids"
+    notes.mkdir()
+    script.write_text(SLEEP)
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    parent = subprocess.Popen([sys.executable, str(script), str(notes)], env=environment)
+    deadline = time.monotonic() + 60
+    while len(list(notes.iterdir())) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    workers = [int(path.name) for path in notes.iterdir()]
+    assert len(workers) == 2
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    while any(is_alive(pid) for pid in workers) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(is_alive(pid) for pid in workers)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_bar_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    with progress("quiet", 2) as step:
+        step()
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with progress("loud", 2) as step:
+        step()
+        step()
+
+
+def test_threads_are_bound_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setenv("MKL_NUM_THREADS", "3")
+    bound_threads()
+    assert (os.environ["OMP_NUM_THREADS"], os.environ["MKL_NUM_THREADS"]) == ("1", "3")
+    assert os.environ["OMP_WAIT_POLICY"]

@@ -1,0 +1,96 @@
+"""Symbols: on disk and back, cut and shifted."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.errors import BenchError
+from bench.symbols import Beats, Chords, Notes, read_beats, read_chords, read_notes, write_symbols
+
+CHORDS = Chords(np.array([[0.0, 1.5], [1.5, 3.25]]), ("C:maj", "A:min7/b3"))
+
+
+def test_chords_go_to_disk_and_back(tmp_path: Path) -> None:
+    write_symbols(tmp_path / "a.lab", CHORDS)
+    back = read_chords(tmp_path / "a.lab")
+    assert back.labels == CHORDS.labels and np.allclose(back.intervals_s, CHORDS.intervals_s, atol=1e-6)
+
+
+@pytest.mark.parametrize("positions", [(), (1, 2, 3)])
+def test_beats_go_to_disk_and_back(tmp_path: Path, positions: tuple) -> None:
+    write_symbols(tmp_path / "b.txt", Beats(np.array([0.1, 0.6, 1.1]), np.array(positions)))
+    back = read_beats(tmp_path / "b.txt")
+    assert back.times_s == pytest.approx([0.1, 0.6, 1.1]) and tuple(back.positions) == positions
+    assert back.downbeats_s.tolist() == ([0.1] if positions else [])
+
+
+note_rows = st.lists(
+    st.tuples(st.floats(0, 100), st.floats(0.01, 5), st.integers(0, 127), st.integers(1, 127), st.integers(0, 128)),
+    min_size=1, max_size=20, unique_by=lambda row: (row[2], row[4]),
+)  # fmt: skip
+
+
+@settings(max_examples=30, deadline=None)
+@given(note_rows)
+def test_notes_go_to_midi_and_back_within_a_tenth_of_a_millisecond(rows) -> None:
+    import tempfile
+
+    table = np.array(rows)
+    notes = Notes.joined([Notes(np.c_[table[:, 0], table[:, 0] + table[:, 1]], table[:, 2], table[:, 3], table[:, 4])])
+    with tempfile.TemporaryDirectory() as folder:
+        write_symbols(Path(folder) / "n.mid", notes)
+        back = read_notes(Path(folder) / "n.mid")
+    key = lambda n: np.lexsort((n.programs, n.pitches))  # noqa: E731
+    a, b = notes.where(key(notes)), back.where(key(back))
+    assert np.array_equal(a.pitches, b.pitches) and np.array_equal(a.velocities, b.velocities)
+    assert np.array_equal(a.programs, b.programs)
+    assert np.abs(a.intervals_s - b.intervals_s).max() <= 1.01e-4
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("0 1", "a.lab:1: want 'start end label'"),
+        ("0 1 C:maj\n1 x D:maj", "a.lab:2: 'x' is not a number"),
+        ("2 1 C:maj", r"a.lab:1: the chord C:maj ends \(1.0\) before it starts \(2.0\)"),
+        ("nan 1 C", "a.lab:1: 'nan' is not a number"),
+    ],
+)
+def test_bad_lines_are_named(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "a.lab").write_text(text)
+    with pytest.raises(BenchError, match=said):
+        read_chords(tmp_path / "a.lab")
+
+
+def test_bad_beats_and_midi_are_named(tmp_path: Path) -> None:
+    (tmp_path / "b.txt").write_text("0.5 1\n1.0\n")
+    with pytest.raises(BenchError, match="some lines have a position"):
+        read_beats(tmp_path / "b.txt")
+    (tmp_path / "n.mid").write_bytes(b"MThd nonsense")
+    with pytest.raises(BenchError, match=r"n\.mid: cannot be read as MIDI"):
+        read_notes(tmp_path / "n.mid")
+    with pytest.raises(BenchError, match=r"gone\.lab: cannot be read as text"):
+        read_chords(tmp_path / "gone.lab")
+
+
+def test_cutting_keeps_the_clock() -> None:
+    assert CHORDS.cut(1, 2).intervals_s.tolist() == [[1, 1.5], [1.5, 2]]
+    notes = Notes(np.array([[0.5, 1.0], [1.5, 3.0]]), [60, 62], [90, 91], [0, 1])
+    kept = notes.cut(1, 2)
+    assert kept.intervals_s.tolist() == [[1.5, 2.0]] and kept.programs.tolist() == [1]
+    assert notes.shifted(1).intervals_s[0].tolist() == [1.5, 2.0]
+    beats = Beats(np.array([0.5, 1.0, 2.0]), np.array([1, 2, 1]))
+    assert beats.cut(1, 2).times_s.tolist() == [1.0] and beats.shifted(1).times_s[0] == 1.5
+
+
+def test_lengths_must_agree() -> None:
+    with pytest.raises(ValueError, match="1 intervals but 2 labels"):
+        Chords(np.zeros((1, 2)), ("a", "b"))
+    with pytest.raises(ValueError, match="2 intervals"):
+        Notes(np.zeros((2, 2)), [1], [1, 2])
+    with pytest.raises(ValueError, match="2 times but 1 positions"):
+        Beats(np.zeros(2), np.array([1]))
+    assert len(Notes.joined([])) == 0
