@@ -39,8 +39,9 @@ class Processes:
     """Several worker processes, one thread each, so that results do not depend on how many there are."""
 
     def __init__(self, n: int) -> None:
-        """Use `n` workers."""
+        """Use `n` workers, started at the first job and kept, with what they have imported, until the process ends."""
         self.n = n
+        self._pool: ProcessPoolExecutor | None = None
 
     def map(self, function: Callable[[Job], Result], jobs: Sequence[Job], label: str) -> list[Result]:
         """Return the results in the order of the jobs.
@@ -48,15 +49,20 @@ class Processes:
         Raises:
             BenchError: a worker died (killed, out of memory).
         """
-        context = multiprocessing.get_context("spawn")
+        if not jobs:
+            return []
+        if self._pool is None:
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self.n, context, initializer=_watch_parent)
         with progress(label, len(jobs)) as step:
-            pool = ProcessPoolExecutor(min(self.n, max(len(jobs), 1)), context, initializer=_watch_parent)
             try:
-                return [_stepped(step, result) for result in pool.map(function, jobs)]
-            except BrokenProcessPool as error:
-                raise BenchError(f"a worker died while {label}; run again with fewer --workers to go on") from error
-            finally:
-                pool.shutdown(cancel_futures=True)
+                return [_stepped(step, result) for result in self._pool.map(function, jobs)]
+            except BaseException as error:
+                self._pool.shutdown(wait=False, cancel_futures=True)
+                self._pool = None
+                if isinstance(error, BrokenProcessPool):
+                    raise BenchError(f"a worker died while {label}; run again with fewer --workers to go on") from error
+                raise
 
 
 def executor(workers: int) -> Executor:
