@@ -81,7 +81,7 @@ def _read(path: Path) -> Content | None:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             kind = _TYPES[str(arrays["kind"])]
             values = {name: arrays[name] for name in _FIELDS[kind]}
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, BadZipFile):
         return None
     if kind is Audio:
         values["sample_rate"] = int(values["sample_rate"])

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from bench.audio import is_silent, read_audio
+from bench.audio import Audio, is_silent, read_audio
 from bench.build import ExampleSet
 from bench.errors import BenchError, CheckFailed
 from bench.submission import CARD, FAILED, SWAPPED, Submission, read_submission
@@ -61,6 +62,8 @@ def check(folder: Path, task: Task, examples: ExampleSet | None = None) -> tuple
     for name in ids:
         if name not in failed:
             _check_output(submission.output(name), task, examples, found)
+        if (swapped := folder / SWAPPED / f"{name}.wav").exists():
+            _read_output(swapped, task, found, f"{SWAPPED}/{name}.wav")
     if not ids:
         found.problems.append(f"{folder}: holds no WAV")
     known = {f"{name}.wav" for name in ids} | {CARD, FAILED, SWAPPED}
@@ -81,28 +84,40 @@ def _check_card(submission: Submission, task: Task, examples: ExampleSet | None,
 
 
 def _check_output(path: Path, task: Task, examples: ExampleSet | None, found: Findings) -> None:
-    import soundfile
-
     if not path.exists():
         found.problems.append(f"{path.name}: missing")
         return
+    audio = _read_output(path, task, found, path.name)
+    if audio is not None:
+        _flag(path.stem, audio.mono, task, examples, found)
+
+
+def _read_output(path: Path, task: Task, found: Findings, name: str) -> Audio | None:
+    """Read an output; nothing of a wrong shape is decoded, however large it says it is."""
+    import soundfile
+
     try:
-        info = soundfile.info(path)
-        if info.format not in ("WAV", "WAVEX") or info.subtype not in SUBTYPES:
-            found.problems.append(f"{path.name}: {info.format} {info.subtype}, want WAV of {', '.join(SUBTYPES)}")
-            return
-        if info.frames != task.n_samples:
-            found.problems.append(f"{path.name}: {info.frames} samples, want exactly {task.n_samples}")
-            return
-        audio = read_audio(path)
+        wrong = _misshapen(soundfile.info(path), task)
+        if not wrong:
+            return read_audio(path)
     except (BenchError, OSError, RuntimeError) as error:
-        found.problems.append(str(error) if isinstance(error, BenchError) else f"{path.name}: cannot be read ({error})")
-        return
-    if audio.sample_rate != task.sample_rate:
-        found.problems.append(f"{path.name}: {audio.sample_rate} Hz, want {task.sample_rate} Hz")
-    if len(audio.samples) != 1:
-        found.problems.append(f"{path.name}: {len(audio.samples)} channels, want mono")
-    _flag(path.stem, audio.mono, task, examples, found)
+        wrong = [str(error) if isinstance(error, BenchError) else f"cannot be read ({error})"]
+    found.problems += [f"{name}: {one.removeprefix(f'{path}: ')}" for one in wrong]
+    return None
+
+
+def _misshapen(info: Any, task: Task) -> list[str]:
+    """Say what of a file's header is not as the task wants it."""
+    wrong = []
+    if info.format not in ("WAV", "WAVEX") or info.subtype not in SUBTYPES:
+        wrong.append(f"{info.format} {info.subtype}, want WAV of {', '.join(SUBTYPES)}")
+    if info.samplerate != task.sample_rate:
+        wrong.append(f"{info.samplerate} Hz, want {task.sample_rate} Hz")
+    if info.channels != 1:
+        wrong.append(f"{info.channels} channels, want mono")
+    if info.frames != task.n_samples:
+        wrong.append(f"{info.frames} samples, want exactly {task.n_samples}")
+    return wrong
 
 
 def _flag(name: str, samples: np.ndarray, task: Task, examples: ExampleSet | None, found: Findings) -> None:

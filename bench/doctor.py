@@ -91,4 +91,4 @@ def _task(name: str, extractors: dict[str, str]) -> Finding:
             plugins.load(kind, plug, **options)
         except BenchError as error:
             lacks.append(str(error))
-    return Finding(name, not lacks, "; ".join(lacks) or "ready")
+    return Finding(name, not lacks, "; ".join(dict.fromkeys(lacks)) or "ready")

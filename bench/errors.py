@@ -32,3 +32,8 @@ class UnknownName(BenchError):
         hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known) or 'none'}"
         super().__init__(f"no {kind} is called '{name}'; {hint}")
         self.name = name
+        self._parts = (kind, name, known)
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, list[str]]]:
+        """Pickle as it was made: an error that cannot come back from a worker would look like the worker's death."""
+        return type(self), self._parts

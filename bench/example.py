@@ -16,6 +16,7 @@ from bench.symbols import Beats, Chords, Notes, read_beats, read_chords, read_no
 from bench.yaml import dump_yaml, read_yaml
 
 _KEYS = ["id", "task", "version", "sample_rate", "n_frames", "holes", "prompt", "seed", "controls"]
+_CONTROLS = ("drums", "chords", "piano")
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +130,10 @@ def read_request(home: Path) -> Request:
     path = home / "request.yaml"
     keys = read_yaml(path, allowed=_KEYS)
     try:
+        if keys["id"] != home.name:
+            raise BenchError(f"{path}: the id is {keys['id']!r}, the folder's name is '{home.name}'")
+        if unknown := [kind for kind in keys["controls"] if kind not in _CONTROLS]:
+            raise BenchError(f"{path}: no kind of control is called {unknown[0]!r}; known: {', '.join(_CONTROLS)}")
         mask = Mask(tuple((int(a), int(b)) for a, b in keys["holes"]), int(keys["n_frames"]))
         n_samples = int(keys["n_frames"]) * int(keys["sample_rate"]) // 50
         sounds = {
@@ -151,7 +156,7 @@ def read_request(home: Path) -> Request:
             prompt=str(keys["prompt"]),
             seed=int(keys["seed"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise BenchError(f"{path}: {type(error).__name__}: {error}") from error
 
 

@@ -3,6 +3,8 @@
 import csv
 import hashlib
 import io
+import math
+import re
 from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 
@@ -82,16 +84,19 @@ def song_of(excerpt_id: str) -> str:
 
 
 _COLUMNS = tuple(column.name for column in fields(Excerpt))
+_ID = re.compile(r"[a-z0-9][a-z0-9.-]{0,127}")
 
 
 def read_manifest(path: Path) -> Manifest:
     """Read a manifest CSV; its file name is its name.
 
     Raises:
-        BenchError: missing file, wrong columns, a number that is none, or two excerpts of one id.
+        BenchError: missing file, wrong columns, an id that cannot stand in paths, a number that is none, a time before
+            the track, or two excerpts of one id.
     """
     try:
-        rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BenchError(f"{path}: cannot be read as a manifest ({error})") from error
     if not rows or tuple(rows[0]) != _COLUMNS:
@@ -102,9 +107,18 @@ def read_manifest(path: Path) -> Manifest:
     for number, row in enumerate(rows[1:], 2):
         try:
             name, dataset, track, start, duration, prompt = row
-            excerpts.append(Excerpt(name, dataset, track, float(start), float(duration), prompt))
+            excerpts.append(_checked(Excerpt(name, dataset, track, float(start), float(duration), prompt)))
         except ValueError as error:
             raise BenchError(f"{path}:{number}: {error} in {','.join(row)!r}") from error
     if len({e.id for e in excerpts}) != len(excerpts):
         raise BenchError(f"{path}: two excerpts have the same id")
     return Manifest(path.stem, tuple(excerpts))
+
+
+def _checked(excerpt: Excerpt) -> Excerpt:
+    """Refuse an id that could lead out of a folder, and times that are none."""
+    if not _ID.fullmatch(excerpt.id):
+        raise ValueError(f"the id {excerpt.id!r} is not 1 to 128 of a-z 0-9 . - beginning with a letter or digit")
+    if not (0 <= excerpt.start_s < math.inf and 0 < excerpt.duration_s < math.inf):
+        raise ValueError(f"no stretch starts at {excerpt.start_s} s and lasts {excerpt.duration_s} s")
+    return excerpt

@@ -165,7 +165,7 @@ MASKS: dict[str, Callable[..., Mask]] = {
 }
 
 
-def draw(name: str, n_frames: int, seed: int, **options: float) -> Mask:
+def draw(name: str, n_frames: int, seed: int, /, **options: float) -> Mask:
     """Make the mask called `name`.
 
     Raises:
@@ -176,8 +176,8 @@ def draw(name: str, n_frames: int, seed: int, **options: float) -> Mask:
         raise UnknownName("mask", name, MASKS)
     try:
         return MASKS[name](n_frames, seed, **options)
-    except TypeError as error:
-        raise BenchError(f"mask {name} does not take the options {sorted(options)}: {error}") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise BenchError(f"mask {name} does not take the options {options}: {error}") from error
 
 
 def seed_of(*parts: str | int) -> int:

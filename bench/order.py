@@ -18,7 +18,7 @@ from bench.paths import home
 from bench.protocols import Column
 from bench.readings import Readings, Scores, advantage, goodness, readings
 from bench.report import read_results
-from bench.scores import Row
+from bench.scores import WHOLE_SET, Row
 from bench.tally import columns_of
 from bench.task import load_task
 
@@ -28,6 +28,7 @@ ONSETS_LEAST, CHORDS_LEAST = 0.90, 0.85
 NOISE_CHROMA_MOST, PLAIN_ABOVE = 0.05, 0.3
 SYNTHETIC = "synthetic"
 """What the manifests of exact chord truth begin with."""
+NO_MUSIC = ("silence", "noise")
 FLOORS = ("other-song", "noise", "silence")
 EVERYWHERE = ("oracle", "copy-control", "other-song", "noise", "silence")
 """What every table must hold; `copy-control` where the task has a control."""
@@ -86,7 +87,9 @@ def violations(rows: Iterable[Row], columns: Sequence[Column], primary: Mapping[
         found = _fixed(scores, manifest.startswith(SYNTHETIC)) + _plain_chroma(scores)
         if "control" in primary and COPY in scores:
             found += _copy_follows(scores, primary["control"], directions.get(primary["control"], "higher"))
-            found += _copy_is_worst(scores, primary["quality"], directions.get(primary["quality"], "lower"))
+            found += _copy_is_worst(
+                scores, _silent(group), primary["quality"], directions.get(primary["quality"], "lower")
+            )
         lines += [f"{task}, {manifest}: {line}" for line in found]
     return lines
 
@@ -145,12 +148,17 @@ def _copy_follows(scores: Scores, metric: str, direction: str) -> list[str]:
     return lines
 
 
-def _copy_is_worst(scores: Scores, metric: str, direction: str) -> list[str]:
-    """The control alone must be the worst music, or tied with it: significantly better than nothing else."""
+def _copy_is_worst(scores: Scores, silent: set[str], metric: str, direction: str) -> list[str]:
+    """The control alone must be the worst music, or tied with it: significantly better than no other sound of music.
+
+    Silence and noise are no music, and may well lie further from it; so may whatever hands in silence.
+    """
     copy = scores[COPY].get(metric)
     if copy is None:
         return []
-    others = {s: found[metric] for s, found in scores.items() if s != COPY and metric in found}
+    others = {
+        s: found[metric] for s, found in scores.items() if metric in found and s not in {COPY, *NO_MUSIC, *silent}
+    }
     others = {s: reading for s, reading in others.items() if reading.whole.identity == copy.whole.identity}
     found = [advantage(copy, reading, direction) for reading in others.values()]
     adjusted = statistics.holm([difference.p for difference in found])
@@ -159,6 +167,16 @@ def _copy_is_worst(scores: Scores, metric: str, direction: str) -> list[str]:
         for system, difference, p in zip(others, found, adjusted, strict=True)
         if difference.mean > 0 and not np.isnan(p) and p < ALPHA
     ]
+
+
+def _silent(rows: Iterable[Row]) -> set[str]:
+    """Return the systems that handed in silence more often than not."""
+    outputs: dict[str, dict[str, bool]] = {}
+    for row in rows:
+        if not row.example.startswith(WHOLE_SET):
+            found = outputs.setdefault(row.system, {})
+            found[row.example] = found.get(row.example, False) or row.state == "silent"
+    return {system for system, found in outputs.items() if sum(found.values()) * 2 > len(found)}
 
 
 def _line(system: str, metric: str, reading: Readings, wanted: str) -> str:

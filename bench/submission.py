@@ -1,5 +1,6 @@
 """Submissions: a folder of outputs and a card, the one door through which every system's sound reaches the scorer."""
 
+import math
 import re
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -52,8 +53,13 @@ class Card:
             kinds = (int, float) if wanted is float else (wanted,)
             if not isinstance(value, kinds) or isinstance(value, bool):  # type: ignore[arg-type]
                 raise BenchError(f"{column.name}: want {getattr(wanted, '__name__', wanted)}, found {value!r}")
-        if not _NAME.fullmatch(self.system):
-            raise BenchError(f"system: {self.system!r} is not 1 to 64 of a-z 0-9 . - beginning with a letter or digit")
+        if self.parameters < 0 or not 0 <= self.generation_seconds < math.inf:
+            raise BenchError(
+                f"parameters {self.parameters}, generation_seconds {self.generation_seconds}: want numbers from 0"
+            )
+        for key in ("system", "task", "manifest"):
+            if not _NAME.fullmatch(name := getattr(self, key)):
+                raise BenchError(f"{key}: {name!r} is not 1 to 64 of a-z 0-9 . - beginning with a letter or digit")
 
 
 @dataclass(frozen=True)

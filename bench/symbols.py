@@ -18,6 +18,9 @@ NO_CHORD = "N"
 DRUM_PROGRAM = 128
 """Stands for the GM percussion channel where an instrument number (0-127) is asked for."""
 _TICKS_PER_BEAT, _TEMPO = 10000, 60.0
+_SHORTEST_S = 1.5 / _TICKS_PER_BEAT
+"""A note any shorter could begin and end on one tick, and would not come back."""
+_MOST_BEATS = 1000
 
 
 def _no_floats() -> Floats:
@@ -209,7 +212,7 @@ def read_beats(path: Path) -> Beats:
     times, positions = [], []
     for number, fields in _lines(path):
         times.append(_number(path, number, fields[0]))
-        positions += [int(_number(path, number, text)) for text in fields[1:2]]
+        positions += [_position(path, number, text) for text in fields[1:2]]
     if len(positions) not in (0, len(times)):
         raise BenchError(f"{path}: some lines have a position in the bar and some have none")
     return Beats(np.array(times), np.array(positions, dtype=np.int64))
@@ -244,8 +247,9 @@ def _write_midi(path: Path, notes: Notes) -> None:
         drums = program == DRUM_PROGRAM
         instrument = pretty_midi.Instrument(0 if drums else int(program), is_drum=bool(drums))
         chosen = notes.where(notes.programs == program)
-        rows = zip(chosen.intervals_s, chosen.pitches, chosen.velocities, strict=True)
-        instrument.notes = [pretty_midi.Note(int(v), int(p), float(s), float(e)) for (s, e), p, v in rows]
+        offsets = np.maximum(chosen.intervals_s[:, 1], chosen.intervals_s[:, 0] + _SHORTEST_S)
+        rows = zip(chosen.intervals_s[:, 0], offsets, chosen.pitches, chosen.velocities, strict=True)
+        instrument.notes = [pretty_midi.Note(int(v), int(p), float(s), float(e)) for s, e, p, v in rows]
         midi.instruments.append(instrument)
     with atomic(path) as part:
         midi.write(str(part))
@@ -257,6 +261,13 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
     except (OSError, UnicodeDecodeError) as error:
         raise BenchError(f"{path}: cannot be read as text ({error})") from error
     return [(i, line.split()) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
+
+
+def _position(path: Path, line: int, text: str) -> int:
+    value = _number(path, line, text)
+    if not 1 <= value <= _MOST_BEATS or value != int(value):
+        raise BenchError(f"{path}:{line}: {text!r} is no position in a bar; want a whole number from 1")
+    return int(value)
 
 
 def _number(path: Path, line: int, text: str) -> float:

@@ -15,6 +15,7 @@ from bench.yaml import read_yaml
 CONTROL_SOURCES = {"drums": ("stem", "separated", "other-pattern"), "chords": ("labels",), "piano": ("cover",)}
 FAMILIES = ("inpaint", "edit", "refine", "arrange")
 SAMPLE_RATES = (16000, 32000, 44100, 48000)
+_KINDS = {str: "text", int: "a whole number", list: "a list"}
 
 
 @dataclass(frozen=True)
@@ -120,20 +121,25 @@ def read_task(path: Path) -> Task:
         raise BenchError(f"{path}: the keys {', '.join(missing)} are missing")
     try:
         task = Task(
-            **{k: keys[k] for k in ("name", "family", "description", "manifest")},
-            version=int(keys["version"]),
-            sample_rate=int(keys["sample_rate"]),
+            **{k: _of(str, keys, k) for k in ("name", "family", "description", "manifest")},
+            **{k: _of(int, keys, k) for k in ("version", "sample_rate", "seed")},
             duration_s=float(keys["duration_s"]),
-            seed=int(keys["seed"]),
             mask=parse_spec(keys["mask"]),
-            controls=tuple(_control(path, entry) for entry in keys["controls"]),
-            metrics=tuple(parse_spec(entry) for entry in keys["metrics"]),
+            controls=tuple(_control(path, entry) for entry in _of(list, keys, "controls")),
+            metrics=tuple(parse_spec(entry) for entry in _of(list, keys, "metrics")),
             primary=dict(keys["primary"]),
         )
     except (TypeError, ValueError, AttributeError) as error:
         raise BenchError(f"{path}: {error}") from error
     _check(path, task)
     return task
+
+
+def _of(kind: type, keys: dict[str, Any], key: str) -> Any:
+    """Return a key's value, refusing what only looks like its kind (1.9 or true for a whole number)."""
+    if type(keys[key]) is not kind:
+        raise TypeError(f"{key}: want {_KINDS[kind]}, found {keys[key]!r}")
+    return keys[key]
 
 
 def parse_spec(entry: Any) -> Spec:
@@ -167,16 +173,28 @@ def _check(path: Path, task: Task) -> None:
     problems = []
     if task.name != path.stem:
         problems.append(f"name is '{task.name}', the file's is '{path.stem}'")
+    if task.version < 1:
+        problems.append(f"version {task.version} is not 1 or more")
     if task.family not in FAMILIES:
         problems.append(f"family '{task.family}' is none of {', '.join(FAMILIES)}")
     if task.sample_rate not in SAMPLE_RATES:
         problems.append(f"sample_rate {task.sample_rate} is none of {SAMPLE_RATES}")
     if not 1 <= task.duration_s <= 120 or abs(task.duration_s * FRAME_RATE - task.n_frames) > 1e-9:
         problems.append(f"duration_s {task.duration_s} is not a whole number of 20 ms frames between 1 and 120 s")
-    if set(task.primary) - {"control", "quality"} or "quality" not in task.primary:
-        problems.append("primary: want the keys quality and, where there is a control, control")
     if len({c.kind for c in task.controls}) != len(task.controls):
         problems.append("controls: each kind at most once")
+    problems += _misnamed(task)
     if problems:
         raise BenchError(f"{path}: " + "; ".join(problems))
     task.mask_of("probe")
+
+
+def _misnamed(task: Task) -> list[str]:
+    problems = []
+    if set(task.primary) - {"control", "quality"} or "quality" not in task.primary:
+        problems.append("primary: want the keys quality and, where there is a control, control")
+    if not all(isinstance(name, str) for name in task.primary.values()):
+        problems.append(f"primary: want names of metrics, found {task.primary}")
+    if task.mask.value is not None:
+        problems.append(f"mask {task.mask}: a mask's options are spelled out, {{name: {task.mask.name}, option: ...}}")
+    return problems

@@ -13,12 +13,15 @@ MAX_DEPTH = 12
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader that also refuses aliases and duplicate keys."""
+    """SafeLoader that also refuses aliases, tags and duplicate keys, and leaves dates as the text they are."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            line = self.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call]
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.AliasEvent):
             raise yaml.YAMLError(f"line {line}: aliases (*name) are not read")
+        if event.tag is not None:
+            raise yaml.YAMLError(f"line {line}: tags ({event.tag}) are not read")
         self.depth = getattr(self, "depth", 0) + 1
         if self.depth > MAX_DEPTH:
             raise yaml.YAMLError(f"nested deeper than {MAX_DEPTH} levels")
@@ -36,6 +39,12 @@ class _Loader(yaml.SafeLoader):
                 raise yaml.YAMLError(f"line {key.start_mark.line + 1}: the key '{name}' stands twice")
             seen.add(name)
         return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 def read_yaml(path: Path, allowed: Iterable[str] | None = None) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def test_a_request_holds_no_reference(folder: Path) -> None:
             "16000 samples at 16000 Hz, the request says 32000",
         ),
         (lambda home: (home / "request.yaml").unlink(), r"request\.yaml: cannot be read"),
-        (lambda home: (home / "request.yaml").write_text("id: a\n"), "KeyError"),
+        (lambda home: (home / "request.yaml").write_text("id: a--2\n"), "KeyError"),
         (lambda home: (home / "request.yaml").write_text("secret: a\n"), "no key is called 'secret'"),
         (lambda home: (home / "control-chords.lab").unlink(), r"control-chords\.lab: cannot be read"),
     ],

@@ -1,5 +1,6 @@
 """Tests of bench.order: every expectation holds on one side of its limit and is violated on the other."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -97,13 +98,25 @@ def test_ceilings_may_follow_better_than_the_control():
 
 @pytest.mark.parametrize(("copy", "count"), [(0.9, 0), (0.5, 0), (0.4999, 0), (0.3, 1)])
 def test_the_control_is_the_worst_music_or_tied_with_it(copy, count):
-    lines = found(*distance("copy-control", copy), *distance("noise", 0.5))
+    lines = found(*distance("copy-control", copy), *distance("retrieval", 0.5))
     assert len(lines) == count
-    assert all(f"copy-control, {KAD} = 0.3; expected no better than noise (0.5" in line for line in lines)
+    assert all(f"copy-control, {KAD} = 0.3; expected no better than retrieval (0.5" in line for line in lines)
+
+
+@pytest.mark.parametrize("system", ["noise", "silence"])
+def test_what_is_no_music_may_be_worse_than_the_control(system):
+    assert found(*distance("copy-control", 0.1), *distance(system, 0.5)) == []
+
+
+def test_a_system_that_hands_in_silence_may_be_worse_than_the_control():
+    outputs = [replace(row("loop-context", ONSETS, 0.0), example=f"song-{k}", state="silent") for k in range(3)]
+    assert found(*distance("copy-control", 0.1), *distance("loop-context", 0.5), *outputs) == []
+    heard = [replace(one, state="ok") for one in outputs]
+    assert len(found(*distance("copy-control", 0.1), *distance("loop-context", 0.5), *heard)) == 1
 
 
 def test_without_a_control_nothing_is_asked_of_the_control():
-    rows = (*distance("copy-control", 0.1), *distance("noise", 0.5))
+    rows = (*distance("copy-control", 0.1), *distance("retrieval", 0.5))
     assert found(*rows, primary={"quality": KAD}) == []
     assert len(found(*rows)) == 1
 
@@ -111,7 +124,7 @@ def test_without_a_control_nothing_is_asked_of_the_control():
 def test_rows_of_different_identity_or_manifest_are_not_compared():
     assert found(row("copy-control", ONSETS, 0.5), row("noise", ONSETS, 0.9, identity="v2")) == []
     assert found(row("copy-control", ONSETS, 0.5), row("noise", ONSETS, 0.9, manifest_sha="cd")) == []
-    assert found(*distance("copy-control", 0.1), *distance("noise", 0.5, identity="v2")) == []
+    assert found(*distance("copy-control", 0.1), *distance("retrieval", 0.5, identity="v2")) == []
 
 
 def test_every_table_must_hold_the_floors():

@@ -124,6 +124,51 @@ def test_silence_scores_the_worst_in_the_hole_and_nowhere_else(examples: Example
     assert one(rows, "level", "song-3").state == "undefined-reference"
 
 
+def one_output(examples: ExampleSet, tmp_path: Path, hole: np.ndarray, context: np.ndarray | None = None) -> list[Row]:
+    """Score outputs that are alike but for song-1: `hole` in its hole, `context` (a ripple) around it."""
+    inside = Mask(((25, 75),), 100).inside(RATE)
+    sound = np.where(inside, hole, ripple() + 0.3 if context is None else context)
+    folder = tmp_path / "mine"
+    for name in IDS:
+        write_audio(folder / f"{name}.wav", Audio(sound if name == "song-1" else ripple() + 0.1, RATE))
+    return score(Submission(folder, Card("mine", "tiny", 1, "tiny")), examples, {}, tmp_path / "cache", Serial())
+
+
+HOLES = {
+    "zeros under a sounding context": (np.zeros(2 * RATE), None, "silent"),
+    "a constant that is not silent": (np.full(2 * RATE, 0.25), None, "silent"),
+    "noise under -90 dBFS": (np.tile([2e-5, -2e-5], RATE), None, "silent"),
+    "noise over -90 dBFS": (np.tile([4e-5, -4e-5], RATE), None, "ok"),
+    "sound under a silent context": (ripple(), np.zeros(2 * RATE), "ok"),
+    "a constant but for one step": (np.where(np.arange(2 * RATE) == RATE, 0.24, 0.25), None, "ok"),
+}
+
+
+@pytest.mark.parametrize("case", HOLES)
+def test_what_counts_as_silent_is_judged_in_the_hole_alone(examples: ExampleSet, tmp_path: Path, case: str) -> None:
+    hole, context, state = HOLES[case]
+    rows = one_output(examples, tmp_path, hole, context)
+    row = one(rows, "level", "song-1")
+    assert row.state == state and (row.value == 9.0) == (state == "silent")
+    assert (one(rows, "edge", "song-1").value, one(rows, "edge", "song-1").state) == (1.0, "ok")
+    assert one(rows, "level", "song-2").state == "ok" and one(rows, "level").state == "ok"
+
+
+def test_a_humbled_value_keeps_its_weight_and_counts_in_the_mean(examples: ExampleSet, tmp_path: Path) -> None:
+    rows = one_output(examples, tmp_path, np.zeros(2 * RATE))
+    assert one(rows, "level", "song-1").n == 5
+    assert one(rows, "level").value == pytest.approx((9.0 + 7 * 0.1) / 8, abs=1e-4)
+
+
+def test_a_column_without_a_worst_value_keeps_what_was_measured(
+    examples: ExampleSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = (Column("level", "", "zero", "hole", float("nan")), Level.columns[1])
+    monkeypatch.setattr(Level, "columns", free)
+    row = one(one_output(examples, tmp_path, np.full(2 * RATE, 0.25)), "level", "song-1")
+    assert (row.value, row.state) == (pytest.approx(0.25), "ok")
+
+
 def test_a_failure_scores_the_worst_and_leaves_the_set_incomplete(examples: ExampleSet, tmp_path: Path) -> None:
     rows = rows_of(examples, tmp_path, dict.fromkeys(IDS[1:], 0.1))
     assert (one(rows, "level", "song-0").value, one(rows, "level", "song-0").state) == (9.0, "failed")

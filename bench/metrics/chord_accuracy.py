@@ -78,8 +78,10 @@ def _measured(compare: object, weights: Floats, references: list[str], estimates
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         scores = np.asarray(compare(references, estimates), dtype=np.float64)  # type: ignore[operator]
-    # mir_eval gives -1 where the reference is outside the vocabulary; these reductions count an estimated X as wrong.
+    # mir_eval gives -1 where the reference is outside the vocabulary. It counts an estimated X as wrong, but for one
+    # case: N and X have the same root to it.
     known = scores >= 0
+    scores[known & (np.array(estimates) == "X")] = 0
     seconds = float(weights[known].sum())
     if seconds <= 0:
         return undefined()

@@ -52,6 +52,8 @@ class Kad:
             return {name: SetMeasurement(float("nan"), float("nan"), float("nan"), 0.0, (), "too-few-songs")}
         sums = _kernel_means(references, outputs)
         value = _mmd(sums, np.arange(n))
+        if np.isnan(sums).all():
+            return {name: SetMeasurement(float("nan"), float("nan"), float("nan"), 0.0, (), "undefined-reference")}
         windows = float(sum(map(len, outputs)))
         if n < LEAST_SONGS:
             return {name: SetMeasurement(value, float("nan"), float("nan"), windows)}
@@ -62,7 +64,10 @@ class Kad:
 
 
 def _kernel_means(references: Sequence[Vectors], outputs: Sequence[Vectors]) -> Vectors:
-    """Return mean kernel values per pair of songs, (3, n, n): within references, within outputs, and across."""
+    """Return mean kernel values per pair of songs, (3, n, n): within references, within outputs, and across.
+
+    All NaN where most references are alike: the bandwidth would be 0.
+    """
     everything = np.concatenate(references)
     centre, spread = everything.mean(axis=0), everything.std(axis=0)
     spread = np.where(spread > 1e-9, spread, 1.0)
@@ -71,6 +76,8 @@ def _kernel_means(references: Sequence[Vectors], outputs: Sequence[Vectors]) -> 
     apart = pdist(owner[:, None].astype(float)) > 0
     bandwidth = float(np.median(pdist(np.concatenate(songs[0]))[apart]))
     n = len(references)
+    if bandwidth <= 0:
+        return np.full((3, n, n), np.nan)
     means = np.zeros((3, n, n))
     for k, (one, other) in enumerate(((0, 0), (1, 1), (0, 1))):
         for i in range(n):

@@ -23,7 +23,8 @@ class SeamJump:
     def measure(self, example: Example, heard: Heard) -> dict[str, Measurement]:
         """Return the column; n = edges."""
         rate, mask = example.reference.sample_rate, example.request.mask
-        edges = [t for hole in mask.holes_s for t in hole if 0 < t < mask.n_frames / 50]
+        per_s = rate / round(HOP_S * rate)
+        edges = [t * per_s for hole in mask.holes_s for t in hole if 0 < t < mask.n_frames / 50]
         if not edges:
             return {"seam-jump": undefined("no-seam")}
         reference, floor = _flux(example.reference.mono, rate, None)
@@ -35,8 +36,9 @@ class SeamJump:
         return {"seam-jump": Measurement(float(np.mean(jumps)) / float(high - low), len(edges))}
 
 
-def _near(flux: Vectors, edge_s: float) -> float:
-    first, last = (round((edge_s + side * REACH_S) / HOP_S) for side in (-1, 1))
+def _near(flux: Vectors, edge: float) -> float:
+    """Return the largest flux around an edge, given in frames: 10 ms is no whole number of samples at 22,050 Hz."""
+    first, last = (round(edge + side * REACH_S / HOP_S) for side in (-1, 1))
     return float(flux[max(first, 0) : last + 1].max())
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -38,6 +39,10 @@ _DEFAULTS = {DELAY: -12000, ATTACK: -12000, HOLD: -12000, DECAY: -12000, RELEASE
 _NOT_ADDED = {START, END, LOOP_START, LOOP_END, START_COARSE, END_COARSE, LOOP_START_COARSE, LOOP_END_COARSE,
               SAMPLE, MODES, CLASS, ROOT, KEYS, VELOCITIES, INSTRUMENT}  # fmt: skip
 _DRUM_RELEASE_S = 4.0
+KEPT_BYTES = 192 * 2**20
+"""Waveforms and envelopes that stay in memory: two songs' worth. More would grow with every instrument ever met."""
+_LIMITS = {COARSE: (-120, 120), FINE: (-99 * 128, 99 * 128), SCALE: (0, 1200), ATTENUATION: (-1440, 1440)}
+"""What SoundFont 2.01 section 8.1.3 allows, wider where fonts in use overstep it without harm."""
 
 Samples = npt.NDArray[np.float32]
 
@@ -111,6 +116,7 @@ class Font:
     def _zones(self, head: bytes, bag: bytes, gen: bytes, index: int, last: int) -> list[dict[int, int]]:
         """Return the generators of every zone that ends in `last`, with the global zone's below them."""
         heads, bags, gens = self.tables[head], self.tables[bag], self.tables[gen]
+        _within(index, len(heads) - 1, "instrument")
         shared: dict[int, int] = {}
         zones = []
         for k in range(int(heads[index]["bag"]), int(heads[index + 1]["bag"])):
@@ -122,7 +128,13 @@ class Font:
         return zones
 
     def _region(self, gens: dict[int, int], keys: tuple[int, int], velocities: tuple[int, int]) -> Region:
+        _within(gens[SAMPLE], len(self.tables[b"shdr"]) - 1, "sample")
+        for op, (low, high) in _LIMITS.items():
+            if not low <= gens.get(op, 0) <= high:
+                raise ValueError(f"generator {op} is {gens[op]}, allowed are {low} to {high}")
         header = self.tables[b"shdr"][gens[SAMPLE]]
+        if not header["rate"]:
+            raise ValueError("a sample rate is 0 Hz")
         start = int(header["start"]) + gens.get(START, 0) + 32768 * gens.get(START_COARSE, 0)
         end = int(header["end"]) + gens.get(END, 0) + 32768 * gens.get(END_COARSE, 0)
         loop_start = (
@@ -149,8 +161,8 @@ class SoundFont:
     def __init__(self, font: Font, identity: str) -> None:
         """Hold the font; waveforms are computed when first needed."""
         self.font, self.identity = font, identity
-        self._waves: dict[tuple[int, int, int, int], Samples] = {}
-        self._envelopes: dict[tuple[int, int, int], tuple[Samples, Samples]] = {}
+        self._kept: OrderedDict[tuple[int, ...], tuple[Samples, ...]] = OrderedDict()
+        self._kept_bytes = 0
 
     def render(self, notes: Notes, duration_s: float, sample_rate: int) -> Audio:
         """Return mono sound of exactly round(duration_s * sample_rate) samples; no notes give silence."""
@@ -197,21 +209,36 @@ class SoundFont:
 
     def _envelope(self, place: tuple[int, int, int], region: Region, held: int) -> Samples:
         """Return the volume envelope of a note held for `held` samples, from levels computed once per region."""
-        levels, tail = self._envelopes.get(place, (None, None))
-        if levels is None or tail is None or len(levels) < held:
+        known = self._recall(place)
+        if known is None or len(known[0]) < held:
             rate = place[2]
-            levels, tail = _levels(region, max(held, 2 * rate) * 3 // 2, rate), _tail(region, rate)
-            self._envelopes[place] = levels, tail
+            known = _levels(region, max(held, 2 * rate) * 3 // 2, rate), _tail(region, rate)
+            self._keep(place, known)
+        levels, tail = known
         return np.concatenate([levels[:held], levels[held - 1] * tail])
 
     def _wave(self, place: tuple[int, int, int, int], region: Region, n: int) -> Samples:
         """Return at least `n` samples of the region at a key (fewer where an unlooped sample ends)."""
-        known = self._waves.get(place)
-        if known is None or (len(known) < n and region.loop):
+        known = self._recall(place)
+        if known is None or (len(known[0]) < n and region.loop):
             _, _, key, rate = place
-            known = _played(region, region.ratio(key, rate), max(n, 4 * rate))
-            self._waves[place] = known
-        return known
+            known = (_played(region, region.ratio(key, rate), max(n, 4 * rate)),)
+            self._keep(place, known)
+        return known[0]
+
+    def _recall(self, place: tuple[int, ...]) -> tuple[Samples, ...] | None:
+        if place in self._kept:
+            self._kept.move_to_end(place)
+        return self._kept.get(place)
+
+    def _keep(self, place: tuple[int, ...], arrays: tuple[Samples, ...]) -> None:
+        """Remember arrays; forget those unused for longest, which come out the same when computed again."""
+        self._kept_bytes += sum(array.nbytes for array in arrays)
+        self._kept_bytes -= sum(array.nbytes for array in self._kept.pop(place, ()))
+        self._kept[place] = arrays
+        while self._kept_bytes > KEPT_BYTES and len(self._kept) > 1:
+            _, forgotten = self._kept.popitem(last=False)
+            self._kept_bytes -= sum(array.nbytes for array in forgotten)
 
 
 def build(font: str | None = None) -> Renderer:
@@ -266,6 +293,12 @@ def _chunks(content: bytes) -> dict[bytes, bytes]:
                 found[name] = content[at + 8 : at + 8 + size]
             at += 8 + size + size % 2
     return found
+
+
+def _within(index: int, count: int, what: str) -> None:
+    """Refuse what counts from the end of a table, or names its closing record, before numpy takes it."""
+    if not 0 <= index < count:
+        raise ValueError(f"it names {what} {index} of {count}")
 
 
 def _overlap(one: int | None, other: int | None) -> tuple[int, int]:

@@ -61,6 +61,15 @@ def test_training_songs_never_use_what_is_kept_for_test(songs) -> None:
     assert {int(p) for song in train for p in song.parts["lead"].programs} <= programs
 
 
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_the_other_groove_is_never_the_songs_own(songs, split: str) -> None:
+    made = [songs.song(f"{split}-{k:04d}") for k in range(1, 41)]
+    assert {song.beats_per_bar for song in made} == {3, 4}
+    assert all(song.other_groove != song.groove for song in made)
+    beats = {groove.name: groove.beats for groove in (*inv.GROOVES, inv.SPARE_THREE)}
+    assert all(beats[song.other_groove] == song.beats_per_bar for song in made)
+
+
 def test_songs_differ_in_tempo_key_metre_and_instruments(songs) -> None:
     test = [songs.song(f"test-{k:04d}") for k in range(1, 49)]
     assert len({song.bpm for song in test}) > 40

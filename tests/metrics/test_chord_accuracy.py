@@ -1,5 +1,7 @@
 """Chord accuracy against mir_eval's own evaluation of the same spans."""
 
+import mir_eval.chord
+import mir_eval.util
 import numpy as np
 import pytest
 
@@ -63,6 +65,40 @@ def test_reductions_tell_what_is_right() -> None:
 def test_an_estimated_x_is_wrong_and_not_skipped() -> None:
     found = measured([chords((2, 6, "C:maj"))], [chords((2, 4, "X"), (4, 6, "C:maj"))])
     assert found["chord-accuracy"].value == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("name", REDUCTIONS)
+def test_an_estimated_x_is_wrong_in_every_reduction_even_where_no_chord_sounds(name: str) -> None:
+    reference = chords((2, 4, "C:maj"), (4, 6, "N"))
+    assert measured([reference], [chords((2, 6, "X"))])[name].value == 0
+    assert measured([reference], [chords((2, 6, "N"))])[name].value == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("name", REDUCTIONS)
+def test_agrees_with_mir_evals_weighted_accuracy_of_merged_intervals(seed: int, name: str) -> None:
+    """mir_eval merges and weighs by itself what lies 0.1 s off the reference's borders."""
+    rng = np.random.default_rng(seed + 50)
+    reference, estimate = random_chords(rng, 5), random_chords(rng, 6)
+    kept = [
+        (start + 0.1, end - 0.1, label)
+        for (start, end), label in zip(reference.intervals_s, reference.labels, strict=True)
+        if end - start > 0.2
+    ]
+    value = found = 0.0
+    for start, end, label in kept:
+        cut = estimate.cut(start, end)
+        merged, ref, est = mir_eval.util.merge_labeled_intervals(
+            np.array([[start, end]]), [label], cut.intervals_s, list(cut.labels)
+        )
+        scores = REDUCTIONS[name](ref, est)
+        seconds = mir_eval.util.intervals_to_durations(merged)[scores >= 0].sum()
+        if seconds > 0:
+            value += seconds * mir_eval.chord.weighted_accuracy(scores, mir_eval.util.intervals_to_durations(merged))
+            found += seconds
+    ours = measured([reference], [estimate])[name]
+    assert ours.n == pytest.approx(found, abs=1e-9)
+    assert ours.value == pytest.approx(value / found, abs=1e-9)
 
 
 def test_what_the_estimate_leaves_open_counts_as_no_chord() -> None:

@@ -48,9 +48,9 @@ def test_agrees_with_a_naive_loop(metric: Kad) -> None:
 
 def test_references_against_themselves_are_exactly_0(metric: Kad) -> None:
     references = draw(np.random.default_rng(1), 10)
-    found = metric.compare(references, references)[NAME]
-    assert found.value == pytest.approx(0, abs=1e-12)
-    assert np.allclose(found.replicates, 0, atol=1e-12)
+    found = metric.compare(references, [x.copy() for x in references])[NAME]
+    assert found.value == 0
+    assert set(found.replicates) == {0.0}
 
 
 def test_two_points_have_a_closed_form(metric: Kad) -> None:
@@ -86,6 +86,46 @@ def test_intervals_need_eight_songs_and_rest_on_the_same_halves_for_everybody(me
     assert len(one.replicates) == 32 and {len(half) for half in first[1:]} == {4}
     assert all(len(set(half)) == len(half) for half in first)
     assert one.low < one.value < one.high
+
+
+def test_half_sets_spread_as_much_as_the_full_set_does(metric: Kad) -> None:
+    """Against the truth: the same references and law drawn anew 60 times."""
+    rng = np.random.default_rng(7)
+    found = [metric.compare(draw(rng, 16), draw(rng, 16, shift=1.0))[NAME] for _ in range(60)]
+    told = np.mean([(one.high - one.low) / 2 / 2.04 for one in found])
+    assert 0.7 < told / np.std([one.value for one in found]) < 1.5
+
+
+def test_references_exchanged_lie_a_little_below_0(metric: Kad) -> None:
+    """As another song in the hole does: the outputs are the references, so one cross pair a song is a copy."""
+    rng = np.random.default_rng(8)
+    values = []
+    for songs in (6, 24):
+        sets = [draw(rng, songs) for _ in range(10)]
+        values.append(np.mean([metric.compare(x, x[1:] + x[:1])[NAME].value for x in sets]))
+    assert values[0] < values[1] < 0
+
+
+def test_neither_the_order_of_songs_nor_a_change_of_units_matters(metric: Kad) -> None:
+    rng = np.random.default_rng(9)
+    references, outputs = draw(rng, 6), draw(rng, 6, shift=0.5)
+    value = metric.compare(references, outputs)[NAME].value
+    assert metric.compare(references[::-1], outputs[::-1])[NAME].value == pytest.approx(value, abs=1e-9)
+    scale, offset = rng.uniform(0.1, 30, 5), rng.normal(0, 9, 5)
+    moved = [[x * scale + offset for x in side] for side in (references, outputs)]
+    assert metric.compare(*moved)[NAME].value == pytest.approx(value, abs=1e-9)
+
+
+def test_songs_of_unequal_length_agree_with_the_naive_loop(metric: Kad) -> None:
+    rng = np.random.default_rng(10)
+    references, outputs = ([rng.normal(m, 1, (n, 3)) for n in (1, 4, 2, 7)] for m in (0, 0.6))
+    assert metric.compare(references, outputs)[NAME].value == pytest.approx(naive(references, outputs), abs=1e-9)
+
+
+def test_references_that_are_all_alike_give_no_ruler(metric: Kad) -> None:
+    alike = [np.ones((3, 4))] * 9
+    found = metric.compare(alike, draw(np.random.default_rng(11), 9, d=4))[NAME]
+    assert found.state == "undefined-reference" and np.isnan(found.value) and found.replicates == ()
 
 
 def test_one_song_is_too_few(metric: Kad) -> None:

@@ -43,11 +43,35 @@ def test_frames_agree_with_museval(museval_frames, seed: int) -> None:
     assert np.allclose(ours, theirs[: len(ours)], atol=1e-9, rtol=0)
 
 
-def test_silent_reference_frames_are_undefined_as_in_museval(museval_frames) -> None:
-    reference, estimate = noise(1, 3.0).mono.copy(), noise(2, 3.0).mono
-    reference[RATE : 2 * RATE] = 0
+@pytest.mark.parametrize("seed", range(6))
+def test_silent_reference_frames_are_undefined_as_in_museval(museval_frames, seed: int) -> None:
+    """Value by value and NaN by NaN; museval leaves a frame out for all sources, so the second source is never silent."""
+    rng = np.random.default_rng(100 + seed)
+    reference, estimate = noise(seed, 5.0).mono.copy(), noise(seed + 50, 5.0).mono
+    hushed = rng.permutation(5)[: 1 + seed % 3]
+    for k in hushed:
+        reference[k * RATE : (k + 1) * RATE] = 0
+    ours = np.array(framewise_sdr(Audio(reference, RATE), Audio(estimate, RATE)))
+    assert sorted(np.flatnonzero(np.isnan(ours))) == sorted(hushed)
+    assert np.allclose(ours, museval_frames(reference, estimate), atol=1e-9, rtol=0, equal_nan=True)
+
+
+def test_where_museval_gives_nothing_for_a_silent_estimate_we_give_0_db(museval_frames) -> None:
+    reference, estimate = noise(1, 3.0).mono, noise(2, 3.0).mono.copy()
+    estimate[RATE : 2 * RATE] = 0
     ours = framewise_sdr(Audio(reference, RATE), Audio(estimate, RATE))
-    assert np.isnan(ours).tolist() == [False, True, False]
+    theirs = museval_frames(reference, estimate)
+    assert np.isnan(theirs).tolist() == [False, True, False]
+    assert ours[1] == pytest.approx(0, abs=1e-9)
+    assert np.allclose(np.delete(ours, 1), np.delete(theirs, 1), atol=1e-9, rtol=0)
+
+
+@pytest.mark.parametrize("db", [30.0, 39.9, 40.1, 60.0])
+def test_the_cap_is_at_40_db(db: float) -> None:
+    s = noise(0, 1.0).mono.astype(np.float64)
+    error = noise(1, 1.0).mono * np.sqrt(np.sum(s**2) / np.sum(noise(1, 1.0).mono.astype(np.float64) ** 2))
+    (value,) = framewise_sdr(Audio(s, RATE), Audio(s + error * 10 ** (-db / 20), RATE))
+    assert value == pytest.approx(min(db, 40.0), abs=0.01)
 
 
 def test_a_silent_estimate_scores_0_db_and_an_exact_one_the_cap() -> None:

@@ -107,20 +107,20 @@ def chunk(name: bytes, content: bytes) -> bytes:
     return name + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
 
 
-def tiny_font(loop=(100, 200), end=400) -> bytes:
+def tiny_font(loop=(100, 200), end=400, gens=((54, 1),), instrument=0, rate=44100) -> bytes:
     """One preset of one looped sine: 100 samples a period at 44,100 Hz, root key 69."""
     sine = (20000 * np.sin(2 * np.pi * np.arange(500) / 100)).astype("<i2").tobytes()
-    gens = struct.pack("<HhHh", 54, 1, 53, 0)
+    packed = b"".join(struct.pack("<Hh", *gen) for gen in (*gens, *(() if 53 in dict(gens) else ((53, 0),))))
     tables = {
         b"phdr": b"".join(struct.pack("<20sHHH12s", n, 0, 0, k, b"") for k, n in enumerate((b"one", b"EOP"))),
         b"pbag": struct.pack("<HHHH", 0, 0, 1, 0),
         b"pmod": b"\0" * 10,
-        b"pgen": struct.pack("<HhHh", 41, 0, 0, 0),
+        b"pgen": struct.pack("<HhHh", 41, instrument, 0, 0),
         b"inst": b"".join(struct.pack("<20sH", n, k) for k, n in enumerate((b"one", b"EOI"))),
-        b"ibag": struct.pack("<HHHH", 0, 0, 2, 0),
+        b"ibag": struct.pack("<HHHH", 0, 0, len(packed) // 4, 0),
         b"imod": b"\0" * 10,
-        b"igen": gens + struct.pack("<Hh", 0, 0),
-        b"shdr": struct.pack("<20sIIIIIBbHH", b"sine", 0, end, *loop, 44100, 69, 0, 0, 1)
+        b"igen": packed + struct.pack("<Hh", 0, 0),
+        b"shdr": struct.pack("<20sIIIIIBbHH", b"sine", 0, end, *loop, rate, 69, 0, 0, 1)
         + struct.pack("<20s26x", b"EOS"),
     }
     pdta = chunk(b"LIST", b"pdta" + b"".join(chunk(name, content) for name, content in tables.items()))
@@ -153,6 +153,42 @@ def test_samples_outside_the_memory_are_refused(tmp_path: Path, end: int) -> Non
     path.write_bytes(tiny_font(end=end))
     with pytest.raises(BenchError, match=r"odd\.sf2: preset 0 of bank 0 is damaged"):
         module.build(str(path)).render(note(), 0.1, RATE)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"gens": ((54, 1), (56, 30000))},
+        {"gens": ((54, 1), (51, 32767))},
+        {"gens": ((54, 1), (48, -32768))},
+        {"gens": ((54, 1), (53, -1))},
+        {"gens": ((54, 1), (53, 1))},
+        {"instrument": -1},
+        {"instrument": 1},
+        {"rate": 0},
+    ],
+)
+@pytest.mark.parametrize("pitch", [0, 69, 127])
+def test_numbers_no_font_may_hold_are_refused(tmp_path: Path, damage, pitch: int) -> None:
+    path = tmp_path / "odd.sf2"
+    path.write_bytes(tiny_font(**damage))
+    with pytest.raises(BenchError, match=r"odd\.sf2: preset 0 of bank 0 is damaged"):
+        module.build(str(path)).render(note(pitch=pitch), 0.1, RATE)
+
+
+def test_what_it_keeps_is_bounded_and_forgetting_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    pitches = np.arange(40, 80)
+    starts = 0.05 * np.arange(40)
+    notes = Notes(np.stack([starts, starts + 0.3], axis=1), pitches, np.full(40, 90), np.tile([0, 33, 48, 128], 10))
+    roomy = plugins.load("renderers", "soundfont")
+    wanted = roomy.render(notes, 3.0, RATE).samples
+    assert roomy._kept_bytes > 4 * 2**20
+    monkeypatch.setattr(module, "KEPT_BYTES", 4 * 2**20)
+    tight = plugins.load("renderers", "soundfont")
+    for _ in range(2):
+        assert tight.render(notes, 3.0, RATE).samples.tobytes() == wanted.tobytes()
+        held = sum(array.nbytes for arrays in tight._kept.values() for array in arrays)
+        assert held == tight._kept_bytes <= 4 * 2**20
 
 
 def test_no_file_is_refused(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ def _other_groove(rng: np.random.Generator, groove: inv.Groove, is_test: bool) -
     pool = [
         g for g in inv.GROOVES if g.beats == groove.beats and g.name != groove.name and (is_test or not g.is_test_only)
     ]
-    return pool[int(rng.integers(len(pool)))] if pool else inv.GROOVES[6]
+    return pool[int(rng.integers(len(pool)))] if pool else inv.SPARE_THREE
 
 
 def _bars(rng: np.random.Generator, bpm: float, beats: int, is_test: bool) -> list[tuple[Bar, str]]:

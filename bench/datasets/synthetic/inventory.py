@@ -106,6 +106,10 @@ GROOVES = (
     Groove("reggae", 4, {KICK: "........X.......", STICK: "........X.......", HAT: "x.X.x.Xxx.X.x.Xx"}, 0.15, True),
     Groove("slow-three", 3, {KICK: "X.....x.....", SNARE: "....X...X...", HAT: "X.x.X.x.X.x."}, 0.0, True),
 )
+SPARE_THREE = Groove(
+    "spare-three", 3, {KICK: "X...........", SNARE: "........X...", PEDAL: "....x...x...", TAMB: "x.x.x.x.x.x."}
+)
+"""What stands in as the other groove of a training waltz, which has no sibling there; never a song's own groove."""
 # What a hit plays: for the bass semitones above the root; for comping 0 = all tones, 1 = low half, 2 = high half,
 # 3+k = tone k of an arpeggio.
 BASSES = (

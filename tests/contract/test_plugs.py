@@ -1,0 +1,172 @@
+"""What every plug owes, whatever its folder: a line about itself, a build without questions, its kind's words."""
+
+import inspect
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from bench import plugins
+from bench.audio import Audio
+from bench.errors import BenchError, MissingComponent, UnknownName
+from bench.example import Example, Request, Truth, masked
+from bench.manifest import Manifest
+from bench.mask import Mask
+from bench.symbols import Beats, Chords, Frames, Notes
+
+ALL = [(kind, name) for kind in plugins.KINDS for name in plugins.names(kind)]
+FOUND = {"drums": Audio, "onsets": Beats, "beats": Beats, "chords": Chords, "notes": Notes, "chroma": Frames}
+RATE, MASK = 16000, Mask(((50, 150),), 200)
+
+
+def loaded(kind: str, name: str, folder: Path) -> Any:
+    """Build a plug with its defaults; what is not here must say how to get it, and is skipped."""
+    options = {}
+    if (kind, name) == ("datasets", "folder"):
+        tone = 0.1 * np.sin(np.arange(20 * RATE) * 0.05)
+        soundfile.write(folder / "song.wav", tone, RATE)
+        options = {"path": str(folder)}
+    try:
+        return plugins.load(kind, name, **options)
+    except MissingComponent as error:
+        assert "bench setup" in str(error) or "pip install" in str(error)
+        pytest.skip(str(error))
+
+
+def ids(kind: str) -> list[str]:
+    return plugins.names(kind)
+
+
+@pytest.mark.parametrize(("kind", "name"), ALL)
+def test_every_plug_says_in_one_line_what_it_is(kind: str, name: str) -> None:
+    line = plugins.about(kind, name)
+    assert 20 < len(line) <= 120 and line[0].isupper()
+    assert name == name.lower() and "_" not in name
+
+
+@pytest.mark.parametrize(("kind", "name"), ALL)
+def test_every_plug_has_one_build_whose_options_have_defaults(kind: str, name: str) -> None:
+    build = plugins.builder(kind, name)
+    assert build.__doc__
+    for option in inspect.signature(build).parameters.values():
+        is_the_folder = (kind, name, option.name) == ("datasets", "folder", "path")
+        assert is_the_folder or option.default is not inspect.Parameter.empty, option.name
+        assert option.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+
+
+@pytest.mark.parametrize(("kind", "name"), ALL)
+def test_every_plug_refuses_an_option_that_it_does_not_take(kind: str, name: str) -> None:
+    with pytest.raises(BenchError, match=f"{name} has no option no_such_option; it takes"):
+        plugins.load(kind, name, no_such_option=1)
+
+
+@pytest.mark.parametrize(("kind", "name"), ALL)
+def test_every_plug_has_the_words_of_its_kind(kind: str, name: str, tmp_path: Path) -> None:
+    plug = loaded(kind, name, tmp_path)
+    words = {
+        "datasets": ("select", "read"),
+        "extractors": ("extract",),
+        "renderers": ("render",),
+        "models": ("edit",),
+        "metrics": ("describe", "compare") if hasattr(plug, "compare") else ("measure",),
+    }[kind]
+    assert all(callable(getattr(plug, word)) for word in words)
+    if kind in ("extractors", "renderers", "metrics"):
+        assert plug.identity and "\n" not in plug.identity and "0x" not in plug.identity
+        assert plug.identity == loaded(kind, name, tmp_path).identity
+
+
+@pytest.mark.parametrize("name", ids("metrics"))
+def test_columns_are_well_formed(name: str) -> None:
+    plug = plugins.load("metrics", name)
+    assert plug.columns and isinstance(plug.columns, tuple)
+    for column in plug.columns:
+        assert column.direction in ("higher", "lower", "zero") and column.region in ("hole", "context", "seam", "whole")
+        assert isinstance(column.hears, tuple) and set(column.hears) <= set(FOUND)
+        assert column.name.replace("-", "").replace("[", "").replace("]", "").isalnum() and column.name.islower()
+        # What is ranked must punish silence; a distance over the set has no output of its own to punish.
+        if column.is_ranked and not hasattr(plug, "compare"):
+            assert math.isfinite(column.worst) and column.direction in ("higher", "lower")
+            assert column.is_shown
+
+
+def test_no_two_metrics_share_a_column() -> None:
+    columns = [column.name for name in ids("metrics") for column in plugins.load("metrics", name).columns]
+    assert len(columns) == len(set(columns)) > 12
+
+
+@pytest.mark.parametrize("name", ids("extractors"))
+@pytest.mark.parametrize("sound", ["silence", "0.1 s"])
+def test_extractors_find_their_kind_in_little_and_nothing(name: str, sound: str, tmp_path: Path) -> None:
+    extractor = loaded("extractors", name, tmp_path)
+    n = 2 * RATE if sound == "silence" else RATE // 10
+    samples = np.zeros(n) if sound == "silence" else 0.1 * np.sin(np.arange(n) * 0.2)
+    found = extractor.extract(Audio(samples, RATE))
+    assert isinstance(found, FOUND.get(extractor.kind, Frames))
+    if isinstance(found, Audio):
+        assert (found.samples.shape, found.sample_rate) == ((1, n), RATE)
+    if isinstance(found, Notes):
+        assert sound != "silence" or not len(found)
+    if isinstance(found, Beats):
+        assert sound != "silence" or not len(found.times_s)
+    if isinstance(found, Chords):
+        assert sound != "silence" or set(found.labels) <= {"N"}
+
+
+def example(name: str, mask: Mask = MASK) -> Example:
+    rng = np.random.default_rng(len(name))
+    reference = Audio(rng.normal(0, 0.1, 4 * RATE), RATE)
+    return Example(Request(name, "t", 1, masked(reference, mask), mask, seed=3), reference, Truth())
+
+
+@pytest.mark.parametrize("name", ids("models"))
+def test_models_answer_a_small_request_in_shape(name: str, tmp_path: Path) -> None:
+    model = loaded("models", name, tmp_path)
+    examples = [example("a"), example("bb")]
+    is_probe = getattr(model, "is_probe", False)
+    outputs = model.edit(examples if is_probe else [one.request for one in examples])
+    assert len(outputs) == 2
+    for output in outputs:
+        assert (output.samples.shape, output.sample_rate) == ((1, 4 * RATE), RATE)
+        assert output.samples.dtype == np.float32 and np.isfinite(output.samples).all()
+    assert is_probe or model.batch_size >= 1
+
+
+@pytest.mark.parametrize("name", ids("renderers"))
+def test_renderers_give_silence_for_no_notes_and_the_exact_length(name: str, tmp_path: Path) -> None:
+    renderer = loaded("renderers", name, tmp_path)
+    nothing = renderer.render(Notes(np.zeros((0, 2)), [], []), 1.23, RATE)
+    assert nothing.samples.shape == (1, round(1.23 * RATE)) and not nothing.samples.any()
+    one = renderer.render(Notes(np.array([[0.2, 5.0]]), [60], [90]), 1.0, RATE)
+    assert one.samples.shape == (1, RATE) and np.isfinite(one.samples).all()
+    assert np.abs(one.mono[round(0.3 * RATE) :]).max() > 1e-3 > np.abs(one.mono[: round(0.15 * RATE)]).max()
+
+
+@pytest.mark.parametrize("name", ids("datasets"))
+def test_datasets_list_and_read_what_they_list(name: str, tmp_path: Path) -> None:
+    dataset = loaded("datasets", name, tmp_path)
+    manifest = dataset.select(None)
+    assert isinstance(manifest, Manifest) and manifest.excerpts
+    assert {excerpt.dataset for excerpt in manifest.excerpts} == {name}
+    excerpt = manifest.excerpts[0]
+    mix = dataset.read(excerpt, "mix")
+    assert mix.duration_s == pytest.approx(excerpt.duration_s, abs=1e-3) and np.isfinite(mix.samples).all()
+    for what, kind in (("chords", Chords), ("beats", Beats), ("notes", Notes), ("drums", Audio), ("piano", Notes)):
+        found = dataset.read(excerpt, what)
+        assert found is None or isinstance(found, kind)
+    with pytest.raises(UnknownName, match="is called 'no-such-manifest'; known: "):
+        dataset.select("no-such-manifest")
+
+
+def test_loading_one_plug_loads_no_other_of_its_kind() -> None:
+    code = (
+        "import sys; from bench import plugins; plugins.load('models', 'silence');"
+        "print(sorted(m for m in sys.modules if m.startswith('bench.models.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['bench.models.silence']"

@@ -1,0 +1,127 @@
+"""Options: every word of a command line becomes what it stands for, or a line that says why not."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from bench import options
+from bench.build import ExampleSet, Source
+from bench.defaults import defaults
+from bench.errors import BenchError, UnknownName
+from bench.executor import Processes, Serial
+from bench.options import card_of, examples_of, extractors_of, known_device, known_models, setting_of
+from bench.submission import Card, write_card
+from bench.task import load_task
+
+TASK = load_task("inpaint-free")
+
+
+def test_nothing_chosen_gives_the_defaults_and_leaves_them_alone() -> None:
+    found = extractors_of(None)
+    assert found == defaults().extractors
+    found["chords"] = "changed"
+    assert extractors_of([])["chords"] == defaults().extractors["chords"] != "changed"
+
+
+def test_the_last_choice_of_a_kind_counts() -> None:
+    chosen = ["notes=madmom-notes", "chords=madmom-chords-cnn", "chords=madmom-chords-deep"]
+    changed = extractors_of(chosen)
+    assert changed == {**defaults().extractors, "notes": "madmom-notes", "chords": "madmom-chords-deep"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("chords", "--extractor chords: want KIND=NAME"),
+        ("", "--extractor : want KIND=NAME"),
+        ("chords=", "no extractor is called ''"),
+        ("=hpss", "no kind of extractor is called ''"),
+        ("chords=template-chord", "did you mean template-chords"),
+        ("chords=a=b", "no extractor is called 'a=b'"),
+    ],
+)
+def test_a_bad_choice_is_refused(entry: str, said: str) -> None:
+    with pytest.raises(BenchError, match=said):
+        extractors_of([entry])
+
+
+def test_models_and_devices() -> None:
+    known_models(None), known_models(["silence", "noise"])
+    with pytest.raises(UnknownName, match="no model is called 'nois'; did you mean noise"):
+        known_models(["silence", "nois"])
+    for device in ("auto", "cpu", "cuda"):
+        known_device(device)
+    with pytest.raises(UnknownName, match="no device is called 'gpu'"):
+        known_device("gpu")
+
+
+def test_a_setting_holds_layout_workers_extractors_and_limit(tmp_path: Path) -> None:
+    one = setting_of(tmp_path, 1, ["notes=madmom-notes"], 3)
+    assert one.layout.out == tmp_path and one.limit == 3 and one.extractors["notes"] == "madmom-notes"
+    assert isinstance(one.executor, Serial)
+    two = setting_of(tmp_path, 2, None, None).executor
+    assert isinstance(two, Processes) and two.n == 2
+    with pytest.raises(BenchError, match="--workers -1: want at least 1"):
+        setting_of(tmp_path, -1, None, None)
+
+
+def test_a_card_is_read_from_its_folder(tmp_path: Path) -> None:
+    write_card(tmp_path, Card("mine", TASK.name, TASK.version, "synthetic-quick"))
+    assert card_of(tmp_path).system == "mine"
+    with pytest.raises(BenchError, match="no such folder"):
+        card_of(tmp_path / "none")
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    folders: list[Path] = []
+    monkeypatch.setattr(options, "open_examples", lambda folder, task: folders.append(folder))
+    return folders
+
+
+@pytest.mark.parametrize("last", ["", "requests"])
+def test_a_named_folder_is_opened_with_or_without_its_last_part(tmp_path: Path, opened: list[Path], last: str) -> None:
+    examples_of(TASK, tmp_path / "here" / last, tmp_path / "mine", tmp_path / "out")
+    assert opened == [tmp_path / "here"]
+
+
+def test_without_a_name_the_newest_examples_of_the_task_are_opened(tmp_path: Path, opened: list[Path]) -> None:
+    for age, place in enumerate(["inpaint-free/new", "inpaint-free/old", "inpaint-drums/newer"]):
+        mark = tmp_path / "examples" / place / "build.yaml"
+        mark.parent.mkdir(parents=True)
+        mark.write_text("")
+        os.utime(mark, (1000 - age, 1000 - age) if "newer" not in place else (2000, 2000))
+    examples_of(TASK, None, None, tmp_path)
+    assert opened == [tmp_path / "examples" / "inpaint-free" / "new"]
+
+
+def submitted(tmp_path: Path, manifest: str) -> Path:
+    write_card(tmp_path / "mine", Card("mine", TASK.name, TASK.version, manifest))
+    return tmp_path / "mine"
+
+
+def test_a_submissions_examples_are_opened_where_they_were_built(tmp_path: Path, opened: list[Path]) -> None:
+    made = tmp_path / "examples" / TASK.name / "folder-12345678"
+    made.mkdir(parents=True)
+    (made / "build.yaml").write_text("")
+    examples_of(TASK, None, submitted(tmp_path, "folder-12345678"), tmp_path)
+    assert opened == [made]
+
+
+def test_a_submissions_examples_are_built_again_from_their_name(tmp_path: Path, monkeypatch) -> None:
+    asked: list[tuple[Source, int | None]] = []
+
+    def build(task: object, source: Source, layout: object, executor: object, extractors: object, limit: int | None):
+        asked.append((source, limit))
+        return "built"
+
+    monkeypatch.setattr(options, "build", build)
+    found: ExampleSet | str = examples_of(TASK, None, submitted(tmp_path, "synthetic-test-first4"), tmp_path)
+    assert found == "built" and asked == [(Source("synthetic", (), "synthetic-test"), 4)]
+
+
+@pytest.mark.parametrize("manifest", ["folder-12345678", "synthetic-private-1a2b3c4d", "synthetic-private-1a2b-first2"])
+def test_what_only_its_owner_has_cannot_be_built_from_a_name(tmp_path: Path, manifest: str) -> None:
+    with pytest.raises(BenchError, match="cannot be built again from its name; give the examples folder with"):
+        examples_of(TASK, None, submitted(tmp_path, manifest), tmp_path)
