@@ -119,6 +119,9 @@ def _checked(excerpt: Excerpt) -> Excerpt:
     """Refuse an id that could lead out of a folder, and times that are none."""
     if not _ID.fullmatch(excerpt.id):
         raise ValueError(f"the id {excerpt.id!r} is not 1 to 128 of a-z 0-9 . - beginning with a letter or digit")
+    # Whether csv quotes a bare carriage return depends on the version of Python, and with it the hash.
+    if "\r" in excerpt.dataset + excerpt.track + excerpt.prompt:
+        raise ValueError("a carriage return stands in it; break lines with a line feed alone")
     if not (0 <= excerpt.start_s < math.inf and 0 < excerpt.duration_s < math.inf):
         raise ValueError(f"no stretch starts at {excerpt.start_s} s and lasts {excerpt.duration_s} s")
     return excerpt

@@ -34,7 +34,7 @@ def test_no_damage_is_taken_for_a_finding_and_none_is_an_error(tmp_path: Path, c
     Cache(tmp_path).content("ab12", lambda: content)
     (path,) = tmp_path.rglob("*.npz")
     whole, rng, n_again = path.read_bytes(), random.Random(len(CONTENTS)), 0
-    for k in range(600):
+    for k in range(240):
         damaged = bytearray(whole)
         for _ in range(rng.randint(1, 3)):
             damaged[rng.randrange(len(damaged))] = rng.randrange(256)
@@ -42,7 +42,7 @@ def test_no_damage_is_taken_for_a_finding_and_none_is_an_error(tmp_path: Path, c
         found = Cache(tmp_path).content("ab12", lambda: content)
         n_again += found is content
         assert are_equal(found, content)
-    assert 300 < n_again < 600
+    assert 120 < n_again < 240
 
 
 @pytest.mark.parametrize("content", CONTENTS, ids=lambda c: type(c).__name__)

@@ -11,7 +11,7 @@ from bench.errors import BenchError
 from bench.manifest import Excerpt, Manifest, read_manifest
 from bench.paths import home
 
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=20)
 excerpts = st.builds(
     Excerpt, id=st.from_regex(r"\A[a-z0-9][a-z0-9.-]{0,20}\Z"), dataset=texts, track=texts,
     start_s=st.floats(0, 1e6), duration_s=st.floats(0.01, 1e4), prompt=texts,
@@ -45,6 +45,12 @@ def test_an_id_that_could_not_be_a_file_is_refused(tmp_path: Path, name: str) ->
 def test_a_stretch_that_is_none_is_refused(tmp_path: Path, start: str, duration: str) -> None:
     (tmp_path / "m.csv").write_text(row(start=start, duration=duration))
     with pytest.raises(BenchError, match=r"m\.csv:2: no stretch starts at"):
+        read_manifest(tmp_path / "m.csv")
+
+
+def test_a_carriage_return_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_bytes(row().encode().replace(b",15,", b',15,"one\rtwo"'))
+    with pytest.raises(BenchError, match=r"m\.csv:2: a carriage return stands in it"):
         read_manifest(tmp_path / "m.csv")
 
 
