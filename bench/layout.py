@@ -60,10 +60,12 @@ def exclusive(out: Path) -> Iterator[None]:
             f"{out} is in use by another run (process {owner}); wait for it or choose another --out"
         ) from error
     try:
-        os.ftruncate(handle, 0)
-        os.write(handle, str(os.getpid()).encode())
+        try:
+            os.ftruncate(handle, 0)
+            os.write(handle, str(os.getpid()).encode())
+        except OSError as error:
+            raise unwritable(out, error) from error
+        # What goes wrong in the block speaks for itself: it may be an input that cannot be read.
         yield
-    except OSError as error:
-        raise unwritable(out, error) from error
     finally:
         os.close(handle)

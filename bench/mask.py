@@ -111,8 +111,8 @@ def random_gap(n_frames: int, seed: int = 0, gap_s: float = 5.0, margin_s: float
 def blocks(n_frames: int, seed: int = 0, percent: float = 50.0) -> Mask:
     """Mask `percent` of the frames, to the frame, in seeded holes of 1 to 3 s, gaps of 0.5 s or more where they fit.
 
-    Lengths are drawn uniformly; what no hole uses is spread over the gaps at random. If the context is too short for
-    gaps of 0.5 s between holes of 3 s, the gaps shrink to an equal share of it.
+    The number of holes, their lengths and the gaps are drawn uniformly from all that fit. If the context is too short
+    for gaps of 0.5 s between holes of 3 s, the gaps shrink to an equal share of it.
 
     Raises:
         BenchError: `percent` is not between 0 and 100, or leaves no whole hole of 1 s.
@@ -193,10 +193,13 @@ def _context_frames(n_frames: int, context_s: float) -> int:
 
 
 def _spread(rng: np.random.Generator, total: int, parts: int, most: int) -> npt.NDArray[np.int64]:
-    """Cut `total` into `parts` whole numbers of 0 to `most` at random."""
+    """Cut `total` into `parts` whole numbers of 0 to `most`, every way of doing so as likely as the next.
+
+    What goes over `most` is dealt out again among the others. Equal shares would make all parts nearly equal.
+    """
     values = np.zeros(parts, dtype=np.int64)
     while (rest := total - int(values.sum())) > 0:
         open_parts = np.flatnonzero(values < most)
-        shares = rng.multinomial(rest, np.full(len(open_parts), 1 / len(open_parts)))
+        shares = rng.multinomial(rest, rng.dirichlet(np.ones(len(open_parts))))
         values[open_parts] = np.minimum(values[open_parts] + shares, most)
     return values

@@ -171,8 +171,9 @@ class _Gauge:
         if not (is_silent(hole) or np.ptp(hole) == 0):
             return measured
         worst = {c.name: c.worst for c in metric.columns if c.region == "hole" and c.worst == c.worst}
+        heard = {name for name, one in measured.items() if one.state in ("ok", "silent")}
         return {
-            name: replace(one, value=worst[name], state="silent") if name in worst and one.state == "ok" else one
+            name: replace(one, value=worst[name], state="silent") if name in heard & set(worst) else one
             for name, one in measured.items()
         }
 

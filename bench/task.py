@@ -125,13 +125,13 @@ def read_task(path: Path) -> Task:
             **{k: _of(int, keys, k) for k in ("version", "sample_rate", "seed")},
             duration_s=float(keys["duration_s"]),
             mask=parse_spec(keys["mask"]),
-            controls=tuple(_control(path, entry) for entry in _of(list, keys, "controls")),
+            controls=tuple(_control(entry) for entry in _of(list, keys, "controls")),
             metrics=tuple(parse_spec(entry) for entry in _of(list, keys, "metrics")),
             primary=dict(keys["primary"]),
         )
-    except (TypeError, ValueError, AttributeError) as error:
+        _check(task, path.stem)
+    except (BenchError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise BenchError(f"{path}: {error}") from error
-    _check(path, task)
     return task
 
 
@@ -158,9 +158,9 @@ def parse_spec(entry: Any) -> Spec:
     return Spec(match[1], options, match[2])
 
 
-def _control(path: Path, entry: Any) -> ControlSpec:
+def _control(entry: Any) -> ControlSpec:
     if not isinstance(entry, dict) or set(entry) != {"kind", "source"}:
-        raise BenchError(f"{path}: controls: want {{kind: ..., source: ...}}, found {entry!r}")
+        raise BenchError(f"controls: want {{kind: ..., source: ...}}, found {entry!r}")
     control = ControlSpec(str(entry["kind"]), str(entry["source"]))
     if control.kind not in CONTROL_SOURCES:
         raise UnknownName("kind of control", control.kind, CONTROL_SOURCES)
@@ -169,10 +169,10 @@ def _control(path: Path, entry: Any) -> ControlSpec:
     return control
 
 
-def _check(path: Path, task: Task) -> None:
+def _check(task: Task, stem: str) -> None:
     problems = []
-    if task.name != path.stem:
-        problems.append(f"name is '{task.name}', the file's is '{path.stem}'")
+    if task.name != stem:
+        problems.append(f"name is '{task.name}', the file's is '{stem}'")
     if task.version < 1:
         problems.append(f"version {task.version} is not 1 or more")
     if task.family not in FAMILIES:
@@ -185,7 +185,7 @@ def _check(path: Path, task: Task) -> None:
         problems.append("controls: each kind at most once")
     problems += _misnamed(task)
     if problems:
-        raise BenchError(f"{path}: " + "; ".join(problems))
+        raise BenchError("; ".join(problems))
     task.mask_of("probe")
 
 

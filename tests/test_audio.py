@@ -96,3 +96,65 @@ def test_the_hash_sees_rate_shape_and_samples() -> None:
         Audio(one + 1, 10).sha256(),
     }
     assert len(hashes) == 4
+
+
+def test_a_flac_that_was_cut_off_is_refused(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.flac", np.random.default_rng(0).normal(0, 0.1, 2 * RATE), RATE)
+    raw = (tmp_path / "a.flac").read_bytes()
+    for share in (0.01, 0.5, 0.95):
+        (tmp_path / "a.flac").write_bytes(raw[: round(share * len(raw))])
+        with pytest.raises(BenchError, match=r"a\.flac: cannot be read as audio"):
+            read_audio(tmp_path / "a.flac")
+
+
+def test_a_wav_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    """Its header cannot be believed: programs that write to a pipe leave a wrong length in it."""
+    sound = tone()
+    write_audio(tmp_path / "a.wav", Audio(sound, RATE))
+    raw = (tmp_path / "a.wav").read_bytes()
+    (tmp_path / "a.wav").write_bytes(raw[: len(raw) // 2])
+    found = read_audio(tmp_path / "a.wav").mono
+    assert RATE // 2 - 100 < len(found) <= RATE // 2 and np.array_equal(found, sound[: len(found)])
+    (tmp_path / "a.wav").write_bytes(raw[:30])
+    with pytest.raises(BenchError, match=r"a\.wav: cannot be read as audio"):
+        read_audio(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("channel", [0, 1])
+def test_what_is_not_finite_is_named_by_its_place(tmp_path: Path, value: float, channel: int) -> None:
+    samples = np.zeros((100, 2), dtype=np.float32)
+    samples[41, channel] = value
+    soundfile.write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")
+    with pytest.raises(BenchError, match=r"a\.wav: sample 41 is not finite \(NaN or infinity\)"):
+        read_audio(tmp_path / "a.wav")
+
+
+def test_over_full_scale_is_neither_clipped_nor_scaled(tmp_path: Path) -> None:
+    loud = Audio(np.array([[4.0, -7.5, 1e-30, 1.0]]), RATE)
+    write_audio(tmp_path / "a.wav", loud)
+    assert read_audio(tmp_path / "a.wav").samples.tolist() == loud.samples.tolist()
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24"])
+def test_whole_number_files_are_read_on_their_own_grid(tmp_path: Path, subtype: str) -> None:
+    steps = np.array([0, 1, -1, 32767, -32768]) / 32768
+    for name in ("a.wav", "a.flac"):
+        soundfile.write(tmp_path / name, steps, RATE, subtype=subtype)
+        assert read_audio(tmp_path / name).mono.tolist() == steps.tolist()
+
+
+@pytest.mark.parametrize("old", [16000, 22050, 44100, 48000])
+@pytest.mark.parametrize("new", [16000, 32000, 44100, 48000])
+def test_resampling_gives_the_length_of_the_new_rate(old: int, new: int) -> None:
+    audio = Audio(np.stack([tone(440, 1.5, old), tone(880, 1.5, old)]), old).resampled(new)
+    assert audio.samples.shape == (2, round(1.5 * new)) and audio.samples.dtype == np.float32
+    for channel, hz in zip(audio.samples, (440, 880), strict=True):
+        spectrum = np.abs(np.fft.rfft(channel * np.hanning(len(channel))))
+        assert np.argmax(spectrum) / 1.5 == pytest.approx(hz, abs=1)
+        assert rms(channel) == pytest.approx(rms(tone()), rel=0.01)
+
+
+def test_resampling_folds_nothing_back() -> None:
+    high = Audio(tone(15000, 1.0, 48000), 48000).resampled(16000)
+    assert level_db(high.mono[800:-800]) < -100

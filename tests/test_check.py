@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from bench import check as module
 from bench.audio import Audio, write_audio
 from bench.build import ExampleSet
 from bench.check import check
-from bench.errors import CheckFailed
+from bench.errors import BenchError, CheckFailed
 from bench.manifest import Excerpt, Manifest
 from bench.paths import write_text
 from bench.submission import Card, write_card
@@ -63,6 +64,11 @@ DEFECTS = {
     "flac": (lambda p: soundfile.write(p, GOOD, RATE, format="FLAC"), "a.wav: FLAC PCM_16, want WAV of"),
     "nan": (lambda p: soundfile.write(p, np.where(np.arange(N) == 5, np.nan, GOOD), RATE, subtype="FLOAT"), "sample 5 is not finite"),
     "folder": (lambda p: (p.unlink(), p.mkdir()), "a.wav: cannot be read"),
+    "mp3": (lambda p: soundfile.write(p, GOOD, RATE, format="MP3"), "a.wav: MP3 MPEG_LAYER_III, want WAV of"),
+    "ogg": (lambda p: soundfile.write(p, GOOD, RATE, format="OGG"), "a.wav: OGG VORBIS, want WAV of"),
+    "infinite": (lambda p: soundfile.write(p, np.where(np.arange(N) == 7, -np.inf, GOOD), RATE, subtype="FLOAT"), "a.wav: sample 7 is not finite"),
+    "double": (lambda p: soundfile.write(p, GOOD, RATE, subtype="DOUBLE"), "a.wav: WAV DOUBLE, want WAV of"),
+    "no sound": (lambda p: soundfile.write(p, GOOD[:0], RATE), "a.wav: 0 samples, want exactly 480000"),
 }  # fmt: skip
 
 
@@ -71,9 +77,30 @@ def test_every_defect_is_named(folder: Path, examples: ExampleSet, defect: str) 
     spoil, said = DEFECTS[defect]
     spoil(folder / "a.wav")
     problems = found(folder, examples).problems
-    assert len(problems) == 1 and said in problems[0]
+    assert len(problems) == 1 and said in problems[0] and problems[0].startswith("a.wav: ")
     with pytest.raises(CheckFailed, match="1 problem"):
         found(folder, examples).raise_if_any(folder)
+
+
+def test_everything_wrong_with_one_file_is_said_of_it(folder: Path, examples: ExampleSet) -> None:
+    soundfile.write(folder / "a.wav", np.zeros((100, 2)), 8000, subtype="PCM_U8")
+    assert found(folder, examples).problems == [
+        "a.wav: WAV PCM_U8, want WAV of PCM_16, PCM_24, FLOAT",
+        "a.wav: 8000 Hz, want 32000 Hz",
+        "a.wav: 2 channels, want mono",
+        "a.wav: 100 samples, want exactly 480000",
+    ]
+
+
+def test_what_says_it_is_huge_is_never_decoded(folder: Path, examples: ExampleSet, monkeypatch) -> None:
+    """A sparse file of 1000 channels would be two gigabytes in memory."""
+    monkeypatch.setattr(module, "read_audio", lambda path: pytest.fail("decoded"))
+    header = bytearray((folder / "a.wav").read_bytes()[:44])
+    soundfile.write(folder / "a.wav", np.zeros((10, 1000), dtype=np.float32), RATE, subtype="FLOAT")
+    assert any("1000 channels, want mono" in problem for problem in found(folder, examples).problems)
+    header[22:24] = (2).to_bytes(2, "little")
+    (folder / "a.wav").write_bytes(header)
+    assert found(folder, examples).problems
 
 
 FLAGS = {
@@ -135,3 +162,59 @@ def test_a_request_on_which_the_model_failed_is_not_missing(folder: Path, exampl
     (folder / "a.wav").unlink()
     write_text(folder / "failed.yaml", "a: out of memory\n")
     assert found(folder, examples).problems == []
+
+
+@pytest.mark.parametrize("defect", sorted(set(DEFECTS) - {"missing"}))
+def test_outputs_made_with_another_control_are_held_to_the_same(
+    folder: Path, examples: ExampleSet, defect: str
+) -> None:
+    (folder / "swapped").mkdir()
+    write_audio(folder / "swapped" / "a.wav", Audio(GOOD, RATE))
+    assert (found(folder, examples).problems, found(folder, examples).flags) == ([], [])
+    spoil, said = DEFECTS[defect]
+    spoil(folder / "swapped" / "a.wav")
+    (problem,) = found(folder, examples).problems
+    assert problem.startswith("swapped/a.wav: ") and said.removeprefix("a.wav: ") in problem
+
+
+def test_every_wrong_word_of_a_header_is_named_at_once(folder: Path, examples: ExampleSet) -> None:
+    soundfile.write(folder / "a.wav", np.zeros((100, 2)), 8000, subtype="PCM_U8")
+    problems = found(folder, examples).problems
+    assert len(problems) == 4 and all(problem.startswith("a.wav: ") for problem in problems)
+    assert [part in " ".join(problems) for part in ("PCM_U8", "8000 Hz", "2 channels", "100 samples")] == [True] * 4
+
+
+def test_a_list_of_failures_that_is_none_is_named(folder: Path, examples: ExampleSet) -> None:
+    (folder / "failed.yaml").write_text("- a")
+    with pytest.raises(BenchError, match=r"failed\.yaml: want 'key: value' lines, found list"):
+        check(folder, TASK, examples)
+
+
+def test_eight_samples_at_full_scale_in_a_row_are_clipping_and_seven_are_not(
+    folder: Path, examples: ExampleSet
+) -> None:
+    for run, flags in ((7, []), (8, ["a: clipped"])):
+        sound = GOOD.copy()
+        sound[:run] = np.where(np.arange(run) % 2, 1.0, -1.0)
+        write_audio(folder / "a.wav", Audio(sound, RATE))
+        assert found(folder, examples).flags == flags
+
+
+@pytest.mark.parametrize(("n", "is_clipped"), [(7, False), (8, True)])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_eight_samples_in_a_row_at_full_scale_are_clipped(
+    folder, examples, n: int, is_clipped: bool, sign: int
+) -> None:
+    sound = np.where((np.arange(N) >= N - n), sign, GOOD)
+    write_audio(folder / "a.wav", Audio(sound, RATE))
+    assert found(folder, examples).flags == (["a: clipped"] if is_clipped else [])
+
+
+def test_the_reference_at_sixteen_bits_is_still_the_reference(folder: Path, examples: ExampleSet) -> None:
+    soundfile.write(folder / "a.wav", np.roll(GOOD, 999), RATE, subtype="PCM_16")
+    assert found(folder, examples).flags == ["a: equals the reference in the hole"]
+
+
+def test_silence_outside_the_hole_is_the_models_own_affair(folder: Path, examples: ExampleSet) -> None:
+    write_audio(folder / "a.wav", Audio(np.where(INSIDE, GOOD, 0), RATE))
+    assert found(folder, examples).flags == []

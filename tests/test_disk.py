@@ -71,6 +71,23 @@ class TestExclusive:
         with exclusive(tmp_path):
             assert (tmp_path / ".lock").read_text() == str(os.getpid())
 
+    def test_what_goes_wrong_while_it_is_held_is_not_blamed_on_it(self, tmp_path: Path) -> None:
+        with pytest.raises(FileNotFoundError, match=r"song\.wav"), exclusive(tmp_path):
+            (tmp_path / "song.wav").read_bytes()
+        with exclusive(tmp_path):
+            pass
+
+    def test_a_lock_that_cannot_be_written_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def full(handle: int, length: int) -> None:
+            raise OSError(28, os.strerror(28))
+
+        monkeypatch.setattr(os, "ftruncate", full)
+        with pytest.raises(BenchError, match=f"cannot write {tmp_path}: No space left on device"), exclusive(tmp_path):
+            pytest.fail("held a lock that was not written")
+        monkeypatch.undo()
+        with exclusive(tmp_path):
+            pass
+
     def test_the_folders_of_a_run(self, tmp_path: Path) -> None:
         layout = Layout(tmp_path)
         assert layout.submission("t", "m", "s") == tmp_path / "submissions/t/m/s"

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from bench import example
 from bench.audio import Audio, write_audio
 from bench.errors import BenchError
 from bench.example import (
@@ -19,6 +22,7 @@ from bench.example import (
     write_reference,
     write_request,
 )  # fmt: skip
+from bench.manifest import song_of
 from bench.mask import Mask
 from bench.symbols import Beats, Chords, Notes
 
@@ -75,6 +79,12 @@ def test_a_request_holds_no_reference(folder: Path) -> None:
     }  # fmt: skip
 
 
+def edit(home: Path, old: str, new: str) -> None:
+    text = (home / "request.yaml").read_text()
+    assert text.count(old) == 1
+    (home / "request.yaml").write_text(text.replace(old, new))
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -87,6 +97,12 @@ def test_a_request_holds_no_reference(folder: Path) -> None:
         (lambda home: (home / "request.yaml").write_text("id: a--2\n"), "KeyError"),
         (lambda home: (home / "request.yaml").write_text("secret: a\n"), "no key is called 'secret'"),
         (lambda home: (home / "control-chords.lab").unlink(), r"control-chords\.lab: cannot be read"),
+        (lambda home: (home / "beats.txt").unlink(), r"beats\.txt: cannot be read"),
+        (lambda home: (home / "control-piano.mid").write_bytes(b"MThd"), r"control-piano\.mid: cannot be read as MIDI"),
+        (lambda home: edit(home, "id: a--2", "id: b"), "the id is 'b', the folder's name is 'a--2'"),
+        (lambda home: edit(home, "- drums", "- [drums]"), r"no kind of control is called \['drums'\]"),
+        (lambda home: edit(home, "sample_rate: 16000", "sample_rate: 32000"), "the request says 64000 at 32000 Hz"),
+        (lambda home: edit(home, "seed: 77", "seed: none"), "ValueError"),
     ],
 )
 def test_a_damaged_request_is_named(folder: Path, change, said: str) -> None:
@@ -109,3 +125,52 @@ def test_excerpts_of_one_song_are_not_each_others_partners() -> None:
     assert all(a.partition("--")[0] != b.partition("--")[0] for a, b in partners.items())
     with pytest.raises(BenchError, match="all 2 excerpts are of one song"):
         other_songs(["a", "a--2"])
+
+
+def test_no_byte_of_a_request_hangs_on_what_is_hidden(tmp_path: Path) -> None:
+    """Two songs that differ in the hole alone give the same request, file by file, byte by byte."""
+    inside, requests = MASK.inside(RATE), []
+    for k in range(2):
+        hidden = np.random.default_rng(k + 1).normal(0, 0.3, SOUND.n_samples)
+        song = Audio(np.where(inside, hidden, SOUND.mono), RATE)
+        request = Request("a", "t", 1, masked(song, MASK), MASK, {"drums": Control("drums", SOUND, SOUND)}, "p", 7)
+        write_request(tmp_path / str(k), request)
+        requests.append({path.name: path.read_bytes() for path in (tmp_path / str(k) / "a").iterdir()})
+    assert requests[0] == requests[1] and len(requests[0]) == 3
+
+
+def test_a_mask_of_everything_leaves_silence_and_of_nothing_the_song() -> None:
+    assert not masked(SOUND, Mask(((0, 100),), 100)).samples.any()
+    assert np.array_equal(masked(SOUND, Mask((), 100)).mono, SOUND.mono)
+
+
+def test_a_request_is_complete_when_its_yaml_is_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A run killed between two files leaves no request.yaml, so that the example is built again."""
+    written = []
+    for name in ("write_audio", "write_symbols", "write_text"):
+        monkeypatch.setattr(example, name, lambda path, what: written.append(path.name))
+    controls = {"chords": Control("chords", CHORDS, SOUND, BEATS), "piano": Control("piano", NOTES, SOUND)}
+    write_request(tmp_path, Request("a", "t", 1, SOUND, MASK, controls))
+    assert written[-1] == "request.yaml" and len(written) == 7
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(1, 4), min_size=2, max_size=12), st.integers(0, 10**6))
+def test_songs_stand_in_for_one_another_by_a_permutation_without_fixed_points(counts: list[int], salt: int) -> None:
+    songs = [f"s{salt}-{k}" for k in range(len(counts))]
+    ids = [song if k == 0 else f"{song}--{k + 1}" for song, n in zip(songs, counts, strict=True) for k in range(n)]
+    partners = other_songs(ids)
+    assert list(partners) == ids and set(partners.values()) <= set(ids)
+    by_song = {song_of(a): song_of(b) for a, b in partners.items()}
+    assert sorted(by_song) == sorted(by_song.values()) == sorted(songs)
+    assert all(a != b for a, b in by_song.items())
+    assert all(by_song[song_of(a)] == song_of(b) for a, b in partners.items())
+
+
+def test_partners_do_not_follow_the_alphabet() -> None:
+    """A neighbour of the same album would be too good a stand-in to hide behind a fixed rule."""
+    steps = set()
+    for salt in range(20):
+        ids = [f"s{salt}-{k:02d}" for k in range(16)]
+        steps |= {(ids.index(b) - ids.index(a)) % 16 for a, b in other_songs(ids).items()}
+    assert steps == set(range(1, 16))

@@ -7,9 +7,10 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from bench.errors import BenchError
+from bench.errors import BenchError, UnknownName
 from bench.executor import Processes, Serial, bound_threads, executor, progress
 
 
@@ -101,3 +102,43 @@ def test_threads_are_bound_unless_the_user_says_otherwise(monkeypatch: pytest.Mo
     bound_threads()
     assert (os.environ["OMP_NUM_THREADS"], os.environ["MKL_NUM_THREADS"]) == ("1", "3")
     assert os.environ["OMP_WAIT_POLICY"]
+
+
+def misname(x: int) -> int:
+    raise UnknownName("task", "inpant", ["inpaint"])
+
+
+def whoami(x: int) -> int:
+    time.sleep(0.05)
+    return os.getpid()
+
+
+def test_an_unknown_name_comes_back_from_a_worker_with_its_hint() -> None:
+    """An error that cannot be unpickled would break the pool and be told as a worker's death."""
+    with pytest.raises(UnknownName, match=r"no task is called 'inpant'; did you mean inpaint\?"):
+        Processes(2).map(misname, [1], "looking")
+
+
+@pytest.mark.parametrize("spoil", [die, refuse, misname])
+def test_after_an_error_the_same_executor_works_again(spoil) -> None:
+    runner = Processes(2)
+    with pytest.raises(BenchError, match=r"worker died|not|no task"):
+        runner.map(spoil, [1, 2, 3, 4], "spoiling")
+    assert runner.map(square, [1, 2, 3], "squaring") == [1, 4, 9]
+
+
+def test_workers_are_kept_and_never_this_process() -> None:
+    runner = Processes(2)
+    first, second = set(runner.map(whoami, range(6), "asking")), set(runner.map(whoami, range(6), "asking"))
+    assert len(first) <= 2 and second <= first | second and len(first | second) <= 2
+    assert os.getpid() not in first | second
+
+
+def test_serial_and_processes_agree_to_the_bit() -> None:
+    jobs = list(range(8))
+    assert Serial().map(noisy, jobs, "a") == Processes(2).map(noisy, jobs, "b")
+
+
+def noisy(seed: int) -> bytes:
+    rng = np.random.default_rng(seed)
+    return np.fft.rfft(rng.normal(size=(64, 512)) @ rng.normal(size=(512, 256))).tobytes()

@@ -169,3 +169,59 @@ def test_a_kind_without_extractor_and_one_of_another_kind_are_refused(ears, tmp_
 def test_identities_are_joined(ears, tmp_path: Path) -> None:
     names = {"onsets": "onsets", "drums": "drums"}
     assert Extractors(names, Cache(tmp_path)).identity(("onsets", "drums")) == "ears for onsets + ears for drums"
+
+
+def test_a_finding_at_a_holes_start_is_in_it_and_one_at_its_end_is_not(ears, tmp_path: Path) -> None:
+    beats = Beats(np.array([0.5, 1.0, 1.5, 3.0, 5.0]))
+    first, second = hearing(tmp_path, truth=Truth(beats=beats)).wanted("beats")
+    assert (first.times_s.tolist(), second.times_s.tolist()) == ([0.5, 1.0], [3.0])
+
+
+def test_what_a_control_gives_is_cut_to_the_holes(ears, tmp_path: Path) -> None:
+    given = {"drums": Control("drums", RAMP, RAMP), "piano": Control("piano", HITS, RAMP)}
+    heard = hearing(tmp_path, given)
+    first, second = heard.wanted("drums")
+    assert np.array_equal(first.mono, RAMP.mono[RATE // 2 : 3 * RATE // 2])
+    assert np.array_equal(second.mono, RAMP.mono[3 * RATE : 5 * RATE])
+    assert [notes.pitches.tolist() for notes in heard.wanted("notes")] == [[36, 42, 38], [60]]
+    assert all(not ear.heard for ear in ears.values())
+
+
+def test_nothing_is_heard_before_it_is_asked_for(ears, tmp_path: Path) -> None:
+    heard = hearing(tmp_path)
+    heard.source("chords")
+    assert all(not ear.heard for ear in ears.values())
+    heard.found("output", "chords"), heard.found("output", "chords")
+    assert len(ears["chords"].heard) == 2
+
+
+def test_an_output_that_ends_early_is_heard_as_far_as_it_goes(ears, tmp_path: Path) -> None:
+    short = Audio(RAMP.mono[: 4 * RATE], RATE)
+    first, second = hearing(tmp_path, output=short).found("output", "beats")
+    assert first.times_s == pytest.approx(np.arange(0.5, 1.45, 0.1))
+    assert second.times_s == pytest.approx(np.arange(3.0, 3.95, 0.1))
+
+
+@pytest.mark.parametrize("drum_program", [0, 127])
+def test_only_percussion_makes_drum_onsets(drum_program: int) -> None:
+    notes = Notes(np.array([[1.0, 1.1], [2.0, 2.1]]), [36, 36], [90, 90], [drum_program, DRUM_PROGRAM])
+    assert drum_onsets(notes).times_s.tolist() == [2.0]
+
+
+def test_hits_are_merged_whatever_their_order_on_file() -> None:
+    def times(*starts: float) -> list[float]:
+        notes = Notes(
+            np.array([[t, t + 0.1] for t in starts]), [36] * len(starts), [90] * len(starts), [128] * len(starts)
+        )
+        return drum_onsets(notes).times_s.tolist()
+
+    assert times(2.0, 1.02, 1.0) == [1.0, 2.0] == times(1.0, 1.02, 2.0)
+    assert times(1.0, 1.031) == [1.0, 1.031] and times(1.0, 1.029) == [1.0]
+    assert drum_onsets(Notes.joined([])).times_s.shape == (0,)
+
+
+def test_another_version_of_an_extractor_hears_anew(ears, tmp_path: Path) -> None:
+    hearing(tmp_path).found("output", "beats")
+    ears["beats"].identity = "ears for beats v2"
+    hearing(tmp_path).found("output", "beats")
+    assert len(ears["beats"].heard) == 4

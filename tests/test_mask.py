@@ -129,6 +129,13 @@ def test_holes_that_are_none_are_refused(holes: tuple) -> None:
         ("prefix", {"context_s": 15}, "does not fit an excerpt of 15.0 s"),
         ("suffix", {"context_s": 0}, "does not fit"),
         ("centre", {"width": 3}, "does not take the options"),
+        ("blocks", {"percent": float("nan")}, "does not take the options"),
+        ("blocks", {"percent": "half"}, "does not take the options"),
+        ("blocks", {"seed": 3}, "does not take the options"),
+        ("blocks", {"n_frames": 3}, "does not take the options"),
+        ("prefix", {"context_s": float("inf")}, "does not take the options"),
+        ("random-gap", {"gap_s": 0}, "does not fit 15.0 s"),
+        ("random-gap", {"gap_s": float("nan")}, "does not take the options"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(name: str, options: dict, said: str) -> None:
@@ -157,3 +164,48 @@ def test_seeds_are_the_crc32_of_their_parts() -> None:
 
     assert seed_of("task", "song", 3) == zlib.crc32(b"task/song/3")
     assert len({seed_of("task", f"song-{k}", 3) for k in range(1000)}) == 1000
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(sorted(MASKS)), seeds, st.integers(400, 6000))
+def test_every_mask_fits_every_length_and_repeats_by_seed(name: str, seed: int, n_frames: int) -> None:
+    mask = draw(name, n_frames, seed)
+    assert mask == draw(name, n_frames, seed)
+    assert mask.n_frames == n_frames and (mask.holes or name == "scatter")
+    assert from_flags(mask.inside(50)).holes == mask.holes
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 750), seeds)
+def test_fixed_masks_lie_in_the_middle(n_frames: int, seed: int) -> None:
+    """What stands before the first hole and after the last differs by two frames at most."""
+    for name in ("centre", "two-gaps", "long"):
+        if n_frames >= 16:
+            holes = draw(name, n_frames, seed).holes
+            assert abs(holes[0][0] - (n_frames - holes[-1][1])) <= 2
+
+
+@pytest.mark.parametrize("percent", [30, 50, 70])
+def test_blocks_lie_anywhere(percent: int) -> None:
+    """No frame is hidden always or never, the ends included; a second from the ends each is hidden its share."""
+    masks = [draw("blocks", 750, seed, percent=percent) for seed in range(600)]
+    share = np.mean([mask.inside(50) for mask in masks], axis=0)
+    assert share.mean() == pytest.approx(percent / 100, abs=1e-9)
+    assert share.min() > 0 and share.max() < 1
+    assert share[50:-50].min() > 0.5 * percent / 100
+    starts = [mask.holes[0][0] for mask in masks]
+    assert min(starts) == 0 and len(set(starts)) > 40
+
+
+@pytest.mark.parametrize("percent", [30, 50, 70])
+def test_blocks_are_of_many_lengths(percent: int) -> None:
+    """Holes of one mask differ as lengths drawn uniformly do, not as an even share with some jitter."""
+    holes = [draw("blocks", 750, seed, percent=percent).holes for seed in range(300)]
+    lengths = [np.array([end - start for start, end in mask]) for mask in holes]
+    joined = np.concatenate(lengths)
+    assert (joined < 60).mean() > 0.1 and (joined > 100).mean() > 0.1
+    # A part of a uniform composition of T into k parts has variance (T/k)^2 (k-1)/(k+1); of even shares T (k-1)/k^2.
+    few = [one for one in lengths if len(one) == min(map(len, lengths)) + 1]
+    spare, k = round(7.5 * percent) - 50 * len(few[0]), len(few[0])
+    even_sd = np.sqrt(spare * (k - 1) / k**2)
+    assert np.std(np.concatenate(few)) > 2 * even_sd

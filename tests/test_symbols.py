@@ -1,5 +1,6 @@
 """Symbols: on disk and back, cut and shifted."""
 
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.errors import BenchError
-from bench.symbols import Beats, Chords, Notes, read_beats, read_chords, read_notes, write_symbols
+from bench.symbols import DRUM_PROGRAM, Beats, Chords, Notes, read_beats, read_chords, read_notes, write_symbols
 
 CHORDS = Chords(np.array([[0.0, 1.5], [1.5, 3.25]]), ("C:maj", "A:min7/b3"))
 
@@ -36,8 +37,6 @@ note_rows = st.lists(
 @settings(max_examples=30, deadline=None)
 @given(note_rows)
 def test_notes_go_to_midi_and_back_within_a_tenth_of_a_millisecond(rows) -> None:
-    import tempfile
-
     table = np.array(rows)
     notes = Notes.joined([Notes(np.c_[table[:, 0], table[:, 0] + table[:, 1]], table[:, 2], table[:, 3], table[:, 4])])
     with tempfile.TemporaryDirectory() as folder:
@@ -57,6 +56,8 @@ def test_notes_go_to_midi_and_back_within_a_tenth_of_a_millisecond(rows) -> None
         ("0 1 C:maj\n1 x D:maj", "a.lab:2: 'x' is not a number"),
         ("2 1 C:maj", r"a.lab:1: the chord C:maj ends \(1.0\) before it starts \(2.0\)"),
         ("nan 1 C", "a.lab:1: 'nan' is not a number"),
+        ("0 1e400 C", "a.lab:1: '1e400' is not a number"),
+        ("0 1 C:maj extra", "a.lab:1: want 'start end label'"),
     ],
 )
 def test_bad_lines_are_named(tmp_path: Path, text: str, said: str) -> None:
@@ -94,3 +95,51 @@ def test_lengths_must_agree() -> None:
     with pytest.raises(ValueError, match="2 times but 1 positions"):
         Beats(np.zeros(2), np.array([1]))
     assert len(Notes.joined([])) == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(0.001, 9), st.sampled_from(["N", "X", "C:maj", "F#:hdim7/b5", "B:min/5"])), max_size=9)
+)
+def test_any_chords_go_to_disk_and_back_to_the_microsecond(rows) -> None:
+    ends = np.cumsum([length for length, _ in rows])
+    chords = Chords(np.c_[np.append(0.0, ends)[: len(rows)], ends], tuple(label for _, label in rows))
+    with tempfile.TemporaryDirectory() as folder:
+        write_symbols(Path(folder) / "a.lab", chords)
+        back = read_chords(Path(folder) / "a.lab")
+        write_symbols(Path(folder) / "b.lab", back)
+        assert (Path(folder) / "a.lab").read_bytes() == (Path(folder) / "b.lab").read_bytes()
+    assert back.labels == chords.labels and back.intervals_s.shape == (len(rows), 2)
+    assert np.allclose(back.intervals_s, chords.intervals_s, rtol=0, atol=5.1e-7)
+
+
+@pytest.mark.parametrize("start_s", [0.0, 0.00005, 1.0, 14.99999, 119.5])
+@pytest.mark.parametrize("length_s", [0.0, 1e-5, 5e-5, 1e-4])
+def test_the_shortest_notes_keep_their_onsets(tmp_path: Path, start_s: float, length_s: float) -> None:
+    """A hit cut off by an excerpt's end still counts as an onset."""
+    write_symbols(tmp_path / "n.mid", Notes(np.array([[start_s, start_s + length_s]]), [38], [90], [DRUM_PROGRAM]))
+    back = read_notes(tmp_path / "n.mid")
+    assert len(back) == 1 and back.intervals_s[0] == pytest.approx([start_s, start_s + length_s], abs=2.1e-4)
+
+
+def test_no_notes_and_no_chords_are_files_too(tmp_path: Path) -> None:
+    write_symbols(tmp_path / "n.mid", Notes.joined([]))
+    write_symbols(tmp_path / "c.lab", Chords(np.zeros((0, 2)), ()))
+    write_symbols(tmp_path / "b.txt", Beats())
+    assert len(read_notes(tmp_path / "n.mid")) == 0
+    assert read_chords(tmp_path / "c.lab").intervals_s.shape == (0, 2)
+    assert read_beats(tmp_path / "b.txt").times_s.shape == (0,)
+
+
+def test_the_same_symbols_are_the_same_bytes(tmp_path: Path) -> None:
+    notes = Notes(np.array([[0.1, 0.4], [0.1, 0.2], [0.3, 0.9]]), [60, 36, 64], [90, 80, 70], [0, 128, 40])
+    write_symbols(tmp_path / "a.mid", notes)
+    write_symbols(tmp_path / "b.mid", notes)
+    assert (tmp_path / "a.mid").read_bytes() == (tmp_path / "b.mid").read_bytes()
+
+
+@pytest.mark.parametrize("position", ["0", "-3", "1.5", "1e30", "inf", "two"])
+def test_a_position_that_is_none_is_named(tmp_path: Path, position: str) -> None:
+    (tmp_path / "b.txt").write_text(f"0.5 1\n1.0 {position}\n")
+    with pytest.raises(BenchError, match=rf"b\.txt:2: '{position}' is (no position in a bar|not a number)"):
+        read_beats(tmp_path / "b.txt")

@@ -117,8 +117,13 @@ def test_a_set_of_which_nothing_is_defined_is_undefined_itself(examples: Example
 
 
 def test_a_failure_makes_the_set_incomplete_and_still_counts(examples: ExampleSet) -> None:
-    whole = one(rows(examples, [value(0, "failed"), value(0, "silent"), value(5), value(7)]), "plain")
-    assert (whole.value, whole.state) == (4, "incomplete")
+    failed = one(rows(examples, [value(0, "failed"), value(0), value(5), value(7)]), "plain")
+    assert (failed.value, failed.state) == (4, "incomplete")
+
+
+def test_silence_counts_and_leaves_the_set_whole(examples: ExampleSet) -> None:
+    silent = one(rows(examples, [value(0, "silent"), value(0), value(5), value(7)]), "plain")
+    assert (silent.value, silent.state, silent.n) == (4, "ok", 3)
 
 
 def test_values_of_different_identity_are_never_averaged(examples: ExampleSet) -> None:

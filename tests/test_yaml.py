@@ -1,8 +1,13 @@
 """YAML: plain values only."""
 
+import contextlib
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bench.errors import BenchError
 from bench.yaml import dump_yaml, read_yaml
@@ -19,6 +24,16 @@ def written(tmp_path: Path, text: str) -> Path:
     [
         ("a: &x [1]\nb: *x", r"line 2: aliases"),
         ("a: !!python/object/apply:os.system ['true']", r"line 1: tags \(.*os.system\) are not read"),
+        ("a: !!binary aGk=", "line 1: tags"),
+        ("a: 1\nb: !!timestamp x", "line 2: tags"),
+        ("a: !!float ''", "line 1: tags"),
+        ("a: [1, !!bool maybe]", "line 1: tags"),
+        ("!!omap\na: 1", "tags"),
+        ("<<: {a: 1}\nb: 2", "cannot be read as YAML"),
+        ("? [a, b]\n: 1", "is not text"),
+        ("a: 1\n---\nb: 2", "cannot be read as YAML"),
+        ("a: " + "9" * 5000, "cannot be read as YAML"),
+        ("a: \x07", "cannot be read as YAML"),
         ("a: 1\na: 2", "line 2: the key 'a' stands twice"),
         ("a: {b: 1, b: 2}", "the key 'b' stands twice"),
         ("1: a", "the key 1 is not text"),
@@ -51,3 +66,29 @@ def test_missing_and_binary_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "b.yaml").write_bytes(b"\xff\xfe\x00a")
     with pytest.raises(BenchError, match=r"b\.yaml: cannot be read as YAML"):
         read_yaml(tmp_path / "b.yaml")
+
+
+def test_a_date_is_the_text_that_was_written(tmp_path: Path) -> None:
+    keys = read_yaml(written(tmp_path, "a: 2026-01-31\nb: [2026-01-31 10:00:00]\n2026-01-31: x"))
+    assert keys == {"a": "2026-01-31", "b": ["2026-01-31 10:00:00"], "2026-01-31": "x"}
+
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.characters(exclude_categories=["C", "Z"])),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abc-1", min_size=1), inner, max_size=3),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(st.text("abcdefg0123-", min_size=1, max_size=6), plain, max_size=4))
+def test_whatever_is_written_is_read_as_it_was(keys: dict[str, Any]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        assert repr(read_yaml(written(Path(folder), dump_yaml(keys)))) == repr(keys)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(st.sampled_from(list("ab:-[]{}!&*?|>%@,'\"#~=.0189 \n\t")), max_size=24))
+def test_no_text_ends_in_a_traceback(text: str) -> None:
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(BenchError):
+        assert isinstance(read_yaml(written(Path(folder), text)), dict)

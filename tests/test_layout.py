@@ -1,0 +1,57 @@
+"""The lock of a run's folder inside one process; between processes it is tested in test_disk.py."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from bench.errors import BenchError
+from bench.layout import Layout, exclusive
+
+
+def test_the_lock_goes_with_the_block_however_it_ends(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="half way"), exclusive(tmp_path):
+        raise RuntimeError("half way")
+    with exclusive(tmp_path):
+        assert (tmp_path / ".lock").read_text() == str(os.getpid())
+
+
+def test_the_same_process_cannot_hold_it_twice(tmp_path: Path) -> None:
+    with (
+        exclusive(tmp_path),
+        pytest.raises(BenchError, match=rf"in use by another run \(process {os.getpid()}\); wait for it or choose"),
+        exclusive(tmp_path),
+    ):
+        pass
+    with exclusive(tmp_path):
+        pass
+
+
+def test_two_folders_are_two_locks_and_a_missing_folder_is_made(tmp_path: Path) -> None:
+    with exclusive(tmp_path / "a" / "b"), exclusive(tmp_path / "c"):
+        assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_a_longer_number_of_an_earlier_run_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / ".lock").write_text("123456789012345678901234567890")
+    with exclusive(tmp_path):
+        assert (tmp_path / ".lock").read_text() == str(os.getpid())
+
+
+def test_a_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BenchError, match=r"cannot write .*/file/out: .*; choose another folder"):
+        with exclusive(tmp_path / "file" / "out"):
+            pass
+
+
+def test_no_two_places_of_a_run_are_one(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    places = {
+        layout.cache, layout.examples("t", "m"), layout.examples("t", "n"), layout.examples("u", "m"),
+        layout.submission("t", "m", "s"), layout.submission("t", "m", "r"), layout.submission("t", "n", "s"),
+        layout.results("t", "m"), layout.results("u", "m"),
+    }  # fmt: skip
+    assert len(places) == 9
+    assert not any(a != b and a.is_relative_to(b) for a in places for b in places)
+    assert all(place.is_relative_to(tmp_path) for place in places)

@@ -1,0 +1,69 @@
+"""The registry on folders of its own: what counts as a plug, what is read, what is imported."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import plugins
+from bench.errors import BenchError, UnknownName
+
+PLUG = '"""Says {name}.\n\nMore of it.\n"""\n\n\ndef build(volume: float = 1.0, tone: str = "a"):\n    return ("{name}", volume, tone)\n'
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "models"
+    (folder / "many_files").mkdir(parents=True)
+    (folder / "__init__.py").write_text('"""Models."""\n')
+    (folder / "loud_echo.py").write_text(PLUG.format(name="loud-echo"))
+    (folder / "many_files" / "__init__.py").write_text(PLUG.format(name="many-files"))
+    (folder / "many_files" / "layer.py").write_text("raise RuntimeError('imported too early')\n")
+    (folder / "_shared.py").write_text("raise RuntimeError('imported')\n")
+    (folder / "silent.py").write_text("raise RuntimeError('imported')\n")
+    (folder / "notes.txt").write_text("")
+    (folder / "empty").mkdir()
+    monkeypatch.setattr(plugins, "_PACKAGE", tmp_path)
+    return tmp_path
+
+
+def test_a_file_or_a_package_is_a_plug_and_nothing_else_is(package: Path) -> None:
+    assert plugins.names("models") == ["loud-echo", "many-files", "silent"]
+    assert plugins.names("renderers") == []
+
+
+def test_listing_reads_and_imports_nothing(package: Path) -> None:
+    assert [plugins.about("models", name) for name in plugins.names("models")] == [
+        "Says loud-echo.", "Says many-files.", "",
+    ]  # fmt: skip
+
+
+def test_only_what_is_asked_for_is_imported() -> None:
+    before = {name for name in sys.modules if name.startswith("bench.extractors.")}
+    plugins.names("extractors"), [plugins.about("extractors", name) for name in plugins.names("extractors")]
+    assert {name for name in sys.modules if name.startswith("bench.extractors.")} == before
+
+
+@pytest.mark.parametrize("kind", plugins.KINDS)
+def test_names_that_are_none_are_refused_before_any_import(kind: str) -> None:
+    for name in ("..errors", "os", "__init__", "../errors", "", "bench.cli"):
+        with pytest.raises(UnknownName, match=r"no .* is called"):
+            plugins.builder(kind, name)
+
+
+def test_a_name_with_underscores_is_told_the_one_with_dashes() -> None:
+    with pytest.raises(UnknownName, match="no model is called 'copy_control'; did you mean copy-control"):
+        plugins.load("models", "copy_control")
+
+
+def test_options_reach_the_plug_and_wrong_ones_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(volume: float = 1.0, tone: str = "a") -> tuple[float, str]:
+        return volume, tone
+
+    monkeypatch.setattr(plugins, "builder", lambda kind, name: build)
+    assert plugins.load("models", "x", tone="b") == (1.0, "b")
+    with pytest.raises(BenchError, match="x has no option loud, tune; it takes volume, tone"):
+        plugins.load("models", "x", tune=1, loud=2)
+    monkeypatch.setattr(plugins, "builder", lambda kind, name: lambda: None)
+    with pytest.raises(BenchError, match="x has no option tone; it takes none"):
+        plugins.load("models", "x", tone=1)
