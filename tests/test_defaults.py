@@ -20,6 +20,8 @@ GOOD = "manifest: m\nrenderer: r\nextractors: {chords: c}\nsystems: [noise]\n"
 
 @pytest.fixture
 def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    defaults()  # kept before anything is patched, for all tests that come after
+
     def write(text: str) -> module.Defaults:
         (tmp_path / "defaults.yaml").write_text(text)
         monkeypatch.setattr(module, "home", lambda name: tmp_path)

@@ -107,8 +107,9 @@ def test_frames_are_whole_numbers_of_samples(rate: int) -> None:
 
 def test_seconds_and_an_odd_rate() -> None:
     assert Mask(((10, 20),), 50).holes_s == [(0.2, 0.4)]
-    with pytest.raises(ValueError, match="22055 Hz is not a multiple"):
-        Mask(((0, 1),), 2).inside(22055)
+    for rate in (22055, 11024, 11025, 8192):
+        with pytest.raises(ValueError, match=f"{rate} Hz is not a multiple"):
+            Mask(((0, 1),), 2).inside(rate)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import bench.tally
+from bench.build import ExampleSet
 from bench.errors import BenchError
+from bench.manifest import Excerpt, Manifest
 from bench.scores import COLUMNS, Row, read_rows, write_rows
+from bench.task import Spec, Task
+from tests import test_tally as hand_made
 
 # Nothing that a row holds can contain a carriage return: names are checked and identities are our own.
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=12)
@@ -73,3 +78,22 @@ def test_a_binary_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(BenchError, match=r"r\.csv: cannot be read as scores"):
         read_rows(tmp_path / "r.csv")
+
+
+@pytest.mark.parametrize("missing", range(len(hand_made.IDS)))
+def test_a_distance_over_some_of_the_outputs_is_none(tmp_path: Path, monkeypatch, missing: int) -> None:
+    """Who fails on the hard songs must not be nearer to the references for it; one excerpt of a song is enough."""
+    monkeypatch.setattr(bench.tally, "_built", {"mean": hand_made.Mean()})
+    measured = hand_made.measured
+
+    def without(*values, **more) -> list[dict]:
+        found = measured(*values, **more)
+        found[missing]["vectors"] = {}
+        return found
+
+    monkeypatch.setattr(hand_made, "measured", without)
+    task = Task("t", 2, "inpaint", "", "m", 16000, 2.0, Spec("centre"), (), (Spec("mean"),), {"quality": "apart"}, 0)
+    manifest = Manifest("m", tuple(Excerpt(name, "d", name, 0.0, 2.0) for name in hand_made.IDS))
+    rows = hand_made.rows(ExampleSet(tmp_path, task, manifest), [hand_made.value(0)] * len(hand_made.IDS))
+    (row,) = [row for row in rows if row.metric == "apart"]
+    assert row.state == "incomplete" and math.isnan(row.value) and row.n_requested == 3
