@@ -56,8 +56,8 @@ class Processes:
             self._pool = ProcessPoolExecutor(self.n, context, initializer=_watch_parent)
         with progress(label, len(jobs)) as step:
             try:
-                # The first job goes alone: two processes that compile the same numba function into its cache at once leave
-                # a cache that crashes every process after them.
+                # The first job goes alone: two processes that compile one numba function into its cache at once leave a
+                # cache that crashes every process after them.
                 first = _stepped(step, self._pool.submit(function, jobs[0]).result())
                 return [first, *(_stepped(step, result) for result in self._pool.map(function, jobs[1:]))]
             except BaseException as error:

@@ -54,10 +54,12 @@ SLEEP = """
 import os, sys, time
 from bench.executor import Processes
 def nap(x):
+    if x == 0:
+        return
     open(f"{sys.argv[1]}/{os.getpid()}", "w").close()
     time.sleep(60)
 if __name__ == "__main__":
-    Processes(2).map(nap, [1, 2], "napping")
+    Processes(2).map(nap, [0, 1, 2], "napping")
 """
 
 
