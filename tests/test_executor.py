@@ -136,6 +136,26 @@ def test_workers_are_kept_and_never_this_process() -> None:
     assert os.getpid() not in first | second
 
 
+def leave_a_trace(job: tuple[str, int]) -> int:
+    """Note begin and end; the first job is slow, so that any company would begin before its end."""
+    folder, k = Path(job[0]), job[1]
+    with (folder / "log").open("a") as log:
+        log.write(f"+{k}\n")
+    time.sleep(0.5 if k == 0 else 0.01)
+    with (folder / "log").open("a") as log:
+        log.write(f"-{k}\n")
+    return k
+
+
+def test_the_first_job_goes_alone(tmp_path: Path) -> None:
+    """Processes that fill a compiler's cache at the same time would spoil it for all that come after."""
+    runner = Processes(2)
+    runner.map(square, [1, 2, 3, 4], "starting both workers")
+    assert runner.map(leave_a_trace, [(str(tmp_path), k) for k in range(4)], "tracing") == [0, 1, 2, 3]
+    log = (tmp_path / "log").read_text().split()
+    assert log[:2] == ["+0", "-0"] and sorted(log[2:]) == ["+1", "+2", "+3", "-1", "-2", "-3"]
+
+
 def test_serial_and_processes_agree_to_the_bit() -> None:
     jobs = list(range(8))
     assert Serial().map(noisy, jobs, "a") == Processes(2).map(noisy, jobs, "b")

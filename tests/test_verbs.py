@@ -114,3 +114,8 @@ def test_provenance_says_what_a_row_rests_on(tmp_path: Path) -> None:
     keys = read_yaml(tmp_path / "x.run.yaml")
     assert keys["system"] == "x" and keys["packages"]["numpy"] and keys["seconds"] == {"score": 1.23}
     assert keys["bench"] == version() and keys["commit"] == commit()
+
+
+def test_the_committed_page_and_rows_agree() -> None:
+    done = subprocess.run([sys.executable, "-m", "bench.cli", "report", "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
