@@ -25,6 +25,9 @@ PACKAGES = (
     "torch",
 )
 
+SCORED_BY = ("bench", "tasks", "data_manifests", "constraints.txt")
+"""What scores depend on; a board that is being written makes no commit dirty."""
+
 
 @dataclass
 class Provenance:
@@ -62,12 +65,16 @@ def version() -> str:
 
 @cache
 def commit() -> str:
-    """Return the clone's commit, `-dirty` behind it where files were changed, or `unknown` outside a clone."""
+    """Return the clone's commit, `-dirty` behind it where code or tasks differ, `unknown` outside a clone."""
+    git = ["git", "-C", str(PACKAGE.parent)]
     try:
-        git = ["git", "-C", str(PACKAGE.parent), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
-        return subprocess.run(git, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+        head = subprocess.run(
+            [*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True, timeout=10
+        )
+        changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", *SCORED_BY], capture_output=True, timeout=10)
     except (OSError, subprocess.SubprocessError):
         return "unknown"
+    return head.stdout.strip() + ("-dirty" if changed.returncode else "")
 
 
 def _version_of(package: str) -> str:
