@@ -15,6 +15,7 @@ from bench.cache import Cache, key_of
 from bench.errors import BenchError, MissingComponent
 from bench.example import Request, other_songs
 from bench.executor import progress
+from bench.manifest import song_of
 from bench.paths import write_text
 from bench.submission import FAILED, SWAPPED, Card, Submission, write_card
 from bench.yaml import dump_yaml
@@ -31,8 +32,8 @@ class _Batch:
 def generate(examples: ExampleSet, system: str, folder: Path, cache: Cache, **options: Any) -> Submission:
     """Let the model called `system` answer every request, leaving finished batches alone.
 
-    A request on which the model fails is noted in `failed.yaml`; the others go on. A model that follows controls also
-    answers with another song's control, into `swapped/`, for `adherence`.
+    A request on which the model fails is noted in `failed.yaml` and tried again in the next run; the others go on. A
+    model that follows controls also answers with another song's control, into `swapped/`, for `adherence`.
 
     Args:
         examples: The built task.
@@ -50,7 +51,7 @@ def generate(examples: ExampleSet, system: str, folder: Path, cache: Cache, **op
     make = _Maker(examples, system, model, folder, cache, options)
     failures = make.all(examples.ids, folder, lambda name: examples.request(name))
     is_probe = getattr(model, "is_probe", False)
-    if examples.task.controls and not is_probe and len({e.id for e in examples.manifest.excerpts}) > 1:
+    if examples.task.controls and not is_probe and len({song_of(name) for name in examples.ids}) > 1:
         partners = other_songs(examples.ids)
         make.all(examples.ids, folder / SWAPPED, lambda name: swapped(examples, name, partners[name]))
     if failures:
@@ -109,8 +110,12 @@ class _Maker:
 
     def _batch(self, batch: _Batch, folder: Path, request: Callable[[str], Request]) -> dict[str, str]:
         done = self.cache.record(batch.key)
-        if done is not None and all(_holds(folder / f"{name}.wav", sha) for name, sha in done["outputs"].items()):
-            return dict(done["failures"])
+        if (
+            done
+            and not done["failures"]
+            and all(_holds(folder / f"{name}.wav", sha) for name, sha in done["outputs"].items())
+        ):
+            return {}
         self.made_anything = True
         failures: dict[str, str] = {}
         outputs = self._outputs(batch.ids, request, failures)
@@ -152,6 +157,10 @@ class _Maker:
         if not np.isfinite(audio.samples).all():
             raise BenchError(f"{self.system} gave NaN or infinity")
         return audio
+
+
+def _holds_all(folder: Path, shas: dict[str, str]) -> bool:
+    return all(_holds(folder / f"{name}.wav", sha) for name, sha in shas.items())
 
 
 def _holds(path: Path, sha: str) -> bool:

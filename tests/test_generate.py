@@ -1,6 +1,7 @@
 """Generation: batches, failures, resumption, and what a model may hand back."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -118,3 +119,21 @@ def test_swapped_outputs_follow_another_songs_control(examples: ExampleSet, inst
     for name in IDS:
         swapped = read_audio(tmp_path / "out" / "swapped" / f"{name}.wav").samples
         assert np.array_equal(swapped, examples.request(partners[name]).controls["drums"].audio.samples)
+
+
+def test_a_failed_request_is_tried_again_in_the_next_run(examples: ExampleSet, install, tmp_path: Path) -> None:
+    install(Model(bad="c"))
+    generate(examples, "mine", tmp_path / "out", Cache(tmp_path / "cache"))
+    mended = install(Model())
+    submission = generate(examples, "mine", tmp_path / "out", Cache(tmp_path / "cache"))
+    assert submission.failures == {} and mended.seen[0] == ["c", "d"]
+    assert (tmp_path / "out" / "c.wav").exists() and not (tmp_path / "out" / "failed.yaml").exists()
+
+
+def test_excerpts_of_one_song_have_no_other_songs_control(examples: ExampleSet, install, tmp_path: Path) -> None:
+    ids = ("a", "a--2")
+    write_request(examples.folder / "requests", replace(examples.request("a"), id="a--2"))
+    manifest = Manifest("tiny", tuple(Excerpt(name, "synthetic", "a", 0.0, 15.0) for name in ids))
+    install(Model())
+    submission = generate(replace(examples, manifest=manifest), "mine", tmp_path / "out", Cache(tmp_path / "cache"))
+    assert submission.failures == {} and not (tmp_path / "out" / "swapped").exists()
