@@ -11,7 +11,7 @@ from bench.audio import Audio
 from bench.cache import Cache, key_of
 from bench.errors import BenchError
 from bench.example import Example
-from bench.protocols import Content, Extractor
+from bench.protocols import Content, Extractor, Vectors
 from bench.symbols import DRUM_PROGRAM, Beats, Frames, Notes
 
 CONTEXT_S = 1.0
@@ -52,6 +52,14 @@ class Extractors:
         key = key_of("extract", kind, extractor.identity, audio.sha256())
         return self.cache.content(key, lambda: extractor.extract(audio))
 
+    def embed(self, embedding: Extractor, clip: Audio) -> Vectors:
+        """Return the windows (n_windows, d) of a clip; what is under 1 s is repeated to 1 s."""
+        if clip.n_samples < clip.sample_rate:
+            clip = Audio(np.resize(clip.mono, clip.sample_rate), clip.sample_rate)
+        key = key_of("extract", embedding.kind, embedding.identity, clip.sha256())
+        found: Any = self.cache.content(key, lambda: embedding.extract(clip))
+        return np.asarray(found.values, np.float64)
+
     def identity(self, kinds: tuple[str, ...]) -> str:
         """Return the identities of the extractors of these kinds, joined."""
         return " + ".join(self.of(kind).identity for kind in kinds)
@@ -87,6 +95,11 @@ class Hearing:
             return [hits.cut(*hole) for hole in self._holes]
         content = getattr(truth, kind, None) if source == "truth" else controls[_CONTROL_OF[kind]].content
         return [_cut(content, hole) for hole in self._holes] if content is not None else self.found("reference", kind)
+
+    def embedded(self, who: Who, embedding: Extractor) -> list[Vectors]:
+        """Return an embedding's windows of every hole, each hole alone."""
+        audio = self.output if who == "output" else self.example.reference
+        return [self._extractors.embed(embedding, audio.cut(*hole)) for hole in self._holes]
 
     def source(self, kind: str) -> str:
         """Return `control`, `truth` or `extractor`: the first that this kind has.

@@ -3,10 +3,13 @@
 import warnings
 
 import numpy as np
+import numpy.typing as npt
 
-from bench.audio import Audio
+from bench.audio import Audio, is_silent, level_db
 
 FLOOR_LUFS = -70.0
+EMBEDDED_LUFS = -23.0
+"""What sound is brought to before it is embedded (design section 11)."""
 _BLOCK_S = 0.4
 
 
@@ -27,3 +30,21 @@ def loudness(audio: Audio) -> float:
         warnings.simplefilter("ignore")
         value = float(pyloudnorm.Meter(audio.sample_rate).integrated_loudness(sound))
     return max(value, FLOOR_LUFS) if np.isfinite(value) else FLOOR_LUFS
+
+
+def at_loudness(sound: npt.NDArray[np.float64], sample_rate: int) -> npt.NDArray[np.float64]:
+    """Bring mono sound to -23 LUFS, as all embeddings hear it.
+
+    What is shorter than a gating block of 0.4 s, or under the absolute gate of -70 LUFS, goes by its RMS level;
+    silence, which has none, is left as it is.
+    """
+    import pyloudnorm
+
+    if is_silent(sound):
+        return sound
+    level = level_db(sound)
+    if len(sound) >= _BLOCK_S * sample_rate:
+        measured = pyloudnorm.Meter(sample_rate, block_size=_BLOCK_S).integrated_loudness(sound)
+        level = float(measured) if np.isfinite(measured) else level
+    gain: float = 10 ** ((EMBEDDED_LUFS - level) / 20)
+    return sound * gain

@@ -38,8 +38,10 @@ class Extractor(Protocol):
     """A way to find something in sound.
 
     `kind` is what it finds: `drums` (Audio of the input's rate and length, mono), `onsets`, `beats` (Beats), `chords`,
-    `notes`, `chroma` or an embedding (Frames). `identity` names algorithm, version, parameters and weights. An optional
-    `context_s` says how much of a hole's context it is to hear on either side, where 1 s does harm.
+    `notes`, `chroma` or `embedding` (Frames: a row of d values per window). `identity` names algorithm, version,
+    parameters and weights. An optional `context_s` says how much of a hole's context it is to hear on either side,
+    where 1 s does harm; an embedding's optional `is_standardised`, that its dimensions have units of their own and
+    distances are to be measured in standard deviations of the references.
     """
 
     kind: str
@@ -147,6 +149,10 @@ class Heard(Protocol):
         finding in the reference; `source` says which."""
         ...
 
+    def embedded(self, who: Literal["output", "reference"], embedding: Extractor) -> list[Vectors]:
+        """Return an embedding's windows (n_windows, d) of every hole, each alone; one under 1 s is repeated to 1 s."""
+        ...
+
     def source(self, kind: str) -> str:
         """Return where `wanted(kind)` comes from: `control`, `truth` or `extractor`."""
         ...
@@ -156,7 +162,11 @@ class Metric(Protocol):
     """A measure of one output against its example."""
 
     columns: tuple[Column, ...]
-    identity: str
+
+    @property
+    def identity(self) -> str:
+        """Algorithm and parameters; what it hears with is added to it."""
+        ...
 
     def measure(self, example: Example, heard: Heard) -> dict[str, Measurement]:
         """Return a measurement for every column, by its name. A silent output never gets here unless the column's own
@@ -165,13 +175,22 @@ class Metric(Protocol):
 
 
 class SetMetric(Protocol):
-    """A distance between all outputs and all references."""
+    """A distance between all outputs and all references.
+
+    An optional `ceiling(references)` returns, by column, what the references score against themselves where that is not
+    what `compare` gives for them.
+    """
 
     columns: tuple[Column, ...]
-    identity: str
 
-    def describe(self, example: Example, audio: Audio) -> Vectors:
-        """Return the embedding vectors (windows, d) of the holes of `audio`."""
+    @property
+    def identity(self) -> str:
+        """Everything that must be equal for two distances to be compared."""
+        ...
+
+    @property
+    def embedding(self) -> Extractor:
+        """The extractor of kind `embedding` whose windows are compared, as `Heard.embedded` gives them."""
         ...
 
     def compare(self, references: Sequence[Vectors], outputs: Sequence[Vectors]) -> dict[str, "SetMeasurement"]:
@@ -189,7 +208,8 @@ class SetMeasurement:
         high: Upper end.
         n: Windows that it rests on.
         replicates: Values on the subsets that the interval was made of, aligned between systems by seed.
-        state: `ok`, or `undefined-reference`.
+        state: `ok`; `undefined-reference`, `too-few-songs`, `too-few-windows` (no value); `biased` (a value of which
+            much is due to the sample's size).
     """
 
     value: float

@@ -15,7 +15,7 @@ from bench.example import Example, other_songs
 from bench.executor import Executor
 from bench.hearing import Extractors, Hearing
 from bench.manifest import song_of
-from bench.protocols import Column, Measurement, Metric, SetMetric
+from bench.protocols import Column, Extractor, Measurement, Metric, SetMetric
 from bench.scores import Row
 from bench.submission import SWAPPED, Submission
 from bench.symbols import Frames
@@ -154,12 +154,12 @@ class _Gauge:
         return values
 
     def vectors(self, audio: Audio) -> dict[str, str]:
-        """Describe the holes for every set metric; return the cache keys of the vectors."""
-        keys = {}
-        for metric in self.distances:
-            key = key_of("describe", VERSION, self.built, self.example.request.id, audio.sha256(), metric.identity)
-            self.store.content(key, partial(_described, metric, self.example, audio))
-            keys[metric.identity] = key
+        """Embed the holes with every embedding of the set metrics; return the cache keys of the vectors."""
+        heard, keys = Hearing(self.example, audio, self.extractors), {}
+        for embedding in {metric.embedding.identity: metric.embedding for metric in self.distances}.values():
+            key = key_of("embed", VERSION, self.built, self.example.request.id, audio.sha256(), embedding.identity)
+            self.store.content(key, partial(_joined, heard, embedding))
+            keys[embedding.identity] = key
         return keys
 
     def _humbled(self, metric: Metric, measured: dict[str, Measurement], audio: Audio) -> dict[str, Measurement]:
@@ -182,8 +182,8 @@ class _Gauge:
         return _identity_of(metric, column, self.extractors, source)
 
 
-def _described(metric: SetMetric, example: Example, audio: Audio) -> Frames:
-    return Frames(metric.describe(example, audio), 1.0)
+def _joined(heard: Hearing, embedding: Extractor) -> Frames:
+    return Frames(np.concatenate(heard.embedded("output", embedding)), 1.0)
 
 
 def _failed(column: Column, identity: str) -> dict[str, Any]:

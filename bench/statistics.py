@@ -20,6 +20,7 @@ RESAMPLES = 1999
 FLIPS = 10_000
 EXACT_SONGS = 12
 """Up to here all 2^n sign flips are counted, beyond it `FLIPS` drawn ones."""
+N_HALVES = 32
 _SEED = 240209508
 _NOTHING = 1e-12
 
@@ -119,6 +120,23 @@ def difference(a: Mapping[str, float], b: Mapping[str, float]) -> Difference:
     low, high = interval(values)
     p = _sign_flip(values) if len(songs) >= MIN_SONGS else NAN
     return Difference(float(values.mean()), low, high, p, len(songs))
+
+
+def half_sets(n: int) -> list[npt.NDArray[np.int64]]:
+    """Return 32 seeded halves of n songs, each (n // 2,) sorted, drawn without replacement; the same for everybody."""
+    rng = np.random.default_rng(n)
+    return [np.sort(rng.choice(n, n // 2, replace=False)) for _ in range(N_HALVES)]
+
+
+def half_set_interval(value: float, halves: Sequence[float]) -> tuple[float, float]:
+    """Return the 95 % interval of a distance over the whole set from the spread of its half-sets (not their level).
+
+    Why the spread of halves stands for the full set's standard error: `replicate_difference`.
+    """
+    from scipy.special import stdtrit
+
+    reach = float(stdtrit(len(halves) - 1, (1 + CONFIDENCE) / 2) * np.std(halves, ddof=1))
+    return value - reach, value + reach
 
 
 def replicate_difference(

@@ -134,7 +134,7 @@ def _distance_rows(
         if not hasattr(metric, "compare"):
             continue
         sets = {
-            kind: [_joined(found, song, kind, metric.identity, store) for song in songs]
+            kind: [_joined(found, song, kind, metric.embedding.identity, store) for song in songs]
             for kind in ("reference_vectors", "vectors", "stranger_vectors")
         }
         references = sets["reference_vectors"]
@@ -142,11 +142,12 @@ def _distance_rows(
         own = {} if failed else metric.compare(references, sets["vectors"])
         has_stranger = all(vectors is not None for vectors in sets["stranger_vectors"])
         chance = metric.compare(references, sets["stranger_vectors"]) if has_stranger else {}
-        ceiling = metric.compare(references, references)
+        ceiling = {name: one.value for name, one in metric.compare(references, references).items()}
+        ceiling |= metric.ceiling(references) if hasattr(metric, "ceiling") else {}
         for column in metric.columns:
             place = _place(submission, examples) | {
                 "metric": column.name, "identity": metric.identity, "region": column.region, "n_requested": len(songs),
-                "chance": chance[column.name].value if chance else NAN, "ceiling": ceiling[column.name].value,
+                "chance": chance[column.name].value if chance else NAN, "ceiling": ceiling[column.name],
             }  # fmt: skip
             rows += _measured_rows(place, own.get(column.name))
     return rows

@@ -18,6 +18,7 @@ from bench.protocols import Column, Measurement, SetMeasurement
 from bench.score import limit_of, score
 from bench.scores import WHOLE_SET, Row
 from bench.submission import FAILED, SWAPPED, Card, Submission
+from bench.symbols import Frames
 from bench.task import ControlSpec, Spec, Task
 from bench.yaml import dump_yaml
 
@@ -41,14 +42,21 @@ class Level:
         return {"level": Measurement(value, 5), "edge": Measurement(1.0)}
 
 
+class Ears:
+    """An embedding of one dimension: the mean."""
+
+    kind, identity = "embedding", "ears/1"
+
+    def extract(self, audio: Audio) -> Frames:
+        return Frames(np.array([[float(audio.mono.mean())]]), 1.0)
+
+
 class Distance:
     """Difference of means over the set."""
 
     columns = (Column("distance", "", "lower", "hole", float("nan"), is_ranked=True),)
     identity = "distance/1"
-
-    def describe(self, example: Example, audio: Audio) -> np.ndarray:
-        return np.array([[float(audio.mono[example.request.mask.inside(RATE)].mean())]])
+    embedding = Ears()
 
     def compare(self, references: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> dict[str, SetMeasurement]:
         value = abs(float(np.mean(np.concatenate(references)) - np.mean(np.concatenate(outputs))))

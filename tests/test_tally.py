@@ -1,6 +1,7 @@
 """The tally: from measurements to rows, on numbers small enough to add up by hand."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ class Mean:
 
     columns = (Column("apart", "", "lower", "hole", NAN),)
     identity = "mean/1"
+    embedding = SimpleNamespace(identity="ears/1")
 
     def compare(self, references: Any, outputs: Any) -> dict[str, SetMeasurement]:
         value = float(np.concatenate(references).mean() - np.concatenate(outputs).mean())
@@ -59,7 +61,7 @@ def measured(values: list[dict[str, Any]], store: Cache, **more: Any) -> list[di
         keys = {}
         for kind, shift in (("reference_vectors", 0), ("vectors", 10), ("stranger_vectors", 100)):
             store.content(f"{kind}{k}", lambda k=k, shift=shift: Frames(np.array([[float(k + shift)]]), 1.0))
-            keys[kind] = {"mean/1": f"{kind}{k}"}
+            keys[kind] = {"ears/1": f"{kind}{k}"}
         ceiling, chance = {"plain": value(10.0 + k)}, {"plain": value(float(-k))}
         found.append({"name": name, "values": {"plain": one}, "ceiling": ceiling, "chance": chance, **keys, **more})
     return found

@@ -5,9 +5,9 @@ from importlib.metadata import version
 import librosa
 import numpy as np
 import numpy.typing as npt
-import pyloudnorm
 
-from bench.audio import Audio, is_silent, level_db
+from bench.audio import Audio
+from bench.loudness import at_loudness
 from bench.symbols import Floats, Frames
 
 VERSION = 1
@@ -15,8 +15,6 @@ RATE = 32000
 _N_FFT, _HOP, _BANDS = 1024, 320, 48
 _WINDOW, _STRIDE = 100, 50
 """Frames of 10 ms: windows of 1 s, one every 0.5 s."""
-_LOUDNESS_LUFS = -23.0
-_BLOCK_S = 0.4
 _FLOOR = 1e-10
 _DELTA = 2
 
@@ -33,6 +31,7 @@ class LogmelStats:
     """
 
     kind = "embedding"
+    is_standardised = True
     identity = (
         f"logmel-stats v{VERSION} (32 kHz, 48 bands, 1 s windows, hop 0.5 s, -23 LUFS, librosa {version('librosa')}, "
         f"pyloudnorm {version('pyloudnorm')})"
@@ -51,7 +50,7 @@ class LogmelStats:
         sound = Audio(audio.mono, audio.sample_rate).resampled(RATE).mono.astype(np.float64)
         if not len(sound):
             return Frames(np.zeros((0, 4 * _BANDS)), RATE / (_HOP * _STRIDE))
-        levels = self._levels_db(_normalised(sound))
+        levels = self._levels_db(at_loudness(sound, RATE))
         both = np.concatenate([levels, _slope(levels)], axis=1)
         n_windows = max(1 + (len(sound) // _HOP - _WINDOW) // _STRIDE, 1)
         windows = [both[k * _STRIDE : k * _STRIDE + _WINDOW] for k in range(n_windows)]
@@ -72,19 +71,6 @@ class LogmelStats:
 def build() -> LogmelStats:
     """Build it; there is nothing to choose, since scores rest on it."""
     return LogmelStats()
-
-
-def _normalised(sound: Sound) -> Sound:
-    """Bring the loudness to -23 LUFS; silence, which has none, is left as it is."""
-    if is_silent(sound):
-        return sound
-    loudness = level_db(sound)
-    if len(sound) >= _BLOCK_S * RATE:
-        measured = pyloudnorm.Meter(RATE, block_size=_BLOCK_S).integrated_loudness(sound)
-        # Everything under the absolute gate of -70 LUFS has no loudness either.
-        loudness = float(measured) if np.isfinite(measured) else loudness
-    gain: float = 10 ** ((_LOUDNESS_LUFS - loudness) / 20)
-    return sound * gain
 
 
 def _slope(levels: Floats) -> Floats:

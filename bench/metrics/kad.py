@@ -1,89 +1,91 @@
 """How far the outputs as a set are from the references: kernel audio distance on an embedding."""
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from scipy.spatial.distance import pdist
-from scipy.stats import t as student
 
 from bench import plugins
-from bench.audio import Audio
-from bench.example import Example
+from bench.embedding import in_one_unit, unit_of
 from bench.protocols import Column, Extractor, SetMeasurement, SetMetric, Vectors
+from bench.statistics import MIN_SONGS, half_set_interval, half_sets
 
-N_HALVES, LEAST_SONGS, SCALE = 32, 8, 100.0
+SCALE = 100.0
+NAN = float("nan")
 
 
 class Kad:
     """Unbiased squared MMD with a Gaussian kernel, times 100 (Chung et al. 2025, "KAD", arXiv 2502.15602).
 
-    Dimensions are standardised on the references; the bandwidth is the median distance between reference windows of
-    different songs. Windows of one song are not independent, and output k shares its song with reference k, so every
-    average runs over pairs of windows from different songs only: the U-statistic over songs. References against
-    themselves then give exactly 0, draws from the references' own distribution 0 on average; a value may be negative.
+    The bandwidth is the median distance between reference windows of different songs; `kad-bandwidth` stores it, in
+    standard deviations of the references where the embedding asks for that (`logmel-stats` does). Windows of one song
+    are not independent, and output k shares its song with reference k, so every average runs over pairs of windows from
+    different songs only: the U-statistic over songs. References against themselves then give exactly 0, draws from the
+    references' own distribution 0 on average; a value may be negative.
 
     The interval rests on 32 seeded half-sets of songs without replacement, whose spread equals the full set's for
     statistics linear in the songs; none below 8 songs.
     """
 
     def __init__(self, embedding: str) -> None:
-        self._extractor: Extractor = plugins.load("extractors", embedding)
+        self._name = embedding
         self.columns: tuple[Column, ...] = (
-            Column(f"kad[{embedding}]", "", "lower", "hole", float("nan"), is_ranked=True),
+            Column(f"kad[{embedding}]", "", "lower", "hole", NAN, is_ranked=True),
+            Column(f"kad-bandwidth[{embedding}]", "", "lower", "hole", NAN, is_shown=False),
         )
-        self.identity = f"kad/1 x100 between songs | {self._extractor.identity}"
 
-    def describe(self, example: Example, audio: Audio) -> Vectors:
-        """Return the embedding windows of all holes, shape (windows, d)."""
-        found = []
-        for start, end in example.request.mask.holes_s:
-            clip = audio.cut(start, end)
-            least = clip.sample_rate
-            if clip.n_samples < least:
-                clip = Audio(np.resize(clip.mono, least), clip.sample_rate)
-            found.append(self._extractor.extract(clip).values)  # type: ignore[union-attr]
-        return np.concatenate(found).astype(np.float64)
+    @cached_property
+    def embedding(self) -> Extractor:
+        """The extractor whose windows are compared."""
+        return plugins.load("extractors", self._name)  # type: ignore[no-any-return]
+
+    @cached_property
+    def identity(self) -> str:
+        """What must be equal for two distances to be compared."""
+        return f"kad/1 x100 between songs, {unit_of(self.embedding)} | {self.embedding.identity}"
 
     def compare(self, references: Sequence[Vectors], outputs: Sequence[Vectors]) -> dict[str, SetMeasurement]:
-        """Return the distance; entry k of both lists holds the windows of song k."""
-        name = self.columns[0].name
-        n = len(references)
+        """Return the distance and its bandwidth; entry k of both lists holds the windows of song k."""
+        n, windows = len(references), float(sum(map(len, outputs)))
         if n < 2:
-            return {name: SetMeasurement(float("nan"), float("nan"), float("nan"), 0.0, (), "too-few-songs")}
-        sums = _kernel_means(references, outputs)
-        value = _mmd(sums, np.arange(n))
-        if np.isnan(sums).all():
-            return {name: SetMeasurement(float("nan"), float("nan"), float("nan"), 0.0, (), "undefined-reference")}
-        windows = float(sum(map(len, outputs)))
-        if n < LEAST_SONGS:
-            return {name: SetMeasurement(value, float("nan"), float("nan"), windows)}
-        rng = np.random.default_rng(n)
-        halves = [_mmd(sums, np.sort(rng.choice(n, n // 2, replace=False))) for _ in range(N_HALVES)]
-        reach = float(student.ppf(0.975, N_HALVES - 1) * np.std(halves, ddof=1))
-        return {name: SetMeasurement(value, value - reach, value + reach, windows, tuple(halves))}
+            return self._both(_without("too-few-songs", 0.0), _without("too-few-songs", 0.0))
+        references, outputs = in_one_unit(self.embedding, references, outputs)
+        bandwidth = _bandwidth(references)
+        if bandwidth <= 0:
+            return self._both(_without("undefined-reference", 0.0), _without("undefined-reference", 0.0))
+        sums = _kernel_means(references, outputs, bandwidth)
+        value, width = _mmd(sums, np.arange(n)), SetMeasurement(bandwidth, NAN, NAN, windows)
+        if n < MIN_SONGS:
+            return self._both(SetMeasurement(value, NAN, NAN, windows), width)
+        halves = tuple(_mmd(sums, half) for half in half_sets(n))
+        return self._both(SetMeasurement(value, *half_set_interval(value, halves), windows, halves), width)
+
+    def _both(self, distance: SetMeasurement, width: SetMeasurement) -> dict[str, SetMeasurement]:
+        return dict(zip([column.name for column in self.columns], (distance, width), strict=True))
 
 
-def _kernel_means(references: Sequence[Vectors], outputs: Sequence[Vectors]) -> Vectors:
-    """Return mean kernel values per pair of songs, (3, n, n): within references, within outputs, and across.
+def _without(state: str, n: float) -> SetMeasurement:
+    return SetMeasurement(NAN, NAN, NAN, n, (), state)
 
-    All NaN where most references are alike: the bandwidth would be 0.
-    """
-    everything = np.concatenate(references)
-    centre, spread = everything.mean(axis=0), everything.std(axis=0)
-    spread = np.where(spread > 1e-9, spread, 1.0)
-    songs = [[(x - centre) / spread for x in side] for side in (references, outputs)]
+
+def _bandwidth(references: Sequence[Vectors]) -> float:
+    """Return the median distance of windows of different songs; 0 where most references are alike."""
     owner = np.repeat(np.arange(len(references)), [len(x) for x in references])
     apart = pdist(owner[:, None].astype(float)) > 0
-    bandwidth = float(np.median(pdist(np.concatenate(songs[0]))[apart]))
+    return float(np.median(pdist(np.concatenate(references))[apart]))
+
+
+def _kernel_means(references: Sequence[Vectors], outputs: Sequence[Vectors], bandwidth: float) -> Vectors:
+    """Return mean kernel values per pair of songs, (3, n, n): within references, within outputs, and across."""
     n = len(references)
-    if bandwidth <= 0:
-        return np.full((3, n, n), np.nan)
+    sides = (references, outputs)
     means = np.zeros((3, n, n))
     for k, (one, other) in enumerate(((0, 0), (1, 1), (0, 1))):
         for i in range(n):
             for j in range(n):
                 if i != j:
-                    means[k, i, j] = _kernel(songs[one][i], songs[other][j], bandwidth).mean()
+                    means[k, i, j] = _kernel(sides[one][i], sides[other][j], bandwidth).mean()
     return means
 
 

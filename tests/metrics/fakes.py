@@ -8,6 +8,7 @@ import numpy as np
 from bench.audio import Audio
 from bench.example import Control, Example, Request, Truth, masked
 from bench.mask import Mask
+from bench.protocols import Extractor
 from bench.symbols import Beats, Chords, Notes
 
 RATE = 16000
@@ -28,6 +29,10 @@ class FakeHeard:
 
     def wanted(self, kind: str) -> list[Any]:
         return list(self._wanted[kind])
+
+    def embedded(self, who: str, embedding: Extractor) -> list[np.ndarray]:
+        audio = self.output if who == "output" else self.example.reference
+        return [embedding.extract(clip).values for clip in holes_of(audio, self.example.request.mask)]  # type: ignore
 
     def source(self, kind: str) -> str:
         return "control"

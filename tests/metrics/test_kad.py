@@ -3,11 +3,8 @@
 import numpy as np
 import pytest
 
-from bench.audio import Audio
 from bench.metrics import kad as module
 from bench.metrics.kad import Kad, build
-from bench.symbols import Frames
-from tests.metrics.fakes import RATE, TWO_HOLES, example, noise
 
 NAME = "kad[logmel-stats]"
 
@@ -128,6 +125,26 @@ def test_references_that_are_all_alike_give_no_ruler(metric: Kad) -> None:
     assert found.state == "undefined-reference" and np.isnan(found.value) and found.replicates == ()
 
 
+def test_the_bandwidth_is_stored_and_is_the_references_alone(metric: Kad) -> None:
+    rng = np.random.default_rng(12)
+    references = draw(rng, 9)
+    widths = [metric.compare(references, draw(rng, 9, shift=s))["kad-bandwidth[logmel-stats]"] for s in (0, 3)]
+    assert widths[0].value == widths[1].value > 0
+    stacked = np.concatenate(references)
+    scaled = [(x - stacked.mean(0)) / stacked.std(0) for x in references]
+    gaps = [np.linalg.norm(a - b) for i in range(9) for j in range(i) for a in scaled[i] for b in scaled[j]]
+    assert widths[0].value == pytest.approx(np.median(gaps), abs=1e-12)
+
+
+def test_an_embedding_with_one_unit_is_left_as_it_is(metric: Kad, monkeypatch) -> None:
+    rng = np.random.default_rng(13)
+    references, outputs = draw(rng, 9), draw(rng, 9, shift=0.5)
+    stretched = [[x * np.array([9, 1, 1, 1, 1]) for x in side] for side in (references, outputs)]
+    assert metric.compare(*stretched)[NAME].value == pytest.approx(metric.compare(references, outputs)[NAME].value)
+    monkeypatch.setattr(type(metric.embedding), "is_standardised", False)
+    assert metric.compare(*stretched)[NAME].value != pytest.approx(metric.compare(references, outputs)[NAME].value)
+
+
 def test_one_song_is_too_few(metric: Kad) -> None:
     one = draw(np.random.default_rng(4), 1)
     found = metric.compare(one, one)[NAME]
@@ -140,29 +157,6 @@ def test_a_constant_dimension_does_no_harm(metric: Kad) -> None:
     assert np.isfinite(metric.compare(flat, flat)[NAME].value)
 
 
-def test_every_hole_is_described_alone_and_short_ones_are_repeated(metric: Kad, monkeypatch) -> None:
-    heard: list[float] = []
-
-    class Ears:
-        kind, identity = "embedding", "ears"
-
-        def extract(self, audio: Audio) -> Frames:
-            heard.append(audio.duration_s)
-            return Frames(np.zeros((2, 3)), 1.0)
-
-    monkeypatch.setattr(metric, "_extractor", Ears())
-    one = example(noise(0), TWO_HOLES)
-    assert metric.describe(one, one.reference).shape == (4, 3)
-    assert heard == [2.0, 2.0]
-    heard.clear()
-    from bench.mask import Mask
-
-    short = example(noise(0), Mask(((10, 30),), 400))
-    metric.describe(short, short.reference)
-    assert heard == [1.0]
-
-
 def test_windows_are_counted(metric: Kad) -> None:
     rng = np.random.default_rng(6)
     assert metric.compare(draw(rng, 8, windows=3), draw(rng, 8, windows=5))[NAME].n == 40
-    assert RATE == 16000

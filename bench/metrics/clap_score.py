@@ -1,0 +1,68 @@
+"""How alike output and reference sound to an audio-text embedding: cosine, window by window; and output to prompt."""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from bench import plugins
+from bench.audio import is_silent
+from bench.example import Example
+from bench.protocols import Column, Heard, Measurement, Metric, Vectors, undefined
+
+
+class ClapScore:
+    """Cosine of the embeddings of output and reference, each hole alone, mean over windows.
+
+    `clap-score[E]`: windows of output and reference at the same time are compared. `clap-text[E]`: the output's windows
+    against the request's prompt; undefined without a prompt, or where the embedding knows no text.
+    """
+
+    def __init__(self, embedding: str) -> None:
+        self._name = embedding
+        self._score, self._text = f"clap-score[{embedding}]", f"clap-text[{embedding}]"
+        self.columns: tuple[Column, ...] = (
+            Column(self._score, "", "higher", "hole", 0.0, is_ranked=True),
+            Column(self._text, "", "higher", "hole", 0.0, is_shown=False),
+        )
+
+    @cached_property
+    def embedding(self) -> Any:
+        """The extractor that embeds; it may have a method `embed_text` too."""
+        return plugins.load("extractors", self._name)
+
+    @cached_property
+    def identity(self) -> str:
+        """What must be equal for two values to be compared."""
+        return f"clap-score/1 mean over windows | {self.embedding.identity}"
+
+    def measure(self, example: Example, heard: Heard) -> dict[str, Measurement]:
+        """Return both columns; n = windows."""
+        inside = example.request.mask.inside(example.reference.sample_rate)
+        reference = np.concatenate(heard.embedded("reference", self.embedding))
+        output = np.concatenate(heard.embedded("output", self.embedding))
+        hole = example.reference.mono[inside]
+        score = undefined() if is_silent(hole) else Measurement(float(_cosines(output, reference).mean()), len(output))
+        return {self._score: score, self._text: self._against(example.request.prompt, output)}
+
+    def _against(self, prompt: str, output: Vectors) -> Measurement:
+        if not prompt or not hasattr(self.embedding, "embed_text"):
+            return undefined("no-prompt")
+        text = np.asarray(self.embedding.embed_text(prompt), np.float64)
+        return Measurement(float(_cosines(output, text[None]).mean()), len(output))
+
+
+def _cosines(a: Vectors, b: Vectors) -> Vectors:
+    """Return the cosine of every pair of rows; a row of zeros is like nothing."""
+    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    found: Vectors = np.where(lengths > 0, np.sum(a * b, axis=1) / np.where(lengths > 0, lengths, 1.0), 0.0)
+    return found
+
+
+def build(embedding: str = "clap-music") -> Metric:
+    """Return the metric.
+
+    Args:
+        embedding: An extractor of kind `embedding`, with a method `embed_text` for `clap-text`.
+    """
+    return ClapScore(embedding)

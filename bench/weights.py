@@ -1,0 +1,118 @@
+"""Weights: where the model files lie that an installation does not carry, and whether they are the right ones.
+
+All lie under `$BENCH_WEIGHTS` (`~/.cache/steerbench/weights` where it is not set), one folder per model. Nothing is
+ever fetched while a score is made: `bench setup NAME` fetches, or a person puts the files there.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from bench.errors import BenchError, MissingComponent
+
+VARIABLE = "BENCH_WEIGHTS"
+_BLOCK = 2**20
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a model.
+
+    Attributes:
+        name: Its name inside the model's folder.
+        url: Where it is published.
+        sha256: Its hash or the published beginning of it; empty where nobody published one. The hash of the file that
+            is there enters the identity of every score either way.
+    """
+
+    name: str
+    url: str
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The files of one published model.
+
+    Attributes:
+        name: Its folder under `$BENCH_WEIGHTS`, and what `bench setup` calls it.
+        description: What it is, in a few words.
+        licence: What it may be used for.
+        files: All that is needed.
+    """
+
+    name: str
+    description: str
+    licence: str
+    files: tuple[File, ...]
+
+    @property
+    def folder(self) -> Path:
+        """Where its files are looked for."""
+        return home() / self.name
+
+    def is_here(self) -> bool:
+        """Whether every file is there; nothing is read."""
+        return all((self.folder / file.name).is_file() for file in self.files)
+
+    def find(self, instead: str) -> Path:
+        """Return the folder with all files in it, each with its published hash.
+
+        Args:
+            instead: What runs without it, for the message.
+
+        Raises:
+            MissingComponent: a file is missing, with the command that gets it.
+            BenchError: a file is not the published one.
+        """
+        missing = [file.name for file in self.files if not (self.folder / file.name).is_file()]
+        if missing:
+            raise MissingComponent(
+                f"{self.name} needs {', '.join(missing)} in {self.folder}; get it with `bench setup {self.name}` or "
+                f"put it there (${VARIABLE} names the folder above; {self.licence}); {instead}"
+            )
+        for file in self.files:
+            verify(self.folder / file.name, file)
+        return self.folder
+
+
+def home() -> Path:
+    """Return the folder of all weights."""
+    return Path(os.environ.get(VARIABLE) or Path.home() / ".cache" / "steerbench" / "weights")
+
+
+def verify(path: Path, file: File) -> None:
+    """Check a file's hash against the published one.
+
+    Raises:
+        BenchError: it differs, with both.
+    """
+    if not (found := sha256_of(path)).startswith(file.sha256):
+        raise BenchError(
+            f"{path}: sha256 {found[:16]}..., the published file's begins with {file.sha256}; remove it and get "
+            f"{file.url} again"
+        )
+
+
+def sha256_of(path: Path) -> str:
+    """Return a file's sha256; read again only after it has changed.
+
+    Raises:
+        BenchError: it cannot be read.
+    """
+    try:
+        status = path.stat()
+        return _hashed(str(path), status.st_size, status.st_mtime_ns)
+    except OSError as error:
+        raise BenchError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+@lru_cache(maxsize=256)
+def _hashed(path: str, size: int, changed_ns: int) -> str:
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
