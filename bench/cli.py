@@ -33,6 +33,12 @@ Workers = Annotated[int, typer.Option("--workers", "-w", help="Worker processes;
 Choice = Annotated[
     list[str] | None, typer.Option("--extractor", "-x", help="KIND=NAME, e.g. chords=madmom-chords-deep; repeatable.")
 ]
+Metrics = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--metric", help="Score by this too, e.g. 'fad[logmel-stats]' or 'clap-score[clap-music]'; repeatable."
+    ),
+]
 Examples = Annotated[Path | None, typer.Option("--examples", help="What `bench build` made; built again if not given.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 RUNS = Path("runs")
@@ -131,6 +137,7 @@ def run(
     device: Device = "auto",
     workers: Workers = 1,
     extractor: Choice = None,
+    metric: Metrics = None,
     out: Out = RUNS,
     as_json: AsJson = False,
 ) -> None:
@@ -146,11 +153,11 @@ def run(
 
     known_device(device)
     known_models(model)
-    tables = []
+    tables, setting = [], setting_of(out, workers, extractor, limit, metric)
     for name in task_names() if task == "all" else [task]:
         loaded = load_task(name)
         source = source_of(dataset, audio, salt, loaded)
-        tables += report.tables_of(run_task(loaded, source, model or (), setting_of(out, workers, extractor, limit)))
+        tables += report.tables_of(run_task(loaded, source, model or (), setting))
     report.publish(out)
     _print(report.payload(tables), as_json, lambda: report.terminal(tables))
 
@@ -263,6 +270,10 @@ def score(
     examples: Examples = None,
     workers: Workers = 1,
     extractor: Choice = None,
+    metric: Metrics = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace rows that rest on other extractors or versions.")
+    ] = False,
     out: Out = RUNS,
     as_json: AsJson = False,
 ) -> None:
@@ -277,12 +288,12 @@ def score(
     from bench.run import score_into
     from bench.task import load_task
 
-    loaded, setting = load_task(task or card_of(folder).task), setting_of(out, workers, extractor, None)
+    loaded, setting = load_task(task or card_of(folder).task), setting_of(out, workers, extractor, None, metric)
     with exclusive(out):
         made = examples_of(loaded, examples, folder, out)
         submission, found = look_over(folder, loaded, made)
         found.raise_if_any(folder)
-        path = score_into(submission, made, setting)  # type: ignore[arg-type]
+        path = score_into(submission, made, setting, must_agree=not overwrite)  # type: ignore[arg-type]
     for flag in found.flags:
         typer.echo(f"flag: {flag}", err=True)
     tables = report.tables_of(path.parent)
@@ -349,6 +360,30 @@ def report_(
 
 @app.command()
 @_mended
+def compare(
+    first: Annotated[str, typer.Argument(help="A system's name.")],
+    second: Annotated[str, typer.Argument(help="Another system's name.")],
+    task: Annotated[str | None, typer.Option("--task", "-t", help="Only this task.")] = None,
+    published: Annotated[bool, typer.Option("--published", help="On the published board.")] = False,
+    out: Out = RUNS,
+    as_json: AsJson = False,
+) -> None:
+    """Compare two systems: paired differences, intervals, p-values, and how many songs would tell them apart.
+
+    Example: bench compare retrieval loop-context --task inpaint-drums
+    """
+    from dataclasses import asdict
+
+    from bench.compare import compare as compare_systems
+    from bench.compare import grids
+    from bench.report import folder_of
+
+    found = compare_systems(folder_of(None, published, out), first, second, task)
+    _print([asdict(one) for one in found], as_json, lambda: grids(found, first, second))
+
+
+@app.command()
+@_mended
 def look(
     example: Annotated[str, typer.Argument(help="An example's id.")],
     task: TaskName,
@@ -410,10 +445,10 @@ def doctor(
 @app.command()
 @_mended
 def setup(
-    name: Annotated[str, typer.Argument(help="A component: madmom.")],
+    name: Annotated[str, typer.Argument(help="A component or the weights of a model; `bench doctor` lists them.")],
     as_json: AsJson = False,
 ) -> None:
-    """Build an optional component the way that works.
+    """Build an optional component the way that works, or fetch the weights of a model.
 
     Example: bench setup madmom
     """

@@ -74,6 +74,10 @@ def _components() -> list[Finding]:
     for name, component in setup.components().items():
         ready = setup.installed(name)
         found.append(Finding(name, ready, str(component) if ready else f"missing; bench setup {name} ({component})"))
+    for weights in plugins.weights().values():
+        ready = weights.is_here()
+        remedy = f"bench setup {weights.name}" if weights.files[0].url else f"put it into {weights.folder}"
+        found.append(Finding(weights.name, ready, str(weights) if ready else f"missing; {remedy} ({weights})"))
     return found
 
 

@@ -11,7 +11,7 @@ from bench.layout import Layout
 from bench.run import Setting
 from bench.score import limit_of
 from bench.submission import Card, read_submission
-from bench.task import Task
+from bench.task import Task, parse_spec
 
 
 def card_of(folder: Path) -> Card:
@@ -19,9 +19,28 @@ def card_of(folder: Path) -> Card:
     return read_submission(folder).card
 
 
-def setting_of(out: Path, workers: int, chosen: list[str] | None, limit: int | None) -> Setting:
+def setting_of(
+    out: Path, workers: int, chosen: list[str] | None, limit: int | None, metrics: list[str] | None = None
+) -> Setting:
     """Return how a run is to be done; raises `BenchError` or `UnknownName` for values that do not fit."""
-    return Setting(Layout(out), executor(workers), extractors_of(chosen), limit)
+    return Setting(Layout(out), executor(workers), extractors_of(chosen), limit, metrics_of(metrics))
+
+
+def metrics_of(names: list[str] | None) -> tuple[str, ...]:
+    """Return the metrics to score beside a task's own, once what each needs is found to be here.
+
+    Raises:
+        BenchError: an entry is no `name` or `name[value]`, or a metric takes no such option.
+        UnknownName: no metric, or no extractor, has this name.
+        MissingComponent: weights or a package are missing, with the command that gets them.
+    """
+    for name in names or []:
+        spec = parse_spec(name)
+        build_metric = plugins.builder("metrics", spec.name)
+        metric = build_metric(**spec.filled(build_metric))
+        if not metric.identity:
+            raise BenchError(f"{name}: has no identity")
+    return tuple(dict.fromkeys(names or []))
 
 
 def extractors_of(chosen: list[str] | None) -> dict[str, str]:

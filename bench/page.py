@@ -36,7 +36,13 @@ REASONS = {
     "no-seam": "the mask leaves no inner edge",
     "incomplete": "some outputs are missing, so no mean is given",
     "not-measured": "not measured for this system",
+    "too-few-songs": "too few songs for this distance",
+    "too-few-windows": "too few windows for the embedding's dimensions",
+    "no-prompt": "the requests carry no prompt",
+    "biased": "a sample this small makes the distance larger; the ceiling shows by about how much",
 }
+MARKED = ("biased",)
+"""States of a number that is given all the same."""
 TITLES = {"under": LINE, "incomplete": "incomplete", "bounds": "ceilings and floors, never ranked"}
 _PLAIN = frozenset(ascii_letters + digits + " .,;-+=/%()'·—–↑↓→")
 _UNSEEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
@@ -169,7 +175,7 @@ def notes(table: Table) -> list[str]:
 def _letters(table: Table) -> dict[str, str]:
     """Give every reason for a missing number a letter, in order of appearance."""
     cells = [entry.cells[column.name] for entry in table.entries for column in table.columns]
-    states = list(dict.fromkeys(cell.state for cell in cells if isnan(cell.value)))
+    states = list(dict.fromkeys(cell.state for cell in cells if isnan(cell.value) or cell.state in MARKED))
     return {state: ascii_lowercase[min(place, 25)] for place, state in enumerate(states)}
 
 
@@ -184,7 +190,9 @@ def _number(cell: Cell, decimals: int, letters: dict[str, str]) -> str:
     if isnan(cell.value):
         return f"— ({letters[cell.state]})"
     text = _fixed(cell.value, decimals)
-    return text if isnan(cell.low) else f"{text} [{_fixed(cell.low, decimals)}, {_fixed(cell.high, decimals)}]"
+    if not isnan(cell.low):
+        text = f"{text} [{_fixed(cell.low, decimals)}, {_fixed(cell.high, decimals)}]"
+    return f"{text} ({letters[cell.state]})" if cell.state in MARKED else text
 
 
 def _span(span: tuple[float, float] | None, decimals: int) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError, UnknownName
+from bench.weights import Weights
 
 KINDS = ("datasets", "extractors", "renderers", "models", "metrics")
 _PACKAGE = Path(__file__).resolve().parent
@@ -28,6 +29,18 @@ def about(kind: str, name: str) -> str:
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     return docstring.splitlines()[0] if docstring else ""
+
+
+def weights() -> dict[str, Weights]:
+    """Return the published weights that plugs can use, by name: what their modules call `WEIGHTS`."""
+    found = {}
+    for kind in KINDS:
+        for name in names(kind):
+            path = _PACKAGE / kind / f"{name.replace('-', '_')}.py"
+            if path.is_file() and "\nWEIGHTS" in path.read_text(encoding="utf-8"):
+                one: Weights = importlib.import_module(f"bench.{kind}.{path.stem}").WEIGHTS
+                found[one.name] = one
+    return found
 
 
 def builder(kind: str, name: str) -> Any:

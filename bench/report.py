@@ -18,7 +18,7 @@ from bench.protocols import Column
 from bench.readings import leftovers, readings
 from bench.scores import WHOLE_SET, Row, read_rows
 from bench.tally import ADHERENCE, columns_of
-from bench.task import Task, load_task, task_names
+from bench.task import Task, load_task, task_names, with_metrics
 from bench.yaml import read_yaml
 
 PAGE, RUN_PAGE, RESULTS = "README.md", "report.md", "results"
@@ -51,10 +51,22 @@ def tables_of(folder: Path) -> list[Table]:
         by_task.setdefault(row.task, []).append(row)
     result: list[Table] = []
     for name in sorted(by_task):
-        task = load_task(name)
+        task = task_of(folder, name)
         sizes = {row.system: size for row in by_task[name] if (size := size_of(row.system))}
         result += tables(by_task[name], in_order(task, columns_of(task)), task.primary, sizes)
     return result
+
+
+def task_of(folder: Path, name: str) -> Task:
+    """Return a task with the metrics that a run added to its own (`--metric`), as the runs' `.run.yaml` say.
+
+    Raises:
+        UnknownName: no task has this name.
+    """
+    task = load_task(name)
+    beside = [p.with_suffix(".run.yaml") for p in _files(folder) if p.parent.parent.name == name]
+    added = [spec for path in beside if path.is_file() for spec in read_yaml(path).get("added_metrics", [])]
+    return with_metrics(task, sorted({str(spec) for spec in added}))
 
 
 def in_order(task: Task, columns: Iterable[Column]) -> list[Column]:

@@ -2,21 +2,22 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.build import ExampleSet, Source, build
 from bench.cache import Cache
 from bench.check import check
 from bench.defaults import defaults
+from bench.errors import BenchError
 from bench.executor import Executor
 from bench.generate import generate
 from bench.layout import Layout, exclusive
 from bench.provenance import Provenance
 from bench.score import score
-from bench.scores import write_rows
+from bench.scores import Row, read_rows, write_rows
 from bench.submission import Submission
-from bench.task import Task
+from bench.task import Task, with_metrics
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,14 @@ class Setting:
         executor: How jobs are run.
         extractors: Extractor by kind.
         limit: Take only the first so many excerpts.
+        metrics: Metrics to score beside the task's own, as `name` or `name[value]`.
     """
 
     layout: Layout
     executor: Executor
     extractors: dict[str, str]
     limit: int | None = None
+    metrics: tuple[str, ...] = ()
 
 
 def run(task: Task, source: Source, systems: Sequence[str], setting: Setting) -> Path:
@@ -57,13 +60,24 @@ def run(task: Task, source: Source, systems: Sequence[str], setting: Setting) ->
 
 
 def score_into(
-    submission: Submission, examples: ExampleSet, setting: Setting, seconds: dict[str, float] | None = None
+    submission: Submission,
+    examples: ExampleSet,
+    setting: Setting,
+    seconds: dict[str, float] | None = None,
+    must_agree: bool = False,
 ) -> Path:
-    """Score a checked submission and write its rows and provenance; return the CSV."""
+    """Score a checked submission and write its rows and provenance; return the CSV.
+
+    Raises:
+        BenchError: `must_agree`, and the CSV that is there holds a column in another identity: nothing is written.
+    """
     started = time.perf_counter()
+    examples = replace(examples, task=with_metrics(examples.task, setting.metrics))
     task, manifest, card = examples.task, examples.manifest, submission.card
     rows = score(submission, examples, setting.extractors, setting.layout.cache, setting.executor)
     path = setting.layout.results(task.name, manifest.name) / f"{card.system}.csv"
+    if must_agree and path.exists():
+        _same_identities(path, rows)
     write_rows(path, rows)
     what = {
         "system": card.system,
@@ -73,9 +87,23 @@ def score_into(
         "visibility": "public" if manifest.is_public else "private",
         "seed": task.seed,
         "extractors": setting.extractors,
+        "added_metrics": list(setting.metrics),
         "identities": sorted({row.identity for row in rows}),
         "failures": submission.failures,
         "generation_seconds": card.generation_seconds,
     }
     Provenance(what, {**(seconds or {}), "score": time.perf_counter() - started}).write(path.with_suffix(".run.yaml"))
     return path
+
+
+def _same_identities(path: Path, rows: Sequence[Row]) -> None:
+    """Refuse to mix or replace rows that rest on something else."""
+    kept: dict[str, set[str]] = {}
+    for row in read_rows(path):
+        kept.setdefault(row.metric, set()).add(row.identity)
+    for row in rows:
+        if row.identity not in kept.get(row.metric, {row.identity}):
+            raise BenchError(
+                f"{path}: holds {row.metric} as `{sorted(kept[row.metric])[0]}`, it would now be `{row.identity}`; "
+                "numbers of different identity are never mixed: score into another --out, or give --overwrite"
+            )

@@ -1,4 +1,4 @@
-"""Setup: build an optional component into this environment, the way that works."""
+"""Setup: build an optional component into this environment, the way that works, or fetch a model's weights."""
 
 import importlib.util
 import subprocess
@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bench import plugins
 from bench.errors import BenchError, UnknownName
 
 _LAST_LINES = 15
@@ -68,15 +69,19 @@ def installed(name: str) -> bool:
 
 
 def setup(name: str) -> str:
-    """Build the component into the environment that runs this, unless it is there.
+    """Build the component into the environment that runs this, or fetch the weights, unless they are there.
 
     Returns:
         What was done, with its licence, in one line.
 
     Raises:
-        UnknownName: no component has this name.
-        BenchError: pip failed, with the command and the end of what it said, or the component is still not found.
+        UnknownName: no component and no weights have this name.
+        BenchError: pip failed, with the command and the end of what it said, or the component is still not found; a
+            file could not be fetched, or is not the published one.
     """
+    if name not in COMPONENTS and (one := plugins.weights().get(name)):
+        one.fetch()
+        return f"{name} is in {one.folder}: {one}"
     component = _component(name)
     if component.probe():
         return f"{name} is already installed: {component}"
@@ -90,7 +95,7 @@ def setup(name: str) -> str:
 
 def _component(name: str) -> Component:
     if name not in COMPONENTS:
-        raise UnknownName("component", name, COMPONENTS)
+        raise UnknownName("component", name, [*COMPONENTS, *plugins.weights()])
     return COMPONENTS[name]
 
 

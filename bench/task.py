@@ -2,8 +2,8 @@
 
 import inspect
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +156,19 @@ def parse_spec(entry: Any) -> Spec:
     if match is None:
         raise BenchError(f"{entry!r} names no plug; write name, name[value] or {{name: ..., option: ...}}")
     return Spec(match[1], options, match[2])
+
+
+def with_metrics(task: Task, names: Iterable[str]) -> Task:
+    """Return the task with more metrics than its file names, each once; what it hides and gives stays the same.
+
+    Raises:
+        BenchError: a name is no `name` or `name[value]`.
+    """
+    if not (names := list(dict.fromkeys(names))):
+        return task
+    have = {str(spec) for spec in task.metrics}
+    added = [spec for spec in map(parse_spec, names) if str(spec) not in have]
+    return replace(task, metrics=(*task.metrics, *added))
 
 
 def _control(entry: Any) -> ControlSpec:

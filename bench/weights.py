@@ -11,9 +11,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from bench.errors import BenchError, MissingComponent
+from bench.paths import atomic
 
 VARIABLE = "BENCH_WEIGHTS"
 _BLOCK = 2**20
+_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,27 @@ class Weights:
         """Whether every file is there; nothing is read."""
         return all((self.folder / file.name).is_file() for file in self.files)
 
+    def __str__(self) -> str:
+        """What it is and under which licence."""
+        return f"{self.description}; {self.licence}"
+
+    def fetch(self) -> None:
+        """Download what is missing; a file appears only when it is whole and has its published hash.
+
+        Raises:
+            BenchError: nobody publishes a file, it cannot be fetched, or it is not the published one.
+        """
+        for file in self.files:
+            path = self.folder / file.name
+            if path.is_file():
+                verify(path, file)
+            elif not file.url.startswith("https://"):
+                raise BenchError(f"{self.name}: {file.name} is yours to put into {self.folder}")
+            else:
+                with atomic(path) as part:
+                    _download(file.url, part)
+                    verify(part, file)
+
     def find(self, instead: str) -> Path:
         """Return the folder with all files in it, each with its published hash.
 
@@ -94,6 +117,18 @@ def verify(path: Path, file: File) -> None:
             f"{path}: sha256 {found[:16]}..., the published file's begins with {file.sha256}; remove it and get "
             f"{file.url} again"
         )
+
+
+def _download(url: str, path: Path) -> None:
+    import shutil
+    import urllib.request
+
+    try:
+        # Only https gets here, see `fetch`.
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer, path.open("wb") as file:  # noqa: S310
+            shutil.copyfileobj(answer, file, _BLOCK)
+    except (OSError, ValueError) as error:
+        raise BenchError(f"{url}: cannot be fetched ({error}); fetch it elsewhere and put it into {home()}") from error
 
 
 def sha256_of(path: Path) -> str:

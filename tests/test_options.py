@@ -10,7 +10,7 @@ from bench.build import ExampleSet, Source
 from bench.defaults import defaults
 from bench.errors import BenchError, UnknownName
 from bench.executor import Processes, Serial
-from bench.options import card_of, examples_of, extractors_of, known_device, known_models, setting_of
+from bench.options import card_of, examples_of, extractors_of, known_device, known_models, metrics_of, setting_of
 from bench.submission import Card, write_card
 from bench.task import load_task
 
@@ -125,3 +125,15 @@ def test_a_submissions_examples_are_built_again_from_their_name(tmp_path: Path, 
 def test_what_only_its_owner_has_cannot_be_built_from_a_name(tmp_path: Path, manifest: str) -> None:
     with pytest.raises(BenchError, match="cannot be built again from its name; give the examples folder with"):
         examples_of(TASK, None, submitted(tmp_path, manifest), tmp_path)
+
+
+def test_added_metrics_must_exist_and_have_what_they_need(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("BENCH_WEIGHTS", str(tmp_path))
+    assert metrics_of(["fad[logmel-stats]", "fad[logmel-stats]"]) == ("fad[logmel-stats]",)
+    assert metrics_of(None) == ()
+    with pytest.raises(UnknownName, match="did you mean fad"):
+        metrics_of(["fat"])
+    with pytest.raises(UnknownName, match="no extractor is called"):
+        metrics_of(["fad[logmel-stat]"])
+    with pytest.raises(BenchError, match="takes no option"):
+        metrics_of(["sdr[x]"])

@@ -344,3 +344,10 @@ def test_columns_begin_with_what_ranks():
 )
 def test_names_tell_sizes(system, size):
     assert report.size_of(system) == size
+
+
+def test_a_biased_number_is_given_and_marked():
+    whole = row("mine", KAD.name, WHOLE_SET, 3.0, state="biased", n=300.0, n_requested=16)
+    page = markdown(built({"mine": [*measured("mine", ONSETS.name, 0.5), whole]}))
+    assert re.search(r"3\.00 \(([a-z])\)", page)
+    assert "a sample this small makes the distance larger" in page

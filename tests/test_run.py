@@ -10,6 +10,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from bench.cli import app
+from bench.errors import BenchError
 from bench.scores import WHOLE_SET, Row, read_rows
 
 runner = CliRunner()
@@ -156,3 +157,19 @@ def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
     with exclusive(tmp_path):
         said = bench("run", "--task", "inpaint-drums", "--limit", "2", "--out", tmp_path, code=2)
     assert "in use by another run" in said
+
+
+def test_rows_of_another_identity_are_not_replaced_unasked(tmp_path: Path) -> None:
+    from bench.run import _same_identities
+    from bench.scores import Row, write_rows
+
+    nan = float("nan")
+
+    def row(metric: str, identity: str) -> Row:
+        return Row("t", 1, "m", "s", "x", metric, identity, "hole", "*", 1.0, nan, nan, 1, 1, "ok", nan, nan)
+
+    path = tmp_path / "x.csv"
+    write_rows(path, [row("sdr", "hpss v1"), row("beat-f1", "a"), row("beat-f1", "b")])
+    _same_identities(path, [row("sdr", "hpss v1"), row("beat-f1", "b"), row("new", "c")])
+    with pytest.raises(BenchError, match=r"holds sdr as `hpss v1`, it would now be `demucs`.*--overwrite"):
+        _same_identities(path, [row("sdr", "demucs")])

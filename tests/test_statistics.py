@@ -12,6 +12,8 @@ from bench.statistics import (
     Difference,
     coverage,
     difference,
+    half_set_interval,
+    half_sets,
     holm,
     interval,
     rank_intervals,
@@ -120,7 +122,7 @@ def test_difference_pairs_common_songs():
 
 
 def test_difference_of_equals_is_nothing():
-    assert difference(songs(range(9)), songs(range(9))) == Difference(0.0, 0.0, 0.0, 1.0, 9)
+    assert difference(songs(range(9)), songs(range(9))) == Difference(0.0, 0.0, 0.0, 1.0, 9, 0.0)
 
 
 def test_difference_below_eight_songs_is_only_a_mean():
@@ -166,7 +168,7 @@ def test_replicate_difference_uses_pairs_with_both_values():
 
 def test_replicate_difference_without_spread():
     assert replicate_difference(1.0, 1.0, [2.0] * 32, [2.0] * 32).p == 1.0
-    assert replicate_difference(1.0, 0.0, [2.0] * 32, [1.0] * 32) == Difference(1.0, 1.0, 1.0, 0.0, 32)
+    assert replicate_difference(1.0, 0.0, [2.0] * 32, [1.0] * 32) == Difference(1.0, 1.0, 1.0, 0.0, 32, 0.0)
 
 
 def test_half_sets_measure_the_error_of_a_mean():
@@ -220,3 +222,36 @@ def test_intervals_hold_about_as_often_as_they_say(law, mean):
 
 def test_coverage_counts_misses():
     assert coverage(16, lambda rng, n: rng.normal(size=n), 5.0, runs=5) == 0.0
+
+
+def test_half_sets_are_halves_without_replacement_and_the_same_for_everybody():
+    halves = half_sets(9)
+    assert len(halves) == 32 and all(len(set(half)) == 4 and list(half) == sorted(half) for half in halves)
+    assert len({tuple(half) for half in halves}) > 20
+    assert [list(half) for half in half_sets(9)] == [list(half) for half in halves]
+
+
+def test_the_interval_of_a_distance_is_students_over_the_halves_spread():
+    halves = np.random.default_rng(0).normal(5, 2, 32)
+    low, high = half_set_interval(1.0, halves)
+    assert (low + high) / 2 == pytest.approx(1.0)
+    assert (high - low) / 2 == pytest.approx(stats.t.ppf(0.975, 31) * np.std(halves, ddof=1))
+
+
+def test_songs_to_tell_are_those_of_the_classical_formula_and_do_tell():
+    rng = np.random.default_rng(1)
+    values = rng.normal(0.5, 1, 40)
+    found = difference(songs(values), songs([0] * 40))
+    z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
+    needed = found.songs_to_tell(40)
+    assert needed == np.ceil((z * values.std(ddof=1) / values.mean()) ** 2)
+    mean, spread = values.mean(), values.std(ddof=1)
+    power = np.mean([stats.ttest_1samp(rng.normal(mean, spread, int(needed)), 0).pvalue < 0.05 for _ in range(2000)])
+    assert 0.74 < power < 0.84
+
+
+def test_songs_to_tell_of_nothing_are_endless_and_of_a_handful_unknown():
+    same = difference(songs(range(9)), songs(range(9)))
+    assert same.songs_to_tell(9) == float("inf")
+    assert np.isnan(difference(songs(range(7)), songs([0] * 7)).songs_to_tell(7))
+    assert np.isnan(Difference(1.0, 0.0, 2.0, 0.1, 9).songs_to_tell(9))

@@ -7,7 +7,7 @@ import pytest
 from bench import lock, plugins
 from bench.errors import BenchError, UnknownName
 from bench.paths import home
-from bench.task import Spec, load_task, parse_spec, read_task, task_names
+from bench.task import Spec, load_task, parse_spec, read_task, task_names, with_metrics
 from bench.yaml import read_yaml
 
 GOOD = (home("tasks") / "inpaint-drums.yaml").read_text()
@@ -112,3 +112,12 @@ def test_masks_and_seeds_depend_on_task_and_excerpt() -> None:
     assert one.mask_of("a") == one.mask_of("a") != one.mask_of("b")
     assert len({one.seed_of("a"), one.seed_of("b"), other.seed_of("a")}) == 3
     assert (one.n_frames, one.n_samples) == (750, 480000)
+
+
+def test_metrics_are_added_once_and_only_by_name() -> None:
+    task = load_task("inpaint-drums")
+    more = with_metrics(task, ["fad[logmel-stats]", "sdr", "fad[logmel-stats]"])
+    assert [str(spec) for spec in more.metrics] == [*map(str, task.metrics), "fad[logmel-stats]"]
+    assert (more.mask, more.seed, more.name) == (task.mask, task.seed, task.name)
+    with pytest.raises(BenchError, match="names no plug"):
+        with_metrics(task, ["fad[../../x]"])
