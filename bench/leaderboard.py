@@ -23,6 +23,7 @@ from bench.manifest import song_of
 from bench.protocols import Column
 from bench.readings import Readings, Scores, advantage, goodness, leftovers, readings
 from bench.scores import Row
+from bench.submission import STITCHED
 
 BOUNDS = ("oracle", "codec-roundtrip", "copy-control", "other-song", "noise", "silence")
 """Ceilings and floors, in the order in which they stand at the bottom of a table; never ranked."""
@@ -32,8 +33,8 @@ ALPHA = 0.05
 LINE = "follows, but makes no music"
 COPIES, NO_BETTER = "copies its control", "no better than copy-control"
 
-Section = Literal["ranked", "under", "incomplete", "bounds"]
-SECTIONS: tuple[Section, ...] = ("ranked", "under", "incomplete", "bounds")
+Section = Literal["ranked", "under", "stitched", "incomplete", "bounds"]
+SECTIONS: tuple[Section, ...] = ("ranked", "under", "stitched", "incomplete", "bounds")
 NAN = float("nan")
 
 _Key = TypeVar("_Key")
@@ -58,7 +59,8 @@ class Entry:
 
     Attributes:
         system: Its name, as the submitter wrote it.
-        section: `ranked`, `under` the line, `incomplete`, or `bounds` (floors and ceilings).
+        section: `ranked`, `under` the line, `stitched` (a second reading of a system, its context replaced by the given
+            one), `incomplete`, or `bounds` (floors and ceilings).
         cells: By column.
         n_songs: Songs asked for.
         n_failed: Excerpts without an output.
@@ -224,7 +226,7 @@ def _table(
 
 def _under_the_line(scores: Scores, quality: Column | None) -> tuple[dict[str, tuple[str, ...]], list[str]]:
     """Return the marks of the systems that follow but make no music, and a note where some could not be judged."""
-    systems = [system for system in scores if system not in BOUNDS and not _is_incomplete(scores[system])]
+    systems = [s for s in scores if s not in BOUNDS and not s.endswith(STITCHED) and not _is_incomplete(scores[s])]
     copying = {system for system in systems if _copies(scores[system].get(FILL))}
     copy = scores.get(COPY, {}).get(quality.name) if quality is not None else None
     copy = None if copy is None or _is_incomplete(scores[COPY]) else copy
@@ -272,6 +274,8 @@ def _section(system: str, found: Mapping[str, Readings], marks: Mapping[str, tup
         return "bounds"
     if _is_incomplete(found):
         return "incomplete"
+    if system.endswith(STITCHED):
+        return "stitched"
     return "under" if system in marks else "ranked"
 
 

@@ -43,7 +43,12 @@ REASONS = {
 }
 MARKED = ("biased",)
 """States of a number that is given all the same."""
-TITLES = {"under": LINE, "incomplete": "incomplete", "bounds": "ceilings and floors, never ranked"}
+TITLES = {
+    "under": LINE,
+    "stitched": "read again with the given context in place of their own, never ranked",
+    "incomplete": "incomplete",
+    "bounds": "ceilings and floors, never ranked",
+}
 _PLAIN = frozenset(ascii_letters + digits + " .,;-+=/%()'·—–↑↓→")
 _UNSEEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 

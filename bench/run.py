@@ -14,9 +14,9 @@ from bench.executor import Executor
 from bench.generate import generate
 from bench.layout import Layout, exclusive
 from bench.provenance import Provenance
-from bench.score import score
+from bench.score import alters_context, score
 from bench.scores import Row, read_rows, write_rows
-from bench.submission import Submission
+from bench.submission import STITCHED, Submission
 from bench.task import Task, with_metrics
 
 
@@ -68,19 +68,25 @@ def score_into(
 ) -> Path:
     """Score a checked submission and write its rows and provenance; return the CSV.
 
+    Where outputs change the context they were given, a second CSV, `<system>-stitched`, reads them with it put back.
+
     Raises:
         BenchError: `must_agree`, and the CSV that is there holds a column in another identity: nothing is written.
     """
     started = time.perf_counter()
     examples = replace(examples, task=with_metrics(examples.task, setting.metrics))
     task, manifest, card = examples.task, examples.manifest, submission.card
-    rows = score(submission, examples, setting.extractors, setting.layout.cache, setting.executor)
-    path = setting.layout.results(task.name, manifest.name) / f"{card.system}.csv"
-    if must_agree and path.exists():
-        _same_identities(path, rows)
-    write_rows(path, rows)
+    folder = setting.layout.results(task.name, manifest.name)
+    readings = ["", *([STITCHED] if alters_context(submission, examples) else [])]
+    ears = (setting.extractors, setting.layout.cache, setting.executor)
+    found = {
+        folder / f"{card.system}{reading}.csv": score(submission, examples, *ears, is_stitched=bool(reading))
+        for reading in readings
+    }
+    for path, rows in found.items():
+        if must_agree and path.exists():
+            _same_identities(path, rows)
     what = {
-        "system": card.system,
         "task": f"{task.name}@{task.version}",
         "manifest": manifest.name,
         "manifest_sha": manifest.sha256,
@@ -88,12 +94,18 @@ def score_into(
         "seed": task.seed,
         "extractors": setting.extractors,
         "added_metrics": list(setting.metrics),
-        "identities": sorted({row.identity for row in rows}),
         "failures": submission.failures,
         "generation_seconds": card.generation_seconds,
     }
-    Provenance(what, {**(seconds or {}), "score": time.perf_counter() - started}).write(path.with_suffix(".run.yaml"))
-    return path
+    spent = {**(seconds or {}), "score": time.perf_counter() - started}
+    for path, rows in found.items():
+        write_rows(path, rows)
+        of_rows = {"system": path.stem, "identities": sorted({row.identity for row in rows})}
+        Provenance({**of_rows, **what}, spent).write(path.with_suffix(".run.yaml"))
+    if len(found) == 1:
+        for stale in (folder / f"{card.system}{STITCHED}{suffix}" for suffix in (".csv", ".run.yaml")):
+            stale.unlink(missing_ok=True)
+    return folder / f"{card.system}.csv"
 
 
 def _same_identities(path: Path, rows: Sequence[Row]) -> None:

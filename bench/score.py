@@ -17,7 +17,8 @@ from bench.hearing import Extractors, Hearing
 from bench.manifest import song_of
 from bench.protocols import Column, Extractor, Measurement, Metric, SetMetric
 from bench.scores import Row
-from bench.submission import SWAPPED, Submission
+from bench.splice import stitched
+from bench.submission import STITCHED, SWAPPED, Submission
 from bench.symbols import Frames
 from bench.tally import ADHERENCE, metrics_of, rows_of
 from bench.task import Task
@@ -25,6 +26,7 @@ from bench.task import Task
 VERSION = 1
 """Raised whenever a change here alters scores of the same sound."""
 Values = dict[str, dict[str, Any]]
+_STEP = 2.0**-15
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,18 @@ class _Job:
     other: str | None
     output: Path | None
     swapped: Path | None
+    is_stitched: bool
     extractors: tuple[tuple[str, str], ...]
     cache: Path
 
 
 def score(
-    submission: Submission, examples: ExampleSet, extractors: dict[str, str], folder: Path, executor: Executor
+    submission: Submission,
+    examples: ExampleSet,
+    extractors: dict[str, str],
+    folder: Path,
+    executor: Executor,
+    is_stitched: bool = False,
 ) -> list[Row]:
     """Score every output of a checked submission.
 
@@ -51,6 +59,7 @@ def score(
         extractors: Extractor by kind; their identities stand in the rows.
         folder: The cache's folder.
         executor: Runs one example per job.
+        is_stitched: Score what `bench.splice.stitched` makes of every output, as system `<name>-stitched`.
 
     Returns:
         Per-example rows, then set rows, column by column in the order of the task's metrics.
@@ -65,13 +74,33 @@ def score(
             others.get(name),
             None if name in failed else submission.output(name),
             _existing(submission.folder / SWAPPED / f"{name}.wav"),
+            is_stitched,
             tuple(extractors.items()),
             folder,
         )
         for name in ids
     ]
     found = executor.map(_score_one, jobs, f"scoring {submission.card.system}")
-    return rows_of(submission, examples, found, Cache(folder))
+    rows = rows_of(submission, examples, found, Cache(folder))
+    return [replace(row, system=row.system + STITCHED) for row in rows] if is_stitched else rows
+
+
+def alters_context(submission: Submission, examples: ExampleSet) -> bool:
+    """Whether any output's context is not the one that was given, to within a step of 16 bits."""
+    for name in examples.ids:
+        if name in submission.failures:
+            continue
+        request = examples.request(name)
+        visible = ~request.mask.inside(request.masked.sample_rate)
+        gap = read_audio(submission.output(name)).mono[visible] - request.masked.mono[visible]
+        if np.abs(gap).max(initial=0.0) > _STEP:
+            return True
+    return False
+
+
+def _read(path: Path, example: Example, is_stitched: bool) -> Audio:
+    audio = read_audio(path)
+    return stitched(example.request.masked, example.request.mask, audio) if is_stitched else audio
 
 
 def _identity_of(metric: Metric | SetMetric, column: Column, extractors: Extractors, source: str) -> str:
@@ -93,7 +122,7 @@ def _score_one(job: _Job) -> dict[str, Any]:
     extractors = Extractors(dict(job.extractors), store)
     built = (job.examples.folder / "build.yaml").read_text(encoding="utf-8")
     gauge = _Gauge(example, built, job.examples.task, extractors, store)
-    output = read_audio(job.output) if job.output else None
+    output = _read(job.output, example, job.is_stitched) if job.output else None
     stranger = _spliced(job.examples, example, job.other) if job.other else None
     result: dict[str, Any] = {
         "name": job.name,
@@ -105,7 +134,7 @@ def _score_one(job: _Job) -> dict[str, Any]:
         "stranger_vectors": gauge.vectors(stranger) if stranger else {},
     }
     if job.swapped and output and (primary := job.examples.task.primary.get("control")):
-        swapped = gauge.values(read_audio(job.swapped), only=primary)
+        swapped = gauge.values(_read(job.swapped, example, job.is_stitched), only=primary)
         right = result["values"][primary]
         result["values"] = {**result["values"], ADHERENCE: _adherence(right, swapped[primary])}
     store.forget()

@@ -10,6 +10,7 @@ from bench.mask import Mask
 
 FADE_S = 0.05
 """Length of the cross-fades."""
+STITCH_S = 0.02
 _HEARD_S, _ORDER_S = 0.15, 0.016
 
 
@@ -43,6 +44,30 @@ def filled(masked: Audio, mask: Mask, content: npt.NDArray[np.floating]) -> Audi
     """
     hidden = mask.inside(masked.sample_rate)
     return Audio(np.where(hidden, content.astype(np.float32), masked.mono), masked.sample_rate)
+
+
+def stitched(masked: Audio, mask: Mask, output: Audio) -> Audio:
+    """Return the output with the given context in place of its own, faded linearly over 20 ms before and after a hole.
+
+    The fades lie in the context, where both sounds are known; the hole is the output's, untouched. Context of less than
+    20 ms is all fade.
+
+    Args:
+        masked: The request's sound, mono.
+        mask: The holes.
+        output: Mono, of the same rate and length.
+    """
+    hidden, n_fade = mask.inside(masked.sample_rate), round(STITCH_S * masked.sample_rate)
+    places = np.flatnonzero(hidden)
+    here = np.arange(len(hidden))
+    after = np.searchsorted(places, here)
+    far = len(hidden)
+    ahead = np.where(after < len(places), places[np.minimum(after, len(places) - 1)] - here, far)
+    behind = np.where(after > 0, here - places[np.maximum(after - 1, 0)], far)
+    distance = np.where(hidden, 0, np.minimum(ahead, behind))
+    share = np.clip(1 - distance / (n_fade + 1), 0.0, 1.0)
+    mixed = share * output.mono.astype(np.float64) + (1 - share) * masked.mono
+    return Audio(mixed.astype(np.float32), masked.sample_rate)
 
 
 def merged(pieces: list[Piece], tolerance: int) -> list[Piece]:

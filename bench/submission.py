@@ -13,6 +13,8 @@ CARD = "submission.yaml"
 FAILED = "failed.yaml"
 SWAPPED = "swapped"
 """Subfolder of outputs made with another song's control, from which `adherence` is scored."""
+STITCHED = "-stitched"
+"""What the name of a reading ends with in which the given context replaces the system's own."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 
 
@@ -60,6 +62,8 @@ class Card:
         for key in ("system", "task", "manifest"):
             if not _NAME.fullmatch(name := getattr(self, key)):
                 raise BenchError(f"{key}: {name!r} is not 1 to 64 of a-z 0-9 . - beginning with a letter or digit")
+        if self.system.endswith(STITCHED):
+            raise BenchError(f"system: {self.system!r} ends in {STITCHED}, which names a reading of ours; leave it out")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from bench.check import check
 from bench.errors import BenchError
 from bench.paths import home, is_clone, write_text
 from bench.run import Setting, score_into
+from bench.submission import STITCHED
 from bench.task import Task
 from bench.yaml import dump_yaml
 
@@ -51,8 +52,12 @@ def submit(folder: Path, task: Task, examples: ExampleSet, setting: Setting) -> 
         if k not in ("task", "task_version", "manifest", "generation_seconds")
     }
     write_text(written[0], dump_yaml(card))
-    for path in (scored, scored.with_suffix(".run.yaml")):
-        results.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, results / path.name)
-        written.append(results / path.name)
+    results.mkdir(parents=True, exist_ok=True)
+    for csv in (scored, scored.with_name(f"{scored.stem}{STITCHED}.csv")):
+        for path in (csv, csv.with_suffix(".run.yaml")):
+            if path.exists():
+                shutil.copyfile(path, results / path.name)
+                written.append(results / path.name)
+            else:
+                (results / path.name).unlink(missing_ok=True)
     return written

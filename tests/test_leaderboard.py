@@ -313,3 +313,12 @@ def test_tables_do_not_depend_on_the_order_of_rows():
 
 def test_no_rows_no_tables():
     assert tables([], COLUMNS, PRIMARY) == []
+
+
+def test_a_stitched_reading_stands_beside_its_system_and_costs_nobody_a_rank():
+    alone = only(board(weak=0.3, strong=0.9))
+    both = only(board(weak=0.3, strong=0.9, **{"strong-stitched": 0.95}))
+    assert entry(both, "strong-stitched").section == "stitched" and entry(both, "strong-stitched").rank is None
+    assert [entry(both, s).rank for s in ("strong", "weak")] == [entry(alone, s).rank for s in ("strong", "weak")]
+    order = [e.system for e in both.entries]
+    assert order.index("weak") < order.index("strong-stitched") < order.index("copy-control")

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from bench.cli import app
 from bench.errors import BenchError
-from bench.scores import WHOLE_SET, Row, read_rows
+from bench.scores import WHOLE_SET, Row, read_rows, write_rows
 
 runner = CliRunner()
 LIMIT = "3"
@@ -94,6 +94,49 @@ def test_a_submission_is_checked_and_scored_like_our_own(runs: Path, tmp_path: P
     assert again.read_bytes() == next((runs / "results").rglob("noise.csv")).read_bytes()
 
 
+def test_a_changed_context_is_read_twice_and_both_readings_stand_side_by_side(runs: Path, tmp_path: Path) -> None:
+    manifest = f"synthetic-quick-first{LIMIT}"
+    source, folder = runs / "submissions" / "inpaint-drums" / manifest / "retrieval", tmp_path / "mine"
+    folder.mkdir()
+    for path in source.glob("*.wav"):
+        sound, rate = soundfile.read(path, dtype="float32")
+        soundfile.write(folder / path.name, 0.5 * sound, rate, subtype="FLOAT")
+    card = (source / "submission.yaml").read_text().replace("system: retrieval", "system: softer")
+    (folder / "submission.yaml").write_text(card)
+    examples = runs / "examples" / "inpaint-drums" / manifest
+    words = ("score", folder, "--examples", examples, "--out", tmp_path / "out")
+    said = json.loads(bench(*words, "--metric", "clap-score[logmel-stats]", "--json"))
+    assert [(e["system"], e["section"]) for e in said["tables"][0]["entries"]] == [
+        ("softer", "ranked"),
+        ("softer-stitched", "stitched"),
+    ]
+    raw, stitched = (
+        read_rows(tmp_path / "out" / "results" / "inpaint-drums" / manifest / f"{name}.csv")
+        for name in ("softer", "softer-stitched")
+    )
+    assert whole(raw, "context-lsd").value == pytest.approx(6.02, abs=0.01)
+    assert whole(stitched, "context-lsd").value == 0
+    for rows in (raw, stitched):
+        assert whole(rows, "loudness-gap").value < -5 and whole(rows, "clap-score[logmel-stats]").state == "ok"
+    said = bench(*words, "--extractor", "chords=hpss", code=2)
+    assert "that one finds drums" in said
+
+
+def test_rows_that_rest_on_other_ears_are_not_replaced_unasked(runs: Path, tmp_path: Path, monkeypatch) -> None:
+    from bench.extractors import template_chords
+
+    manifest = f"synthetic-quick-first{LIMIT}"
+    folder = runs / "submissions" / "inpaint-drums" / manifest / "silence"
+    words = ("score", folder, "--examples", runs / "examples" / "inpaint-drums" / manifest, "--out", tmp_path)
+    bench(*words)
+    before = next((tmp_path / "results").rglob("silence.csv")).read_bytes()
+    monkeypatch.setattr(template_chords, "VERSION", "of tomorrow")
+    assert "--overwrite" in bench(*words, code=2)
+    assert next((tmp_path / "results").rglob("silence.csv")).read_bytes() == before
+    bench(*words, "--overwrite")
+    assert b"of tomorrow" in next((tmp_path / "results").rglob("silence.csv")).read_bytes()
+
+
 def test_a_defective_submission_is_refused_with_every_problem(runs: Path, tmp_path: Path) -> None:
     source = runs / "submissions" / "inpaint-drums" / f"synthetic-quick-first{LIMIT}" / "noise"
     folder = tmp_path / "mine"
@@ -161,7 +204,6 @@ def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
 
 def test_rows_of_another_identity_are_not_replaced_unasked(tmp_path: Path) -> None:
     from bench.run import _same_identities
-    from bench.scores import Row, write_rows
 
     nan = float("nan")
 

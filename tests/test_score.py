@@ -15,7 +15,7 @@ from bench.manifest import Excerpt, Manifest
 from bench.mask import Mask
 from bench.paths import write_text
 from bench.protocols import Column, Measurement, SetMeasurement
-from bench.score import limit_of, score
+from bench.score import alters_context, limit_of, score
 from bench.scores import WHOLE_SET, Row
 from bench.submission import FAILED, SWAPPED, Card, Submission
 from bench.symbols import Frames
@@ -220,3 +220,19 @@ def test_scores_come_from_the_cache_the_second_time(examples: ExampleSet, tmp_pa
 def test_a_limited_manifest_names_its_limit() -> None:
     assert limit_of("synthetic-quick-first4") == ("synthetic-quick", 4)
     assert limit_of("synthetic-quick") == ("synthetic-quick", None)
+
+
+def test_a_changed_context_is_noticed_and_put_back_in_the_stitched_reading(
+    examples: ExampleSet, tmp_path: Path
+) -> None:
+    rows = rows_of(examples, tmp_path, dict.fromkeys(IDS, 0.3))
+    submission = Submission(tmp_path / "mine", Card("mine", "tiny", 1, "tiny"))
+    assert alters_context(submission, examples)
+    again = score(submission, examples, {}, tmp_path / "cache", Serial(), is_stitched=True)
+    assert {row.system for row in again} == {"mine-stitched"}
+    assert one(again, "level").value == pytest.approx(one(rows, "level").value)
+    for name in IDS:
+        given = examples.request(name)
+        hidden = given.mask.inside(RATE)
+        write_audio(tmp_path / "mine" / f"{name}.wav", Audio(np.where(hidden, 0.3, given.masked.mono), RATE))
+    assert not alters_context(submission, examples)

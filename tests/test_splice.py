@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bench.audio import Audio
 from bench.mask import Mask, from_flags
-from bench.splice import Piece, are_seen, assembled, filled, merged, seen_counts, spliced, tiled
+from bench.splice import Piece, are_seen, assembled, filled, merged, seen_counts, spliced, stitched, tiled
 
 RATE = 16000
 
@@ -84,3 +84,27 @@ def test_tiles_repeat_the_longest_visible_stretch() -> None:
     visible = np.array([1, 1, 0, 0, 1, 1, 1, 0, 0, 0, 0], dtype=bool)
     assert tiled(visible, 7, 11) == [Piece(7, 10, 4), Piece(10, 11, 4)]
     assert tiled(np.zeros(5, dtype=bool), 0, 5) == []
+
+
+def test_stitching_keeps_the_hole_and_gives_the_context_back() -> None:
+    mask = Mask(((10, 20), (30, 35)), 50)
+    hidden = mask.inside(RATE)
+    given = Audio(np.where(hidden, 0.0, 0.25), RATE)
+    out = stitched(given, mask, Audio(np.full(RATE, 0.75), RATE)).mono
+    assert (out[hidden] == 0.75).all()
+    n_fade = RATE // 50
+    start, end = 10 * RATE // 50, 20 * RATE // 50
+    assert (out[: start - n_fade] == 0.25).all() and (out[end + n_fade : 30 * RATE // 50 - n_fade] == 0.25).all()
+    rise = 0.25 + 0.5 * np.arange(1, n_fade + 1) / (n_fade + 1)
+    assert out[start - n_fade : start] == pytest.approx(rise, abs=1e-6)
+    assert out[end : end + n_fade] == pytest.approx(rise[::-1], abs=1e-6)
+
+
+def test_stitching_a_perfect_context_changes_nothing_and_nothing_is_everything() -> None:
+    rng = np.random.default_rng(0)
+    sound = rng.standard_normal(RATE).astype(np.float32)
+    mask = Mask(((10, 20),), 50)
+    given = Audio(np.where(mask.inside(RATE), 0, sound), RATE)
+    assert stitched(given, mask, Audio(sound, RATE)).mono == pytest.approx(sound, abs=1e-6)
+    everything = Mask(((0, 50),), 50)
+    assert np.array_equal(stitched(Audio(np.zeros(RATE), RATE), everything, Audio(sound, RATE)).mono, sound)

@@ -70,3 +70,8 @@ def test_the_folder_is_named_where_the_card_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "submission.yaml").write_text("system: a\ntask: t\ntask_version: 1\nmanifest: ../m\n")
     with pytest.raises(BenchError, match=r"submission\.yaml: manifest: '\.\./m' is not"):
         read_submission(tmp_path)
+
+
+def test_the_name_of_a_second_reading_is_reserved() -> None:
+    with pytest.raises(BenchError, match="ends in -stitched, which names a reading of ours"):
+        Card("mine-stitched", "inpaint-drums", 1, "synthetic-quick")
