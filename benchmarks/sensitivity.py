@@ -1,8 +1,8 @@
 """Which metric notices what: known damage done to the reference, through every metric.
 
 `PYTHONPATH=. python benchmarks/sensitivity.py [OUT [MANIFEST]]` builds `inpaint-drums`, hands in the reference with one
-kind of damage at a time, scores it as a stranger's submission, and prints the tables of docs/sensitivity.md. Every value
-is a mean over songs; a metric *notices* where the interval of its difference from the unharmed reference excludes 0 by
+kind of damage at a time, scores it as a stranger's submission, and prints the tables of docs/sensitivity.md. A value is
+a mean over songs; a metric *notices* where the interval of its difference from the unharmed reference excludes 0 by
 more than rounding. What each entry means stands in `WHY`, and the command fails where an entry has no line.
 """
 

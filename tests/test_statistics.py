@@ -216,7 +216,7 @@ def test_rank_intervals_of_a_strict_order_and_of_one():
     ids=["normal", "skewed", "bounded"],
 )
 def test_intervals_hold_about_as_often_as_they_say(law, mean):
-    """Standard error 1.1 points; benchmarks/coverage.py measures it well."""
+    """Standard error 1.1 points; benchmarks/intervals.py measures it well."""
     assert 0.91 <= coverage(16, law, mean, runs=400, seed=11) <= 0.99
 
 

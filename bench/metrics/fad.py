@@ -20,13 +20,16 @@ NAN = float("nan")
 class Fad:
     """Fréchet distance of the windows of all outputs from those of all references (Kilgour et al. 2019).
 
-    Refused (NaN) under 16 songs or under 2 windows per dimension on either side; state `biased` under 10. The bias of a
-    finite sample grows with d/n and is the same size for every system of a table, so it hides small differences; the
-    ceiling shows it: the mean distance between two halves of the reference songs, 8 seeded splits.
+    Refused (NaN) under 16 songs or under 2 windows per dimension on either side; state `biased` under 10 effective
+    ones. Windows of one song are alike, and n songs of w windows weigh as n w / (1 + (w - 1) r) independent ones, r
+    being their intraclass correlation. The bias of a finite sample grows with d/n and is about the same for every
+    system of a table, so it hides small differences; the ceiling shows it: the mean distance between two halves of the
+    reference songs, 8 seeded splits.
 
     `fad-inf` extrapolates to endless samples: subsets of songs without replacement, the same songs on both sides, 8
-    seeded draws at each of 6 sizes from 2 windows per dimension up to all songs, a line over 1/songs. Its interval is
-    that of the line's intercept, `fad-inf-fit` its R^2. Refused where the sizes span less than a factor of 1.5.
+    seeded draws at each of 6 sizes from 2 effective windows per dimension up to all songs, a line over 1/songs. Its
+    interval is that of the line's intercept, `fad-inf-fit` its R^2. Refused where the sizes span less than a factor of
+    1.5, since the line is not straight below.
 
     The interval of `fad` rests on 32 seeded half-sets of songs, as in `kad`: their spread, not their level.
     """
@@ -59,7 +62,7 @@ class Fad:
         songs, d = len(references), references[0].shape[1]
         value = frechet_of(np.concatenate(references), np.concatenate(outputs))
         halves = tuple(_part(references, outputs, half) for half in half_sets(songs))
-        windows = min(sum(map(len, side)) for side in (references, outputs))
+        windows = min(_effective(side) for side in (references, outputs))
         state = "biased" if windows < UNBIASED_PER_DIMENSION * d else "ok"
         plain = SetMeasurement(value, *half_set_interval(value, halves), n, halves, state)
         return dict(zip(names, (plain, *_endless(references, outputs, windows, n)), strict=True))
@@ -91,8 +94,28 @@ def _part(references: Sequence[Vectors], outputs: Sequence[Vectors], chosen: np.
     return frechet_of(*(np.concatenate([side[k] for k in chosen]) for side in (references, outputs)))
 
 
+def _effective(songs: Sequence[Vectors]) -> float:
+    """Return how many independent windows these weigh as (one-way analysis of variance over songs, all dimensions).
+
+    Source:
+        Kish, Survey Sampling (1965), section 5.4 (design effect); Donner, Int. Stat. Rev. 54 (1986) for unequal sizes.
+    """
+    sizes = np.array([len(x) for x in songs], np.float64)
+    total, n = sizes.sum(), len(songs)
+    if total <= n:
+        return float(total)
+    means = np.array([x.mean(axis=0) for x in songs])
+    centre = sizes @ means / total
+    between = float(sizes @ np.sum((means - centre) ** 2, axis=1)) / (n - 1)
+    within = float(sum(np.sum((x - m) ** 2) for x, m in zip(songs, means, strict=True))) / (total - n)
+    typical = (total - float(sizes @ sizes) / total) / (n - 1)
+    spread = between + (typical - 1) * within
+    alike = min(max((between - within) / spread, 0.0), 1.0) if spread > 0 else 1.0
+    return float(total / (1 + (total / n - 1) * alike))
+
+
 def _endless(
-    references: Sequence[Vectors], outputs: Sequence[Vectors], windows: int, n: float
+    references: Sequence[Vectors], outputs: Sequence[Vectors], windows: float, n: float
 ) -> tuple[SetMeasurement, SetMeasurement]:
     """Return the distance for endless samples and how well its line fits."""
     songs, d = len(references), references[0].shape[1]

@@ -77,15 +77,15 @@ def _bandwidth(references: Sequence[Vectors]) -> float:
 
 
 def _kernel_means(references: Sequence[Vectors], outputs: Sequence[Vectors], bandwidth: float) -> Vectors:
-    """Return mean kernel values per pair of songs, (3, n, n): within references, within outputs, and across."""
-    n = len(references)
-    sides = (references, outputs)
-    means = np.zeros((3, n, n))
+    """Return mean kernel values per pair of different songs, (3, n, n): within either side, and across; diagonals 0."""
+    sides = [(np.concatenate(side), np.array([len(x) for x in side])) for side in (references, outputs)]
+    means = np.zeros((3, len(references), len(references)))
     for k, (one, other) in enumerate(((0, 0), (1, 1), (0, 1))):
-        for i in range(n):
-            for j in range(n):
-                if i != j:
-                    means[k, i, j] = _kernel(sides[one][i], sides[other][j], bandwidth).mean()
+        (a, n_a), (b, n_b) = sides[one], sides[other]
+        firsts = [np.cumsum(n) - n for n in (n_a, n_b)]
+        sums = np.add.reduceat(np.add.reduceat(_kernel(a, b, bandwidth), firsts[0], axis=0), firsts[1], axis=1)
+        means[k] = sums / np.outer(n_a, n_b)
+        np.fill_diagonal(means[k], 0.0)
     return means
 
 

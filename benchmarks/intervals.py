@@ -1,6 +1,6 @@
 """Measure how often the intervals of `bench.statistics` hold, and print the tables of docs/statistics.md.
 
-Run with `PYTHONPATH=. python benchmarks/coverage.py [RUNS]`; 4000 runs a cell take about two minutes on one core.
+Run with `PYTHONPATH=. python benchmarks/intervals.py [RUNS]`; 4000 runs a cell take about two minutes on one core.
 """
 
 import sys
