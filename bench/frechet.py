@@ -32,7 +32,9 @@ def frechet(mean_a: Matrix, cov_a: Matrix, mean_b: Matrix, cov_b: Matrix) -> flo
     values, vectors = scipy.linalg.eigh(cov_a, driver="evd", check_finite=False)
     root = (vectors * np.sqrt(np.maximum(values, 0.0))).T
     shared = scipy.linalg.eigh(root @ cov_b @ root.T, eigvals_only=True, driver="evd", check_finite=False)
-    cross = float(np.sqrt(np.maximum(shared, 0.0)).sum())
+    # What rounding leaves of a zero eigenvalue would count by its square root.
+    least = max(float(shared[-1]), 0.0) * len(shared) * np.finfo(np.float64).eps
+    cross = float(np.sqrt(shared[shared > least]).sum())
     return _distance(mean_a - mean_b, float(np.trace(cov_a)), float(np.trace(cov_b)), cross)
 
 
