@@ -7,6 +7,7 @@ import librosa
 import numpy as np
 
 from bench.audio import Audio, is_silent
+from bench.compiling import compiling
 from bench.symbols import Frames
 
 VERSION = 1
@@ -37,7 +38,7 @@ class CqtChroma:
         n_frames = 1 + len(sound) // HOP if len(sound) else 0
         if is_silent(sound):
             return Frames(np.zeros((n_frames, 12)), RATE / HOP)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), compiling("cqt"):
             # The lowest filters last 1.6 s; librosa pads shorter sound and says so.
             warnings.filterwarnings("ignore", message="n_fft=")
             chroma = librosa.feature.chroma_cqt(

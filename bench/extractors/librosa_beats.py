@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from bench import plugins
 from bench.audio import Audio, is_silent
+from bench.compiling import compiling
 from bench.metre import FEATURE_RATE, log_bands, onset_strength
 from bench.symbols import Beats, Floats
 
@@ -70,9 +71,10 @@ class LibrosaBeats:
 
     def _tracks(self, strength: Floats, bpm: float, end_s: float) -> list[Floats]:
         """Return the beats at this tempo and those half-way between them; nothing where they are too few."""
-        _, frames = librosa.beat.beat_track(
-            onset_envelope=strength, sr=FEATURE_RATE, hop_length=1, bpm=bpm, tightness=self.tightness, trim=False
-        )
+        with compiling("beats"):
+            _, frames = librosa.beat.beat_track(
+                onset_envelope=strength, sr=FEATURE_RATE, hop_length=1, bpm=bpm, tightness=self.tightness, trim=False
+            )
         times = np.asarray(frames, dtype=np.float64) / FEATURE_RATE
         later = times + np.diff(times, append=times[-1:] + 60 / bpm) / 2
         both = (times[times < end_s], later[later < end_s])

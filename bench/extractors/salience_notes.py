@@ -10,6 +10,7 @@ import scipy.ndimage
 
 from bench import plugins
 from bench.audio import Audio, is_silent
+from bench.compiling import compiling
 from bench.durations import held
 from bench.symbols import Floats, Notes
 
@@ -68,7 +69,7 @@ class SalienceNotes:
 
     def _activations(self, sound: npt.NDArray[np.float32]) -> Plane:
         """Return how strongly each pitch sounds, shape (88, n_frames)."""
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), compiling("cqt"):
             # The lowest filters last over a second; librosa pads shorter sound and says so.
             warnings.filterwarnings("ignore", message="n_fft=")
             spectrum = librosa.cqt(
