@@ -1,6 +1,7 @@
 """What every extractor owes: the right kind, finite findings inside the sound, silence, odd lengths, the same again."""
 
 import os
+import sys
 from dataclasses import fields
 from importlib.util import find_spec
 from typing import Any
@@ -23,7 +24,13 @@ RESULTS: dict[str, type] = {
     "embedding": Frames,
 }
 MADMOM = [name for name in plugins.names("extractors") if name.startswith("madmom")]
-NAMES = [name for name in plugins.names("extractors") if name not in MADMOM] + [
+WEIGHTED = [
+    name
+    for name in plugins.names("extractors")
+    if hasattr(sys.modules[plugins.builder("extractors", name).__module__], "WEIGHTS")
+]
+"""Held to the same in their own tests, on small random models."""
+NAMES = [name for name in plugins.names("extractors") if name not in (*MADMOM, *WEIGHTED)] + [
     pytest.param(name, marks=pytest.mark.madmom) for name in MADMOM
 ]
 
