@@ -129,7 +129,9 @@ def _distance_rows(
     submission: Submission, examples: ExampleSet, found: Sequence[dict[str, Any]], store: Cache
 ) -> list[Row]:
     rows: list[Row] = []
-    songs = list(dict.fromkeys(song_of(one["name"]) for one in found))
+    # By name, so that sums do not depend on the order of the manifest or of the files.
+    found = sorted(found, key=lambda one: str(one["name"]))
+    songs = sorted({song_of(one["name"]) for one in found})
     for metric in metrics_of(examples.task):
         if not hasattr(metric, "compare"):
             continue

@@ -92,9 +92,10 @@ class Weights:
         """
         missing = [file.name for file in self.files if not (self.folder / file.name).is_file()]
         if missing:
+            way = f"get it with `bench setup {self.name}` or put it there" if self.files[0].url else "put it there"
             raise MissingComponent(
-                f"{self.name} needs {', '.join(missing)} in {self.folder}; get it with `bench setup {self.name}` or "
-                f"put it there (${VARIABLE} names the folder above; {self.licence}); {instead}"
+                f"{self.name} needs {', '.join(missing)} in {self.folder}; {way} (${VARIABLE} names the folder above; "
+                f"{self.licence}); {instead}"
             )
         for file in self.files:
             verify(self.folder / file.name, file)

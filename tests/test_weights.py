@@ -52,6 +52,11 @@ def test_what_is_missing_names_the_file_the_command_the_licence_and_what_runs_wi
         model().find("hpss runs without")
 
 
+def test_what_nobody_publishes_is_yours_to_put_there() -> None:
+    with pytest.raises(MissingComponent, match=r"in .*model; put it there \("):
+        model(url="").find("x")
+
+
 def test_a_wrong_file_is_refused_with_both_hashes(home: Path) -> None:
     put(home, b"other")
     with pytest.raises(BenchError, match=f"the published file's begins with {SHA[:8]}"):
