@@ -190,8 +190,8 @@ def read_example(requests: Path, references: Path, name: str) -> Example:
 def other_songs(ids: Sequence[str]) -> dict[str, str]:
     """Return for every excerpt one of another song, by a permutation of the songs seeded by their names.
 
-    No song is its own partner; the order of the ids does not matter. The only place that says who stands in for whom: other-song outputs, swapped controls,
-    borrowed drum patterns.
+    No song is its own partner; the order of the ids does not matter. The only place that says who stands in for whom:
+    other-song outputs, swapped controls, borrowed drum patterns.
 
     Raises:
         BenchError: all excerpts are of one song, so that there is no other.
