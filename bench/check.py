@@ -9,7 +9,10 @@ import numpy as np
 from bench.audio import Audio, is_silent, read_audio
 from bench.build import ExampleSet
 from bench.errors import BenchError, CheckFailed
-from bench.submission import CARD, FAILED, SWAPPED, Submission, read_submission
+from bench.fingerprint import fingerprint, overlap, read_list
+from bench.leaks import Resemblance, resemblance
+from bench.manifest import song_of
+from bench.submission import CARD, FAILED, SWAPPED, TRAINING, Submission, read_submission
 from bench.task import Task
 
 SUBTYPES = ("PCM_16", "PCM_24", "FLOAT")
@@ -66,7 +69,9 @@ def check(folder: Path, task: Task, examples: ExampleSet | None = None) -> tuple
             _read_output(swapped, task, found, f"{SWAPPED}/{name}.wav")
     if not ids:
         found.problems.append(f"{folder}: holds no WAV")
-    known = {f"{name}.wav" for name in ids} | {CARD, FAILED, SWAPPED}
+    if (training := folder / TRAINING).exists() and examples is not None:
+        _check_training(training, examples, found)
+    known = {f"{name}.wav" for name in ids} | {CARD, FAILED, SWAPPED, TRAINING}
     surplus = sorted(path.name for path in folder.iterdir() if path.name not in known and not path.name.startswith("."))
     if surplus:
         found.flags.append(f"{len(surplus)} surplus files are not scored: {', '.join(surplus[:5])}")
@@ -81,6 +86,19 @@ def _check_card(submission: Submission, task: Task, examples: ExampleSet | None,
         )
     if examples and card.manifest != examples.manifest.name:
         found.problems.append(f"{path}: manifest is {card.manifest}, the examples are of {examples.manifest.name}")
+
+
+def _check_training(path: Path, examples: ExampleSet, found: Findings) -> None:
+    """Match what a system says it was trained on against the test songs, by name and by sound."""
+    try:
+        training = read_list(path)
+    except BenchError as error:
+        found.problems.append(str(error))
+        return
+    names = {name for excerpt in examples.manifest.excerpts for name in (song_of(excerpt.id), excerpt.track)}
+    references = {name: examples.folder / "references" / f"{name}.wav" for name in examples.ids}
+    here = {name: fingerprint(read_audio(where)) for name, where in references.items() if where.exists()}
+    found.flags += [f"{path.name}: {line}" for line in overlap(training, sorted(names), here)]
 
 
 def _check_output(path: Path, task: Task, examples: ExampleSet | None, found: Findings) -> None:
@@ -132,8 +150,24 @@ def _flag(name: str, samples: np.ndarray, task: Task, examples: ExampleSet | Non
     reference = examples.folder / "references" / f"{name}.wav" if examples else None
     if reference is not None and reference.exists():
         original = read_audio(reference).mono
-        if original.shape == samples.shape and np.allclose(original[inside], hole, atol=2**-15):
-            found.flags.append(f"{name}: equals the reference in the hole")
+        if original.shape == samples.shape:
+            found.flags += _too_like(name, samples, original, inside, task.sample_rate)
+
+
+def _too_like(name: str, samples: np.ndarray, original: np.ndarray, inside: np.ndarray, sample_rate: int) -> list[str]:
+    """Flag what cannot be an answer of its own: the reference in the hole, or the request handed back."""
+    values, wanted = samples.astype(np.float64), original.astype(np.float64)
+    flags = []
+    if (alike := resemblance(wanted[inside], values[inside], sample_rate)).is_equal:
+        flags.append(f"{name}: equals the reference in the hole ({_difference(alike)})")
+    if (alike := resemblance(np.where(inside, 0.0, wanted), values, sample_rate)).is_equal:
+        flags.append(f"{name}: hands the request back as it was ({_difference(alike)})")
+    return flags
+
+
+def _difference(alike: Resemblance) -> str:
+    exact = "to the sample" if np.isneginf(alike.residual_db) else f"to {alike.residual_db:.0f} dB"
+    return f"{exact}, gain {alike.gain:.3g}, {1000 * alike.lag_s:.3g} ms late"
 
 
 def _longest_run(flags: np.ndarray) -> int:

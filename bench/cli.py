@@ -182,6 +182,7 @@ def build(
     from bench.build import build as build_task
     from bench.build import source_of
     from bench.layout import exclusive
+    from bench.leaks import scan
     from bench.options import setting_of
     from bench.task import load_task
 
@@ -189,13 +190,17 @@ def build(
     source = source_of(dataset, audio, salt, loaded)
     with exclusive(out):
         examples = build_task(loaded, source, setting.layout, setting.executor, setting.extractors, limit)
+    leaks = scan(examples.folder / "requests", examples.folder / "references")
     found = {
         "folder": str(examples.folder),
         "requests": str(examples.folder / "requests"),
         "references": str(examples.folder / "references"),
         "manifest": examples.manifest.name,
         "n": len(examples.ids),
+        "leaks": leaks,
     }
+    for line in leaks:
+        typer.echo(f"leak? {line}", err=True)
     _print(found, as_json, lambda: f"{found['n']} examples of {task} on {found['manifest']} in {found['folder']}")
 
 

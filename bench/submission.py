@@ -13,6 +13,9 @@ CARD = "submission.yaml"
 FAILED = "failed.yaml"
 SWAPPED = "swapped"
 """Subfolder of outputs made with another song's control, from which `adherence` is scored."""
+TRAINING = "training-list.txt"
+"""What the system was trained on, a song a line: its name, and behind a tab its landmarks, where
+`python -m bench.fingerprint FOLDER` made the list."""
 STITCHED = "-stitched"
 """What the name of a reading ends with in which the given context replaces the system's own."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")

@@ -3,7 +3,7 @@
 `PYTHONPATH=. python benchmarks/sensitivity.py [OUT [MANIFEST]]` builds `inpaint-drums`, hands in the reference with one
 kind of damage at a time, scores it as a stranger's submission, and prints the tables of docs/sensitivity.md. A value is
 a mean over songs; a metric *notices* where the interval of its difference from the unharmed reference excludes 0 by
-more than rounding. What each entry means stands in `WHY`, and the command fails where an entry has no line.
+more than rounding. What each entry means stands in sensitivity.yaml; the command fails where an entry has no line.
 """
 
 import io
@@ -29,6 +29,7 @@ from bench.scores import read_rows
 from bench.submission import Card, Submission, write_card
 from bench.tally import columns_of
 from bench.task import load_task, with_metrics
+from bench.yaml import read_yaml
 
 TASK, ADDED = "inpaint-drums", ("note-f1", "fad[logmel-stats]", "clap-score[logmel-stats]")
 Sound = npt.NDArray[np.float32]
@@ -139,18 +140,24 @@ def main(arguments: list[str]) -> int:
             text = "—" if one.first != one.first else f"{one.first:.3g}"
             cells.append(f"**{text}**" if harm != "unharmed" and notices(one) else text)
         sys.stdout.write(f"| `{column}` | " + " | ".join(cells) + " |\n")
-    missing = []
+    sys.stdout.write("\n" + "\n".join(f"- *{harm}*: {about}" for harm, (about, _) in HARMS.items()) + "\n")
+    return _explained(columns)
+
+
+def _explained(columns: list[str]) -> int:
+    """Print a line for every entry; columns of one family (`sdr`, `fad[...]`, `chord-accuracy-root`) share theirs."""
+    lines = read_yaml(Path(__file__).with_name("sensitivity.yaml"))
+    families: dict[str, list[str]] = {}
     for column in columns:
-        sys.stdout.write(f"\n`{column}`\n\n")
-        for harm in list(HARMS)[1:]:
-            why = WHY.get(column, {}).get(harm)
-            missing += [] if why else [f"{column}, {harm}"]
-            sys.stdout.write(f"- *{harm}*: {why}\n")
-    sys.stderr.writelines(f"no line for {one}\n" for one in missing)
+        bare = column.partition("[")[0]
+        fits = [name for name in lines if bare == name or bare.startswith(f"{name}-")]
+        families.setdefault(max(fits, key=len, default=""), []).append(column)
+    for family, members in families.items():
+        sys.stdout.write(f"\n{', '.join(f'`{column}`' for column in members)}\n\n")
+        sys.stdout.writelines(f"- *{harm}*: {lines.get(family, {}).get(harm, '?')}\n" for harm in list(HARMS)[1:])
+    missing = [f"{f or m}, {h}\n" for f, m in families.items() for h in list(HARMS)[1:] if h not in lines.get(f, {})]
+    sys.stderr.writelines(f"no line for {one}" for one in missing)
     return 1 if missing else 0
-
-
-WHY: dict[str, dict[str, str]] = {}
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The check: every defect of a submission at once, every oddity as a flag."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,20 +12,23 @@ from bench.audio import Audio, write_audio
 from bench.build import ExampleSet
 from bench.check import check
 from bench.errors import BenchError, CheckFailed
+from bench.fingerprint import fingerprint, written
 from bench.manifest import Excerpt, Manifest
 from bench.paths import write_text
-from bench.submission import Card, write_card
+from bench.submission import TRAINING, Card, write_card
 from bench.task import load_task
 
 TASK = load_task("inpaint-drums")
 RATE, N = TASK.sample_rate, TASK.n_samples
 GOOD = np.random.default_rng(0).normal(0, 0.1, N).astype(np.float32)
+FAR = 99_999
+"""Samples: farther than a delay that is still the same sound."""
 INSIDE = TASK.mask_of("a").inside(RATE)
 
 
 @pytest.fixture
 def examples(tmp_path: Path) -> ExampleSet:
-    write_audio(tmp_path / "examples" / "references" / "a.wav", Audio(np.roll(GOOD, 999), RATE))
+    write_audio(tmp_path / "examples" / "references" / "a.wav", Audio(np.roll(GOOD, FAR), RATE))
     return ExampleSet(tmp_path / "examples", TASK, Manifest("m", (Excerpt("a", "d", "a", 0.0, 15.0),)))
 
 
@@ -105,9 +109,12 @@ def test_what_says_it_is_huge_is_never_decoded(folder: Path, examples: ExampleSe
 
 FLAGS = {
     "silent": (np.where(INSIDE, 0, GOOD), "a: silent in the hole"),
+    "the reference, late and softer": (0.3 * np.roll(GOOD, FAR + 500), "a: equals the reference in the hole"),
+    "the reference, inverted": (-np.roll(GOOD, FAR), "a: equals the reference in the hole"),
+    "the request": (np.where(INSIDE, 1e-3 * GOOD, np.roll(GOOD, FAR)), "a: hands the request back as it was"),
     "constant": (np.where(INSIDE, 0.2, GOOD), "a: constant in the hole"),
     "clipped": (np.where(np.arange(N) // 20 == 4, 1.0, GOOD), "a: clipped"),
-    "the reference": (np.roll(GOOD, 999), "a: equals the reference in the hole"),
+    "the reference": (np.roll(GOOD, FAR), "a: equals the reference in the hole"),
 }
 
 
@@ -116,7 +123,7 @@ def test_every_oddity_is_flagged_and_strict_refuses_it(folder: Path, examples: E
     sound, said = FLAGS[oddity]
     write_audio(folder / "a.wav", Audio(sound, RATE))
     result = found(folder, examples)
-    assert result.problems == [] and result.flags == [said]
+    assert result.problems == [] and [flag.partition(" (")[0] for flag in result.flags] == [said]
     result.raise_if_any(folder)
     with pytest.raises(CheckFailed, match=said):
         result.raise_if_any(folder, is_strict=True)
@@ -211,10 +218,26 @@ def test_eight_samples_in_a_row_at_full_scale_are_clipped(
 
 
 def test_the_reference_at_sixteen_bits_is_still_the_reference(folder: Path, examples: ExampleSet) -> None:
-    soundfile.write(folder / "a.wav", np.roll(GOOD, 999), RATE, subtype="PCM_16")
-    assert found(folder, examples).flags == ["a: equals the reference in the hole"]
+    soundfile.write(folder / "a.wav", np.roll(GOOD, FAR), RATE, subtype="PCM_16")
+    (flag,) = found(folder, examples).flags
+    assert flag.startswith("a: equals the reference in the hole (to -")
 
 
 def test_silence_outside_the_hole_is_the_models_own_affair(folder: Path, examples: ExampleSet) -> None:
     write_audio(folder / "a.wav", Audio(np.where(INSIDE, GOOD, 0), RATE))
     assert found(folder, examples).flags == []
+
+
+def test_a_training_list_is_matched_by_name_and_by_sound(folder: Path, examples: ExampleSet) -> None:
+    music = np.concatenate([np.sin(np.cumsum(f * np.ones(RATE)) / RATE * 6.28) for f in range(200, 3200, 200)])
+    music = (0.2 * music * np.tile(np.linspace(1, 0, 8000), 60)).astype(np.float32)
+    write_audio(examples.folder / "references" / "a.wav", Audio(music, RATE))
+    longer = Audio(np.concatenate([GOOD[:50_000] * 0.01, 0.5 * music, GOOD[:9_000] * 0.01]), RATE)
+    named = replace(examples, manifest=Manifest("m", (Excerpt("a", "d", "Summer Time", 0.0, 15.0),)))
+    lines = ["# mine", "SUMMER-TIME (live)", written("something else", fingerprint(longer)), "winter"]
+    write_text(folder / TRAINING, "\n".join(lines))
+    flags = found(folder, named).flags
+    assert len(flags) == 2 and "'SUMMER-TIME (live)' has the name of the test song Summer Time" in flags[0]
+    assert "'something else' is the recording of the test excerpt a" in flags[1]
+    write_text(folder / TRAINING, "song\tnonsense")
+    assert any("training-list.txt:1: damaged landmarks" in problem for problem in found(folder, named).problems)
