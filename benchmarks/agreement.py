@@ -9,6 +9,7 @@ named, and with `--require` fail the command: `tox -e agreement` has them all. R
 import importlib.util
 import os
 import sys
+import tempfile
 import types
 import warnings
 from collections.abc import Callable, Iterator
@@ -19,11 +20,17 @@ from typing import Any
 import mir_eval
 import numpy as np
 import scipy.linalg
+import scipy.signal
 
 from bench import plugins
 from bench.audio import Audio, read_audio
+from bench.clap import RATE as CLAP_RATE
+from bench.clap import Clap
+from bench.clap_convert import convert
 from bench.example import Example, Request, Truth, masked
+from bench.extractors.vggish import log_mel
 from bench.frechet import frechet, frechet_of
+from bench.loudness import at_loudness
 from bench.mask import Mask
 from bench.matching import pooled_f
 from bench.metrics.sdr import framewise_sdr, si_sdr
@@ -253,6 +260,59 @@ def frechet_small() -> Differences:
     return found
 
 
+def frechet_toolkit() -> Differences:
+    """Against frechet-audio-distance, on shared embeddings."""
+    from tests.agreement.stand_ins import install
+
+    install()
+    from frechet_audio_distance.fad import FrechetAudioDistance
+
+    found = []
+    for k in range(6):
+        a, b = _clouds(k)
+        theirs = FrechetAudioDistance.calculate_frechet_distance(
+            types.SimpleNamespace(), a.mean(0), np.cov(a.T), b.mean(0), np.cov(b.T)
+        )
+        found.append(float(abs(frechet_of(a, b) - theirs)))
+    return found
+
+
+def clap(amodel: str) -> Callable[[], Differences]:
+    """Return the comparison of a converted checkpoint of random weights: embeddings of noise, chords and clicks."""
+
+    def cases() -> Differences:
+        import torch
+
+        from tests.agreement.stand_ins import laion_model
+        from tests.agreement.test_laion_clap import sounds
+
+        theirs, found = laion_model(amodel), []
+        with tempfile.TemporaryDirectory() as folder:
+            torch.save({"state_dict": theirs.model.state_dict()}, f"{folder}/x.pt")
+            convert(Path(folder) / "x.pt", Path(folder) / "converted")
+            ours = Clap("x", Path(folder) / "converted")
+            for sound in sounds():
+                ready = torch.from_numpy(at_loudness(sound, CLAP_RATE)).float()[None]
+                with torch.no_grad():
+                    wanted = theirs.get_audio_embedding_from_data(ready, use_tensor=True)[0].numpy()
+                found.append(float(np.abs(ours.extract(Audio(sound, CLAP_RATE)).values[0] - wanted).max()))
+        return found
+
+    return cases
+
+
+def vggish() -> Differences:
+    """Log-mel front end against one made from the published constants with another spectrogram and slow triangles."""
+    from tests.extractors.test_vggish import slow_bands
+
+    found, window = [], scipy.signal.get_window("hann", 400, fftbins=True)
+    for k in range(5):
+        samples = np.random.default_rng(k).normal(0, 0.1, 16000 + 1000 * k)
+        rows = [np.abs(np.fft.rfft(samples[i : i + 400] * window, 512)) for i in range(0, len(samples) - 399, 160)]
+        found.append(float(np.abs(log_mel(samples) - np.log(np.array(rows) @ slow_bands() + 0.01)).max()))
+    return found
+
+
 AGREEMENTS = [
     Agreement("sdr, frame by frame", "museval", 1e-9, "dB", "museval", sdr),
     Agreement("sdr, silent frames of the reference", "museval", 0, "frames", "museval", sdr_silences),
@@ -262,6 +322,10 @@ AGREEMENTS = [
     Agreement("note-f1", "mir_eval", 1e-12, "", "mir_eval", notes),
     Agreement("chord-accuracy, all reductions", "mir_eval", 1e-9, "", "mir_eval", chords),
     Agreement("Fréchet distance", "scipy.linalg.sqrtm", 1e-6, "", "scipy", frechet_sqrtm),
+    Agreement("Fréchet distance", "frechet-audio-distance", 1e-6, "", "frechet_audio_distance", frechet_toolkit),
+    Agreement("CLAP, HTSAT-tiny, converted", "laion-clap", 1e-4, "", "laion_clap", clap("HTSAT-tiny")),
+    Agreement("CLAP, HTSAT-base, converted", "laion-clap", 1e-4, "", "laion_clap", clap("HTSAT-base")),
+    Agreement("VGGish front end", "its published constants", 1e-9, "", "scipy", vggish),
     Agreement("Fréchet distance, n < d", "our own for n > d", 1e-6, "", "scipy", frechet_small),
 ]
 

@@ -1,13 +1,12 @@
 """Chroma of a constant-Q transform, tuning fixed, not normalised (design section 11)."""
 
-import warnings
 from importlib.metadata import version
 
 import librosa
 import numpy as np
 
 from bench.audio import Audio, is_silent
-from bench.compiling import compiling
+from bench.constant_q import cqt
 from bench.symbols import Frames
 
 VERSION = 1
@@ -38,12 +37,10 @@ class CqtChroma:
         n_frames = 1 + len(sound) // HOP if len(sound) else 0
         if is_silent(sound):
             return Frames(np.zeros((n_frames, 12)), RATE / HOP)
-        with warnings.catch_warnings(), compiling("cqt"):
-            # The lowest filters last 1.6 s; librosa pads shorter sound and says so.
-            warnings.filterwarnings("ignore", message="n_fft=")
-            chroma = librosa.feature.chroma_cqt(
-                y=sound, sr=RATE, hop_length=HOP, bins_per_octave=36, n_octaves=7, tuning=0.0, norm=None
-            )
+        bins = np.abs(cqt(sound, RATE, HOP, float(librosa.note_to_hz("C1")), 7 * 36, 36))
+        chroma = librosa.feature.chroma_cqt(
+            C=bins, sr=RATE, hop_length=HOP, bins_per_octave=36, n_octaves=7, tuning=0.0, norm=None
+        )
         return Frames(np.asarray(chroma.T, dtype=np.float64), RATE / HOP)
 
 

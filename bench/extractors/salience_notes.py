@@ -1,6 +1,5 @@
 """Notes of several instruments by non-negative decomposition into harmonic templates (no weights)."""
 
-import warnings
 from importlib.metadata import version
 
 import librosa
@@ -10,7 +9,7 @@ import scipy.ndimage
 
 from bench import plugins
 from bench.audio import Audio, is_silent
-from bench.compiling import compiling
+from bench.constant_q import cqt
 from bench.durations import held
 from bench.symbols import Floats, Notes
 
@@ -69,18 +68,8 @@ class SalienceNotes:
 
     def _activations(self, sound: npt.NDArray[np.float32]) -> Plane:
         """Return how strongly each pitch sounds, shape (88, n_frames)."""
-        with warnings.catch_warnings(), compiling("cqt"):
-            # The lowest filters last over a second; librosa pads shorter sound and says so.
-            warnings.filterwarnings("ignore", message="n_fft=")
-            spectrum = librosa.cqt(
-                sound,
-                sr=_RATE,
-                hop_length=_HOP,
-                fmin=float(librosa.midi_to_hz(_LOWEST_PITCH)),
-                n_bins=_N_BINS,
-                bins_per_octave=_BINS_PER_OCTAVE,
-                tuning=0.0,
-            )
+        lowest_hz = float(librosa.midi_to_hz(_LOWEST_PITCH))
+        spectrum = cqt(sound, _RATE, _HOP, lowest_hz, _N_BINS, _BINS_PER_OCTAVE)
         heard = np.abs(spectrum).astype(np.float32) ** np.float32(self.compression)
         weights = self._templates
         found = np.full((weights.shape[1], heard.shape[1]), heard.mean() + 1e-9, dtype=np.float32)
