@@ -78,8 +78,7 @@ class Hearing:
     def found(self, who: Who, kind: str) -> list[Any]:
         """Return the finding of every hole, timed from the excerpt's start."""
         if (who, kind) not in self._found:
-            audio = self.output if who == "output" else self.example.reference
-            self._found[who, kind] = [self._hear(audio, kind, hole) for hole in self._holes]
+            self._found[who, kind] = [self._hear(self._sound(who), kind, hole) for hole in self._holes]
         return self._found[who, kind]
 
     def wanted(self, kind: str) -> list[Any]:
@@ -98,8 +97,7 @@ class Hearing:
 
     def embedded(self, who: Who, embedding: Extractor) -> list[Vectors]:
         """Return an embedding's windows of every hole, each hole alone."""
-        audio = self.output if who == "output" else self.example.reference
-        return [self._extractors.embed(embedding, audio.cut(*hole)) for hole in self._holes]
+        return [self._extractors.embed(embedding, self._sound(who).cut(*hole)) for hole in self._holes]
 
     def source(self, kind: str) -> str:
         """Return `control`, `truth` or `extractor`: the first that this kind has.
@@ -117,6 +115,9 @@ class Hearing:
     @cached_property
     def _holes(self) -> list[tuple[float, float]]:
         return self.example.request.mask.holes_s
+
+    def _sound(self, who: Who) -> Audio:
+        return self.output if who == "output" else self.example.reference
 
     def _hear(self, audio: Audio, kind: str, hole: tuple[float, float], separate: bool = True) -> Any:
         """Let an extractor hear a hole with its context, and keep what lies in the hole."""

@@ -1,21 +1,26 @@
 """Drums by HTDemucs, a trained hybrid transformer (needs its weights: `bench setup htdemucs`)."""
 
+import inspect
 import json
 from fractions import Fraction
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 
-from bench.audio import Audio, is_silent
+from bench.audio import Audio, Samples, is_silent
 from bench.errors import BenchError
 from bench.weights import File, Weights, sha256_of
 
 VERSION = 1
-OVERLAP = 0.25
+SHIFTS, OVERLAP = 0, 0.25
 SUFFIXES = (".th", ".safetensors")
+DEVICES = ("cpu", "cuda")
+_TINY = 1e-8
+_LONGEST_REASON = 200
 WEIGHTS = Weights(
     name="htdemucs",
     description="HTDemucs, the separator behind demucs-drums",
@@ -41,42 +46,70 @@ class DemucsDrums:
     kind = "drums"
 
     def __init__(self, path: Path, device: str) -> None:
-        """Take the model's file; it is loaded when first needed."""
+        """Take the model's file; it is read when first needed."""
         self._path, self._device = path, device
-        self.identity = (
-            f"demucs-drums v{VERSION} ({path.stem}, sha256 {sha256_of(path)[:12]}, no shifts, overlap {OVERLAP:g}, "
-            f"demucs {version('demucs')}, torch {version('torch')})"
+
+    @cached_property
+    def identity(self) -> str:
+        """Model, file and all that changes a sample; reads the arguments in the file, for the segment's length.
+
+        Raises:
+            BenchError: the file is no Demucs model that can be read safely.
+        """
+        package = _read(self._path)
+        segment = float(_arguments(self._path, package)["segment"])
+        where = "" if self._device == "cpu" else f", on {self._device}"
+        return (
+            f"demucs-drums v{VERSION} ({package['klass'].__name__.lower()} {_signature(self._path)}, "
+            f"sha256 {sha256_of(self._path)[:12]}, shifts {SHIFTS}, overlap {OVERLAP:g}, segment {segment:g} s, "
+            f"demucs {version('demucs')}, torch {'.'.join(version('torch').split('.')[:2])}{where})"
         )
 
     @cached_property
     def _model(self) -> Any:
-        package = _read(self._path)
-        try:
-            model = package["klass"](*package["args"], **package["kwargs"])
-            model.load_state_dict(package["state"])
-        except Exception as error:  # A stranger's arguments may break the constructor in any way.
-            raise BenchError(f"{self._path}: holds no model that demucs can build ({_line(error)})") from error
-        if "drums" not in model.sources:
-            raise BenchError(f"{self._path}: separates {', '.join(model.sources)}, want a model with a source 'drums'")
+        import torch
+
+        if self._device == "cuda" and not torch.cuda.is_available():
+            raise BenchError("demucs-drums: device='cuda', but torch finds no CUDA device here; leave device at 'cpu'")
+        model = _built(self._path, _read(self._path))
         return model.float().eval().to(self._device)
 
     def extract(self, audio: Audio) -> Audio:
-        """Return the drums, mono, of the input's rate and length; silence stays silence."""
-        if is_silent(audio.mono):
-            return Audio(np.zeros_like(audio.mono), audio.sample_rate)
+        """Return the drums, mono, of the input's rate and length; silence stays silence.
+
+        Raises:
+            BenchError: the file holds no model with drums, or one that does not run or gives no finite sound.
+        """
+        sound = audio.mono
+        if not is_silent(sound):
+            sound = Audio(sound, audio.sample_rate).resampled(self._model.samplerate).mono
+        # Of a few samples at a high rate none is left at the model's.
+        if is_silent(sound):
+            return Audio(np.zeros(audio.n_samples, dtype=np.float32), audio.sample_rate)
+        back = Audio(self._separated(sound), self._model.samplerate).resampled(audio.sample_rate).mono
+        n = audio.n_samples
+        return Audio(np.pad(back, (0, max(n - len(back), 0)))[:n], audio.sample_rate)
+
+    def _separated(self, sound: Samples) -> Samples:
+        """Return the drums of (n,) samples at the model's rate, the same shape."""
         import torch
         from demucs.apply import apply_model
 
         model = self._model
-        sound = Audio(audio.mono, audio.sample_rate).resampled(model.samplerate).mono
-        mean, spread = float(sound.mean()), float(sound.std(ddof=1)) + 1e-8
-        mix = torch.from_numpy((sound - mean) / spread).float().expand(1, model.audio_channels, -1)
         with torch.inference_mode():
-            found = apply_model(model, mix, shifts=0, split=True, overlap=OVERLAP, device=self._device)
-        drums = found[0, model.sources.index("drums")].mean(dim=0).cpu().numpy() * spread
-        back = Audio(drums.astype(np.float32), model.samplerate).resampled(audio.sample_rate).mono
-        n = audio.n_samples
-        return Audio(np.pad(back, (0, max(n - len(back), 0)))[:n], audio.sample_rate)
+            mix = torch.tensor(sound).expand(model.audio_channels, -1)
+            mono = mix.mean(0)
+            mean, spread = mono.mean(), (mono.std() if len(sound) > 1 else torch.zeros(())) + _TINY
+            try:
+                found = apply_model(
+                    model, ((mix - mean) / spread)[None], SHIFTS, split=True, overlap=OVERLAP, device=self._device
+                )
+            except Exception as error:  # What a stranger's arguments make of the network shows only when it runs.
+                raise BenchError(f"{self._path}: the model does not run ({_reason(error)})") from error
+            drums: Samples = (found[0, model.sources.index("drums")] * spread + mean).mean(0).numpy()
+        if not np.isfinite(drums).all():
+            raise BenchError(f"{self._path}: the model's drums are not finite; its weights are damaged, get it again")
+        return drums
 
 
 def build(folder: str = "", device: str = "cpu") -> DemucsDrums:
@@ -85,20 +118,32 @@ def build(folder: str = "", device: str = "cpu") -> DemucsDrums:
     Args:
         folder: A folder with one Demucs model in it: `SIGNATURE.th` or `SIGNATURE-CHECKSUM.th` as demucs writes them,
             or its `.safetensors` form; the published HTDemucs when empty.
-        device: `cpu` or `cuda`; scores are made on the CPU, where sums have one order.
+        device: `cpu` or `cuda`; scores are made on the CPU.
 
     Raises:
         MissingComponent: the published weights are not here.
-        BenchError: the folder holds no model or several, or the file is not the one that its name says.
+        BenchError: the folder holds no model or several, the file is not the one that its name says, or there is no
+            such device.
     """
-    home = Path(folder) if folder else WEIGHTS.find("hpss runs without weights")
-    found = sorted(path for path in home.glob("*") if path.suffix in SUFFIXES)
+    if device not in DEVICES:
+        raise BenchError(f"demucs-drums: device={device!r}; want {' or '.join(DEVICES)}")
+    if not folder:
+        return DemucsDrums(WEIGHTS.find("hpss runs without weights") / WEIGHTS.files[0].name, device)
+    found = sorted(path for path in Path(folder).glob("*") if path.suffix in SUFFIXES)
     if len(found) != 1:
-        raise BenchError(f"{home}: holds {len(found)} models ({' or '.join(SUFFIXES)}), want exactly one")
-    _, dash, checksum = found[0].stem.rpartition("-")
-    if dash and found[0].suffix == ".th" and not sha256_of(found[0]).startswith(checksum):
-        raise BenchError(f"{found[0]}: its sha256 begins with {sha256_of(found[0])[:8]}, its name says {checksum}")
-    return DemucsDrums(found[0], device)
+        raise BenchError(f"{folder}: holds {len(found)} models ({' or '.join(SUFFIXES)}), want exactly one")
+    path = found[0]
+    _, dash, checksum = path.stem.rpartition("-")
+    if dash and path.suffix == ".th" and not (sha256 := sha256_of(path)).startswith(checksum):
+        raise BenchError(
+            f"{path}: its sha256 begins with {sha256[: len(checksum)]}, its name says {checksum}; get it again"
+        )
+    return DemucsDrums(path, device)
+
+
+def _signature(path: Path) -> str:
+    """Return what demucs calls the model: the file's name without ending and checksum."""
+    return path.stem.rpartition("-")[0] if path.suffix == ".th" and "-" in path.stem else path.stem
 
 
 def _classes() -> dict[str, type]:
@@ -115,11 +160,14 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         package = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
     except Exception as error:  # Damaged files break the readers in many ways.
-        raise BenchError(f"{path}: is no Demucs model that can be read safely ({_line(error)})") from error
+        raise BenchError(f"{path}: is no Demucs model that can be read safely ({_reason(error)})") from error
     if not isinstance(package, dict) or not {"klass", "args", "kwargs", "state"} <= set(package):
         raise BenchError(f"{path}: is no Demucs model; it lacks class, arguments or weights")
-    if package["klass"] not in _classes().values():
-        raise BenchError(f"{path}: names {package['klass']!r}; want one of {', '.join(_classes())}")
+    klass = package["klass"]
+    # By identity: what a file names may define its own equality.
+    if not any(klass is one for one in _classes().values()):
+        named = klass if isinstance(klass, str) else getattr(klass, "__name__", type(klass).__name__)
+        raise BenchError(f"{path}: names {_short(str(named))!r}; want one of {', '.join(_classes())}")
     return package
 
 
@@ -137,6 +185,8 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
     with safe_open(str(path), framework="pt") as file:
         about = file.metadata() or {}
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    if lacking := sorted({"klass", "args", "kwargs"} - set(about)):
+        raise ValueError(f"its metadata lack {', '.join(lacking)}")
     return {
         "klass": _classes().get(about["klass"], about["klass"]),
         "args": _decoded(json.loads(about["args"])),
@@ -154,5 +204,49 @@ def _decoded(value: Any) -> Any:
     return [_decoded(one) for one in value] if isinstance(value, list) else value
 
 
-def _line(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no reason given'}"
+def _arguments(path: Path, package: dict[str, Any]) -> dict[str, Any]:
+    """Return the model's arguments by name, its class's defaults included.
+
+    Raises:
+        BenchError: the class takes no such arguments, or they describe no separator of drums.
+    """
+    try:
+        bound = inspect.signature(package["klass"]).bind(*package["args"], **package["kwargs"])
+        bound.apply_defaults()
+        found = dict(bound.arguments)
+        sources = [str(source) for source in found["sources"]]
+        is_usable = all(float(found[name]) > 0 for name in ("segment", "samplerate", "audio_channels"))
+    except Exception as error:  # A stranger's arguments may be anything.
+        raise BenchError(f"{path}: holds no model that demucs can build ({_reason(error)})") from error
+    if not is_usable:
+        raise BenchError(f"{path}: holds no model that demucs can build (segment, rate or channels not above 0)")
+    if "drums" not in sources:
+        raise BenchError(f"{path}: separates {_short(', '.join(sources))}, want a model with a source 'drums'")
+    return found
+
+
+def _built(path: Path, package: dict[str, Any]) -> Any:
+    """Return the network with its weights."""
+    _arguments(path, package)
+    try:
+        model = package["klass"](*package["args"], **package["kwargs"])
+        model.load_state_dict(package["state"])
+    except Exception as error:  # A stranger's arguments may break the constructor in any way.
+        raise BenchError(f"{path}: holds no model that demucs can build ({_reason(error)})") from error
+    # A transformer trained with randomly shifted positions draws a shift even when it is evaluated.
+    for part in model.modules():
+        if hasattr(part, "sin_random_shift"):
+            part.sin_random_shift = 0
+    return model
+
+
+def _reason(error: BaseException) -> str:
+    """Return a library's error in one line, without torch's advice to read the file unsafely."""
+    # torch wraps what the unpickler said into that advice, and keeps it as the context.
+    said = error.__context__ if isinstance(error, UnpicklingError) and error.__context__ else error
+    line = " ".join(str(said).split()).partition(" Please use ")[0]
+    return f"{type(error).__name__}: {_short(line) or 'no reason given'}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]}..."

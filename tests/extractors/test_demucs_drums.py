@@ -2,38 +2,62 @@
 
 import json
 import os
+import pickle
+import random
 import shutil
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from demucs.api import Separator
 from demucs.apply import apply_model
+from demucs.demucs import Demucs
+from demucs.hdemucs import HDemucs
+from demucs.hf import load_safetensors_model
 from demucs.htdemucs import HTDemucs
+from demucs.states import load_model
 from safetensors.torch import save_file
 
 from bench.audio import Audio
 from bench.errors import BenchError, MissingComponent
-from bench.extractors.demucs_drums import build
+from bench.extractors.demucs_drums import WEIGHTS, build
 from bench.weights import sha256_of
 
 RATE = 8000
 SOURCES = ["drums", "bass", "other", "vocals"]
 
 
-def tiny(sources: list[str] = SOURCES) -> HTDemucs:
+def tiny(sources: list[str] = SOURCES, **changed: Any) -> HTDemucs:
     torch.manual_seed(0)
-    return HTDemucs(
-        sources, channels=4, nfft=512, depth=2, t_layers=1, t_heads=2, bottom_channels=8, samplerate=RATE,
-        segment=Fraction(3, 2), dconv_comp=2,
-    )  # fmt: skip
+    small = {"channels": 4, "nfft": 512, "depth": 2, "t_layers": 1, "t_heads": 2, "bottom_channels": 8, "dconv_comp": 2}
+    return HTDemucs(sources, **{**small, "samplerate": RATE, "segment": Fraction(3, 2), **changed})
 
 
-def package(model: HTDemucs) -> dict:
+def package(model: Any) -> dict[str, Any]:
+    """Return what `demucs.states.serialize_model` does, which needs omegaconf for the settings of a training."""
     args, kwargs = model._init_args_kwargs
     state = {name: value.half().clone() for name, value in model.state_dict().items()}
-    return {"klass": HTDemucs, "args": args, "kwargs": kwargs, "state": state, "training_args": {"epochs": 1}}
+    return {"klass": type(model), "args": args, "kwargs": kwargs, "state": state, "training_args": {"epochs": 1}}
+
+
+def in_folder(folder: Path, content: object) -> str:
+    torch.save(content, folder / "x.th")
+    return str(folder)
+
+
+def save_safetensors(path: Path, made: dict[str, Any], **changed: str) -> None:
+    fraction = {"_type": "fraction", "numerator": 3, "denominator": 2}
+    about = {
+        "klass": "demucs.htdemucs.HTDemucs",
+        "args": json.dumps(made["args"]),
+        "kwargs": json.dumps({**made["kwargs"], "segment": fraction}),
+    }
+    save_file({name: value.contiguous() for name, value in made["state"].items()}, path, {**about, **changed})
 
 
 @pytest.fixture(scope="module")
@@ -45,63 +69,138 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def as_safetensors(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder, made = tmp_path_factory.mktemp("hub"), package(tiny())
-    fraction = {"_type": "fraction", "numerator": 3, "denominator": 2}
-    kwargs = {**made["kwargs"], "segment": fraction}
-    about = {"klass": "demucs.htdemucs.HTDemucs", "args": json.dumps(made["args"]), "kwargs": json.dumps(kwargs)}
-    save_file({k: v.contiguous() for k, v in made["state"].items()}, folder / "0badcafe.safetensors", about)
+    folder = tmp_path_factory.mktemp("hub")
+    save_safetensors(folder / "0badcafe.safetensors", package(tiny()))
     return folder
 
 
-def sound(seconds: float = 4.0, rate: int = RATE) -> Audio:
-    return Audio(0.1 * np.random.default_rng(1).standard_normal(round(seconds * rate)), rate)
+def sound(seconds: float = 4.0, rate: int = RATE, offset: float = 0.05) -> Audio:
+    return Audio(offset + 0.1 * np.random.default_rng(1).standard_normal(round(seconds * rate)), rate)
 
 
-def test_it_is_what_demucs_itself_makes_of_the_normalised_mix(folder: Path) -> None:
-    model, audio = tiny(), sound()
-    model.load_state_dict(package(model)["state"])
+def applied(model: Any, audio: Audio) -> np.ndarray:
+    """Return the drums by `apply_model` alone."""
     mono = torch.from_numpy(audio.mono)
     mean, std = mono.mean(), mono.std() + 1e-8
     with torch.no_grad():
-        wanted = apply_model(model.eval(), ((mono - mean) / std).expand(1, 2, -1), shifts=0)[0, 0].mean(0) * std
-    found = build(str(folder)).extract(audio)
-    assert found.mono == pytest.approx(wanted.numpy(), abs=1e-6)
-    assert np.abs(found.mono).max() > 1e-4
+        found = apply_model(model.eval(), ((mono - mean) / std).expand(1, 2, -1), shifts=0)
+    return (found[0, model.sources.index("drums")] * std + mean).mean(0).numpy()
+
+
+@pytest.mark.parametrize("order", [SOURCES, ["vocals", "other", "drums"]])
+def test_it_is_what_demucs_makes_of_the_normalised_mix(tmp_path: Path, order: list[str]) -> None:
+    made, audio = package(tiny(order)), sound()
+    found = build(in_folder(tmp_path, made)).extract(audio).mono
+    assert np.array_equal(found, applied(load_model(made), audio))
+    assert found.std() > 1e-4
+
+
+def test_it_is_what_the_separator_of_demucs_gives_for_the_same_file(folder: Path) -> None:
+    audio = sound()
+    separator = Separator("0badcafe", repo=folder, device="cpu", shifts=0, overlap=0.25)
+    _, stems = separator.separate_tensor(torch.tensor(audio.mono).expand(2, -1))
+    assert np.array_equal(build(str(folder)).extract(audio).mono, stems["drums"].mean(0).numpy())
+
+
+def test_demucs_reads_the_other_format_of_these_tests_and_gives_the_same(as_safetensors: Path) -> None:
+    model, audio = load_safetensors_model(as_safetensors / "0badcafe.safetensors"), sound()
+    assert np.array_equal(build(str(as_safetensors)).extract(audio).mono, applied(model, audio))
+
+
+@pytest.mark.parametrize("of", [HDemucs, Demucs])
+def test_the_older_classes_are_read_too(tmp_path: Path, of: type) -> None:
+    torch.manual_seed(0)
+    shape = {"nfft": 512, "depth": 5} if of is HDemucs else {"depth": 2}
+    model = of(SOURCES, channels=4, samplerate=RATE, segment=2, **shape)
+    extractor, audio = build(in_folder(tmp_path, package(model))), sound()
+    assert np.array_equal(extractor.extract(audio).mono, applied(load_model(package(model)), audio))
+    assert f"({of.__name__.lower()} x, " in extractor.identity and "segment 2 s" in extractor.identity
 
 
 def test_both_formats_and_two_objects_say_the_same_bit_for_bit(folder: Path, as_safetensors: Path) -> None:
-    audio = sound()
-    first = build(str(folder)).extract(audio)
-    assert np.array_equal(first.mono, build(str(folder)).extract(audio).mono)
-    assert np.array_equal(first.mono, build(str(as_safetensors)).extract(audio).mono)
+    audio, extractor = sound(), build(str(folder))
+    first = extractor.extract(audio).mono
     np.random.seed(5)
     torch.manual_seed(5)
-    assert np.array_equal(first.mono, build(str(folder)).extract(audio).mono)
+    random.seed(5)
+    for again in (extractor, build(str(folder)), build(str(as_safetensors))):
+        assert np.array_equal(first, again.extract(audio).mono)
 
 
-@pytest.mark.parametrize(("seconds", "rate"), [(4.0, 32000), (0.1, 44100), (1.234, 16000)])
+def test_positions_that_demucs_shifts_at_random_stay_in_place(tmp_path: Path) -> None:
+    extractor, audio = build(in_folder(tmp_path, package(tiny(t_sin_random_shift=50)))), sound()
+    assert np.array_equal(extractor.extract(audio).mono, extractor.extract(audio).mono)
+    assert np.array_equal(extractor.extract(audio).mono, applied(load_model(package(tiny())), audio))
+
+
+@pytest.mark.parametrize(("seconds", "rate"), [(4.0, 32000), (0.1, 44100), (1.234, 16000), (3.3, RATE)])
 def test_any_rate_and_length_comes_back(folder: Path, seconds: float, rate: int) -> None:
     audio = sound(seconds, rate)
+    before = audio.mono.copy()
     found = build(str(folder)).extract(audio)
     assert (found.samples.shape, found.sample_rate) == ((1, audio.n_samples), rate)
-    assert np.isfinite(found.mono).all()
+    assert np.isfinite(found.mono).all() and np.array_equal(audio.mono, before)
 
 
-def test_silence_stays_silence_and_needs_no_model(tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("rate", [RATE, 32000, 44100, 96000])
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 17])
+def test_a_few_samples_are_no_error(folder: Path, n: int, rate: int) -> None:
+    found = build(str(folder)).extract(Audio(np.full((1, n), 0.3), rate))
+    assert found.samples.shape == (1, n) and np.isfinite(found.samples).all()
+
+
+def test_stereo_is_heard_as_the_mean_of_its_channels(folder: Path) -> None:
+    mono, side, extractor = sound().mono, sound(offset=0.0).mono[::-1] / 8, build(str(folder))
+    stereo = Audio(np.stack([mono + side, mono - side]), RATE)
+    assert np.array_equal(extractor.extract(stereo).mono, extractor.extract(Audio(stereo.mono, RATE)).mono)
+
+
+@pytest.mark.parametrize("level", [0.0, 1e-6])
+def test_silence_stays_silence_and_needs_no_model(tmp_path: Path, level: float) -> None:
     (tmp_path / "x.th").write_bytes(b"never read")
-    assert not build(str(tmp_path)).extract(Audio(np.zeros(RATE), RATE)).mono.any()
+    quiet = Audio(level * np.random.default_rng(1).standard_normal((2, RATE)), 32000)
+    found = build(str(tmp_path)).extract(quiet)
+    assert (found.samples.shape, found.sample_rate) == ((1, RATE), 32000) and not found.samples.any()
 
 
-def test_the_identity_names_the_file(folder: Path) -> None:
-    (path,) = folder.iterdir()
-    assert (
-        f"sha256 {sha256_of(path)[:12]}" in build(str(folder)).identity and "no shifts" in build(str(folder)).identity
+def test_loading_the_plug_imports_neither_torch_nor_demucs(folder: Path) -> None:
+    code = (
+        "import sys; from bench import plugins; plugins.load('extractors', 'demucs-drums', folder=sys.argv[1]);"
+        "print({'torch', 'demucs', 'safetensors'} & set(sys.modules))"
     )
+    done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_the_identity_names_model_file_settings_and_versions(
+    folder: Path, as_safetensors: Path, tmp_path: Path
+) -> None:
+    (path,) = folder.iterdir()
+    release = ".".join(torch.__version__.split(".")[:2])
+    assert build(str(folder)).identity == (
+        f"demucs-drums v1 (htdemucs 0badcafe, sha256 {sha256_of(path)[:12]}, shifts 0, overlap 0.25, segment 1.5 s, "
+        f"demucs 4.1.0, torch {release})"
+    )
+    other = build(str(as_safetensors)).identity
+    assert "htdemucs 0badcafe, " in other and "segment 1.5 s" in other and other != build(str(folder)).identity
+    made = package(tiny())
+    del made["kwargs"]["segment"]
+    assert "segment 10 s" in build(in_folder(tmp_path, made)).identity
+    assert build(str(folder), device="cuda").identity == build(str(folder)).identity[:-1] + ", on cuda)"
 
 
 def test_without_weights_the_command_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCH_WEIGHTS", str(tmp_path))
     with pytest.raises(MissingComponent, match=r"bench setup htdemucs.*hpss runs without weights"):
+        build()
+
+
+def test_the_published_name_is_refused_with_other_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_WEIGHTS", str(tmp_path))
+    (tmp_path / "htdemucs").mkdir()
+    torch.save(package(tiny()), tmp_path / "htdemucs" / WEIGHTS.files[0].name)
+    with pytest.raises(BenchError, match=r"the published file's begins with 8726e21a"):
         build()
 
 
@@ -117,53 +216,118 @@ def test_a_wrong_checksum_and_a_wrong_number_of_files_are_refused(folder: Path, 
         build(str(tmp_path))
 
 
+def test_a_device_that_is_not_here_is_refused(folder: Path) -> None:
+    with pytest.raises(BenchError, match="device='tpu'; want cpu or cuda"):
+        build(str(folder), device="tpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(BenchError, match="torch finds no CUDA device here; leave device at 'cpu'"):
+            build(str(folder), device="cuda").extract(sound())
+
+
 class Payload:
     def __init__(self, path: str) -> None:
         self.path = path
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
         return os.mkdir, (self.path,)
 
 
-def write(folder: Path, content: object) -> None:
-    torch.save(content, folder / "evil.th")
+@pytest.mark.parametrize("use", ["extract", "identity"])
+@pytest.mark.parametrize("where", ["whole", "args", "klass", "training_args", "state"])
+def test_no_code_of_a_file_runs(tmp_path: Path, where: str, use: str) -> None:
+    harm, made = tmp_path / "harm", package(tiny())
+    evil = Payload(str(harm))
+    extractor = build(in_folder(tmp_path, evil if where == "whole" else {**made, where: {"x": evil}}))
+    with pytest.raises(BenchError, match=r"x\.th: is no Demucs model that can be read safely \(.*mkdir") as got:
+        _ = extractor.extract(sound()) if use == "extract" else extractor.identity
+    assert not harm.exists() and "\n" not in str(got.value) and "weights_only" not in str(got.value)
 
 
-@pytest.mark.parametrize("where", ["whole", "in the arguments", "as the class"])
-def test_no_code_of_a_file_runs(tmp_path: Path, where: str) -> None:
-    harm = tmp_path / "harm"
-    evil = {**package(tiny()), "args": [Payload(str(harm))]}
-    write(
-        tmp_path,
-        {"whole": Payload(str(harm)), "in the arguments": evil, "as the class": {**evil, "klass": os.system}}[where],
-    )
-    with pytest.raises(BenchError, match=r"evil\.th: is no Demucs model that can be read safely"):
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+def test_no_code_of_a_bare_pickle_runs_either(tmp_path: Path) -> None:
+    evil = pickle.dumps(Payload(str(tmp_path / "harm")))
+    (tmp_path / "x.th").write_bytes(evil)
+    with pytest.raises(BenchError, match=r"x\.th: is no Demucs model that can be read safely"):
         build(str(tmp_path)).extract(sound())
-    assert not harm.exists()
+    assert not (tmp_path / "harm").exists()
+    # The payload is one: let loose, it does what it must not do above.
+    pickle.loads(evil)
+    assert (tmp_path / "harm").is_dir()
+
+
+def changed(**kwargs: Any) -> dict[str, Any]:
+    made = package(tiny())
+    return {**made, "kwargs": {**made["kwargs"], **kwargs}}
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
+        (b"", "can be read safely"),
         (b"noise", "can be read safely"),
         ({"state": {}}, "lacks class, arguments or weights"),
-        ({**package(tiny()), "klass": Fraction}, "want one of demucs.htdemucs"),
-        ({**package(tiny()), "kwargs": {"no_such": 1}}, "no model that demucs can build"),
-        ({**package(tiny()), "state": {}}, "no model that demucs can build"),
-        (package(tiny(["bass", "other"])), "want a model with a source 'drums'"),
+        ([1, 2], "lacks class, arguments or weights"),
+        ({**package(tiny()), "klass": Fraction}, "names 'Fraction'; want one of demucs.htdemucs"),
+        ({**package(tiny()), "klass": torch.zeros(3)}, "names 'Tensor'; want one of demucs.htdemucs"),
+        ({**package(tiny()), "args": 3}, "no model that demucs can build"),
+        (changed(no_such=1), "no model that demucs can build"),
+        (changed(depth="x"), "no model that demucs can build"),
+        (changed(segment=0), "segment, rate or channels not above 0"),
+        (changed(samplerate=-1), "segment, rate or channels not above 0"),
+        ({**package(tiny()), "state": {}}, r"no model that demucs can build \(RuntimeError: .*Missing key"),
+        ({**package(tiny()), "state": 3}, "no model that demucs can build"),
+        (package(tiny(["bass", "other"])), "separates bass, other, want a model with a source 'drums'"),
+        (changed(segment=Fraction(1, 9000)), "the model does not run"),
     ],
 )
 def test_what_is_no_drum_separator_is_refused_with_its_reason(tmp_path: Path, content: object, reason: str) -> None:
     if isinstance(content, bytes):
         (tmp_path / "x.th").write_bytes(content)
     else:
-        torch.save(content, tmp_path / "x.th")
-    with pytest.raises(BenchError, match=reason):
+        in_folder(tmp_path, content)
+    with pytest.raises(BenchError, match=rf"x\.th: .*{reason}") as got:
+        build(str(tmp_path)).extract(sound())
+    assert "\n" not in str(got.value)
+
+
+@pytest.mark.parametrize("suffix", [".th", ".safetensors"])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_a_file_that_broke_off_is_refused(
+    folder: Path, as_safetensors: Path, tmp_path: Path, suffix: str, share: float
+) -> None:
+    (path,) = (folder if suffix == ".th" else as_safetensors).iterdir()
+    whole = path.read_bytes()
+    (tmp_path / f"x{suffix}").write_bytes(whole[: round(share * len(whole))])
+    with pytest.raises(BenchError, match=rf"x\{suffix}: is no Demucs model that can be read safely"):
         build(str(tmp_path)).extract(sound())
 
 
-def test_a_foreign_class_in_the_other_format_is_not_imported(tmp_path: Path) -> None:
-    about = {"klass": "os.system", "args": '["touch harm"]', "kwargs": "{}"}
-    save_file({"x": torch.zeros(1)}, tmp_path / "x.safetensors", about)
-    with pytest.raises(BenchError, match=r"names 'os\.system'; want one of"):
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    made = package(tiny())
+    state = {name: value * float("nan") for name, value in made["state"].items()}
+    with pytest.raises(BenchError, match="drums are not finite; its weights are damaged"):
+        build(in_folder(tmp_path, {**made, "state": state})).extract(sound())
+
+
+@pytest.mark.parametrize(
+    ("about", "reason"),
+    [
+        ({"klass": "os.system", "args": '["touch harm"]'}, r"names 'os\.system'; want one of"),
+        ({"klass": "demucs.htdemucs.capture_init"}, r"names 'demucs\.htdemucs\.capture_init'; want one of"),
+        ({"args": "not JSON"}, "can be read safely"),
+        ({"kwargs": '{"segment": {"_type": "fraction", "numerator": 1, "denominator": 0}}'}, "can be read safely"),
+        ({"kwargs": "[]"}, "no model that demucs can build"),
+    ],
+)
+def test_a_foreign_class_or_bad_arguments_in_the_other_format_are_refused(
+    tmp_path: Path, about: dict[str, str], reason: str
+) -> None:
+    save_safetensors(tmp_path / "x.safetensors", package(tiny()), **about)
+    with pytest.raises(BenchError, match=rf"x\.safetensors: .*{reason}"):
+        build(str(tmp_path)).extract(sound())
+
+
+def test_safetensors_of_another_kind_are_refused(tmp_path: Path) -> None:
+    save_file({"x": torch.zeros(1)}, tmp_path / "x.safetensors")
+    with pytest.raises(BenchError, match="its metadata lack args, klass, kwargs"):
         build(str(tmp_path)).extract(sound())
