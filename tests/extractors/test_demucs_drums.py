@@ -110,7 +110,7 @@ def test_demucs_reads_the_other_format_of_these_tests_and_gives_the_same(as_safe
 @pytest.mark.parametrize("of", [HDemucs, Demucs])
 def test_the_older_classes_are_read_too(tmp_path: Path, of: type) -> None:
     torch.manual_seed(0)
-    shape = {"nfft": 512, "depth": 5} if of is HDemucs else {"depth": 2}
+    shape = {"nfft": 1024, "depth": 5} if of is HDemucs else {"depth": 2}
     model = of(SOURCES, channels=4, samplerate=RATE, segment=2, **shape)
     extractor, audio = build(in_folder(tmp_path, package(model))), sound()
     assert np.array_equal(extractor.extract(audio).mono, applied(load_model(package(model)), audio))
