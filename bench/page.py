@@ -70,8 +70,8 @@ Made by `bench report` from the rows in `results/`; `bench report --check` says 
   significantly better. `·`: too few songs to rank.
 - Under the line *{LINE}* stand systems that mostly hand the control back (`copies its control`), or whose quality is
   not significantly above that of handing it back (`no better than copy-control`). They are not ranked.
-- `NAME-stitched` is a second reading of a system that changes the context it was given: the same holes, the given context put
-  back with 20 ms fades.
+- `NAME-stitched` is a second reading of a system that changes the context it was given: the same holes, the given
+  context put back with 20 ms fades.
 - Ceilings and floors: `oracle` hands in the reference, `codec-roundtrip` the reference through a codec, `copy-control`
   the control itself, `other-song` another song, `noise` and `silence` what they say. `chance` and `ceiling` are what a
   metric gives by luck, and for the reference itself.

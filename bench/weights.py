@@ -129,7 +129,8 @@ def _download(url: str, path: Path) -> None:
         with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer, path.open("wb") as file:  # noqa: S310
             shutil.copyfileobj(answer, file, _BLOCK)
     except (OSError, ValueError) as error:
-        raise BenchError(f"{url}: cannot be fetched ({error}); fetch it elsewhere and put it into {path.parent}") from error
+        why = f"cannot be fetched ({error}); fetch it elsewhere and put it into {path.parent}"
+        raise BenchError(f"{url}: {why}") from error
 
 
 def sha256_of(path: Path) -> str:
