@@ -174,7 +174,9 @@ def _read(path: Path) -> dict[str, Any]:
 def _read_pickle(path: Path) -> Any:
     import torch
 
-    with torch.serialization.safe_globals([*_classes().values(), Fraction]):
+    # The published file is said to keep a float64 as numpy 1 pickled it: a type and eight bytes, no code.
+    scalar: Any = (np.float64().__reduce__()[0], "numpy.core.multiarray.scalar")
+    with torch.serialization.safe_globals([*_classes().values(), Fraction, scalar, np.dtype, np.dtypes.Float64DType]):
         return torch.load(path, map_location="cpu", weights_only=True)
 
 

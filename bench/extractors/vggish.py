@@ -144,7 +144,7 @@ def network_of(activation: bool) -> Any:
     """
     from torch import nn
 
-    class Network(nn.Module):
+    class Network(nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             layers: list[nn.Module] = []
