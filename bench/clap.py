@@ -45,7 +45,7 @@ class Clap:
             raise BenchError(f"{folder}: holds no {' or '.join(WEIGHT_FILES)}; want a CLAP checkpoint of transformers")
         self.identity = (
             f"{name} v{VERSION} ({folder.name}, sha256 {sha256_of(weights[0])[:12]}, 48 kHz, windows {WINDOW_S} s, hop "
-            f"{HOP_S} s, -23 LUFS, transformers {version('transformers')}, torch {version('torch')})"
+            f"{HOP_S} s, -23 LUFS, transformers {_short('transformers')}, torch {_short('torch')})"
         )
 
     @cached_property
@@ -131,6 +131,11 @@ def windows_of(sound: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return np.resize(sound, size)[None]
     windows: npt.NDArray[np.float64] = np.lib.stride_tricks.sliding_window_view(sound, size)[:: HOP_S * RATE]
     return windows
+
+
+def _short(package: str) -> str:
+    """Return a package's version without patch level and build, which change no value that matters."""
+    return ".".join(version(package).split(".")[:2])
 
 
 def _unit(vectors: Vector) -> Vector:
