@@ -1,6 +1,7 @@
 """The command line: parse, call one verb, print. Every verb imports its own, so that `bench list` is instant."""
 
 import json
+import math
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -90,12 +91,12 @@ def _print(value: Any, as_json: bool, text: Callable[[], Any]) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Replace NaN by null: JSON has no NaN."""
+    """Replace NaN and infinity by null: JSON has neither."""
     if isinstance(value, dict):
         return {str(key): _plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
-    return None if isinstance(value, float) and value != value else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @app.command("list")

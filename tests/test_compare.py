@@ -127,3 +127,9 @@ def test_the_command_prints_tables_and_json(board) -> None:
     found = json.loads(CliRunner().invoke(app, ["compare", "a", "b", "--out", str(folder), "--json"]).output)
     assert found[0]["verdict"] == "first" and found[0]["n_songs"] == 16
     assert len(grids(compare(folder, "a", "b"), "a", "b")) == 2
+
+
+def test_json_knows_no_infinity(board) -> None:
+    folder = board(a=column("a", ONSETS, [0.5] * 16), b=column("b", ONSETS, [0.5] * 16))
+    said = CliRunner().invoke(app, ["compare", "a", "b", "--out", str(folder), "--json"]).output
+    assert "Infinity" not in said and json.loads(said)[0]["more_songs"] is None
