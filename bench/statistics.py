@@ -23,6 +23,7 @@ EXACT_SONGS = 12
 N_HALVES = 32
 _SEED = 240209508
 _NOTHING = 1e-12
+_MOST_STUDENTS = 3.0
 _POWER = 1.959964 + 0.841621
 """z(0.975) + z(0.8)."""
 
@@ -90,8 +91,8 @@ def interval(song_values: Sequence[float] | Vector) -> tuple[float, float]:
     The half-width is s/sqrt(n) times the 95 % quantile of |t*| over 1999 resamples of the songs, t* being each
     resample's own studentised distance from the mean. Symmetric rather than equal-tailed because that form keeps its
     coverage on values piled up at both ends of a bounded range, where the equal-tailed one reaches 98 to 99 % at 16
-    songs. Where the quantile is not finite (so many resamples without spread), Student's t interval. Ends are not
-    clamped to the metric's range.
+    songs. The quantile is held to three times Student's, and is Student's where it is not finite (so many resamples
+    without spread). Ends are not clamped to the metric's range.
 
     Args:
         song_values: (n,) one value per song, NaN left out.
@@ -253,7 +254,11 @@ def coverage(n: int, law: Law, mean: float, runs: int = 2000, seed: int = 0) -> 
 
 
 def _studentised_quantile(deviations: Vector) -> float:
-    """Return the 95 % quantile of |t*|, or Student's where so many resamples have no spread that it is infinite."""
+    """Return the 95 % quantile of |t*|, at most three times Student's, and Student's where it is infinite.
+
+    Where nearly all songs agree and one does not, most resamples miss that one, and t* explodes: intervals a hundred
+    times too wide say nothing. On no simulated law does the bound cost more than a third of a point of coverage.
+    """
     from scipy.special import stdtrit
 
     n = len(deviations)
@@ -262,7 +267,8 @@ def _studentised_quantile(deviations: Vector) -> float:
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.where(errors > _NOTHING, np.abs(drawn.mean(axis=1)) / errors, np.inf)
     quantile = float(np.sort(t)[int(np.ceil(CONFIDENCE * (RESAMPLES + 1))) - 1])
-    return quantile if np.isfinite(quantile) else float(stdtrit(n - 1, (1 + CONFIDENCE) / 2))
+    student = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2))
+    return min(quantile, _MOST_STUDENTS * student) if np.isfinite(quantile) else student
 
 
 def _sign_flip(values: Vector) -> float:

@@ -18,6 +18,8 @@ LAWS: dict[str, tuple[Law, float]] = {
     "beta(0.5, 0.5), U-shaped": (lambda rng, n: rng.beta(0.5, 0.5, size=n), 0.5),
     "beta(0.2, 0.2), steeper U": (lambda rng, n: rng.beta(0.2, 0.2, size=n), 0.5),
     "beta(5, 0.5), near a ceiling": (lambda rng, n: rng.beta(5, 0.5, size=n), 5 / 5.5),
+    "0 on 60 %, else uniform": (lambda rng, n: np.where(rng.random(n) < 0.4, rng.random(n), 0.0), 0.2),
+    "0 on 85 %, else uniform": (lambda rng, n: np.where(rng.random(n) < 0.15, rng.random(n), 0.0), 0.075),
     "Bernoulli(0.9), hit or miss": (lambda rng, n: (rng.random(n) < 0.9).astype(float), 0.9),
 }
 SONGS = (16, 48)

@@ -255,3 +255,12 @@ def test_songs_to_tell_of_nothing_are_endless_and_of_a_handful_unknown():
     assert same.songs_to_tell(9) == float("inf")
     assert np.isnan(difference(songs(range(7)), songs([0] * 7)).songs_to_tell(7))
     assert np.isnan(Difference(1.0, 0.0, 2.0, 0.1, 9).songs_to_tell(9))
+
+
+def test_one_song_apart_does_not_blow_the_interval_up():
+    values = np.concatenate([np.random.default_rng(0).normal(0, 1e-3, 15), [0.5]])
+    low, high = interval(values)
+    half_of_student = stats.t.ppf(0.975, 15) * values.std(ddof=1) / 4
+    assert (high - low) / 2 == pytest.approx(3 * half_of_student)
+    smooth = np.random.default_rng(1).normal(size=16)
+    assert interval(smooth)[1] - smooth.mean() < 1.3 * stats.t.ppf(0.975, 15) * smooth.std(ddof=1) / 4
