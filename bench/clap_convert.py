@@ -78,7 +78,10 @@ def _state(path: Path) -> dict[str, Any]:
     import numpy as np
     import torch
 
-    harmless = [np.dtype, np.float64, np.dtypes.Float64DType, np._core.multiarray.scalar]  # type: ignore[attr-defined]
+    # Beside the weights LAION's files keep numbers of their training, as numpy 1 pickled them: a type and its bytes.
+    scalar: Any = (np.float64().__reduce__()[0], "numpy.core.multiarray.scalar")
+    kinds = {type(np.dtype(kind)) for kind in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "?")}
+    harmless: list[Any] = [np.dtype, scalar, np.float64().__reduce__()[0], *kinds]
     try:
         with torch.serialization.safe_globals(harmless):
             package = torch.load(path, map_location="cpu", weights_only=True)

@@ -3,13 +3,19 @@
 from bench.clap import Clap
 from bench.weights import File, Weights
 
-_HUB = "https://huggingface.co/laion/clap-htsat-unfused/resolve/main/"
-_FILES = ("config.json", "model.safetensors", "preprocessor_config.json", "tokenizer_config.json", "tokenizer.json")
+_HUB = "https://huggingface.co/laion/clap-htsat-unfused/resolve/8fa0f1c6d0433df6e97c127f64b2a1d6c0dcda8a/"
+_FILES = {
+    "config.json": "",
+    "pytorch_model.bin": "1cd3c601bc4afe0fa87be3de4c13dd2cfadd249fac1e29acf74a9b296c3219bb",
+    "preprocessor_config.json": "",
+    "vocab.json": "",
+    "merges.txt": "",
+}
 WEIGHTS = Weights(
     name="clap-htsat-unfused",
     description="laion/clap-htsat-unfused, the embedding of clap-htsat-unfused",
     licence="Apache 2.0",
-    files=tuple(File(name, _HUB + name) for name in _FILES),
+    files=tuple(File(name, _HUB + name, sha256) for name, sha256 in _FILES.items()),
 )
 
 

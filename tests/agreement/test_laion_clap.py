@@ -31,7 +31,7 @@ def test_a_converted_checkpoint_embeds_as_laions_own_code_does(tmp_path: Path, a
 
     theirs = laion_model(amodel)
     state = {f"module.{name}": value for name, value in theirs.model.state_dict().items()}
-    torch.save({"epoch": 15, "name": "x", "state_dict": state}, tmp_path / "x.pt")
+    torch.save({"epoch": 15, "best": np.float64(0.9), "n": np.int64(3), "state_dict": state}, tmp_path / "x.pt")
     convert(tmp_path / "x.pt", tmp_path / "folder")
     ours = Clap("x", tmp_path / "folder")
     for sound in sounds():
