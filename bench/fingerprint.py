@@ -21,7 +21,8 @@ RATE = 11025
 MATCH = 0.05
 """Share of landmarks that agree from which two sounds count as one recording. Of the 48 synthetic test excerpts, with
 noise 20 dB below, another gain and a Vorbis codec, 0.13 or more agree with a song that holds them whole, 0.074 or more
-with one that holds half of them, 0.029 or less with another song."""
+with one that holds half of them, 0.029 or less with another song; of four recordings 15 s agree to 0.32 or more with
+their own, 0.002 or less with another."""
 LIST_BYTES, SONG_BYTES = 64 * 2**20, 2**20
 _SIZE, _HOP = 1024, 256
 _NEAR_FRAMES, _NEAR_BINS, _FAN, _AHEAD, _APART = 12, 10, 6, 64, 128
