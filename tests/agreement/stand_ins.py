@@ -44,7 +44,9 @@ def install() -> None:
         "torchaudio", "torchaudio.functional", "encodec", "encodec.utils", "wandb",
     ]  # fmt: skip
     absent = [name for name in names if name not in sys.modules]
-    tiny = RobertaConfig(num_hidden_layers=1, hidden_size=768, num_attention_heads=2, intermediate_size=32)
+    tiny = RobertaConfig(
+        vocab_size=200, num_hidden_layers=1, hidden_size=768, num_attention_heads=2, intermediate_size=32
+    )
     text = lambda *_, **__: RobertaModel(tiny)  # noqa: E731
     tokenizers = [getattr(transformers, f"{kind}Tokenizer") for kind in ("Bert", "Roberta", "Bart")]
     for name in absent:
@@ -74,7 +76,9 @@ def laion_model(amodel: str, seed: int = 0) -> Any:
     import laion_clap  # isort: skip
 
     torch.manual_seed(seed)
-    tiny = RobertaConfig(num_hidden_layers=1, hidden_size=768, num_attention_heads=12, intermediate_size=32)
+    tiny = RobertaConfig(
+        vocab_size=200, num_hidden_layers=1, hidden_size=768, num_attention_heads=12, intermediate_size=32
+    )
     text = mock.patch.object(RobertaModel, "from_pretrained", lambda *_, **__: RobertaModel(tiny))
     tokens = mock.patch.object(RobertaTokenizer, "from_pretrained", lambda *_, **__: None)
     with text, tokens:
