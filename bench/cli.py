@@ -464,6 +464,32 @@ def setup(
     _print({"said": said}, as_json, lambda: said)
 
 
+@app.command()
+@_mended
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe's name; `bench list recipes`.")],
+    budget: Annotated[str, typer.Option("--budget", help="two-cores or gpu.")] = "two-cores",
+    out: Annotated[Path, typer.Option("--out", help="Where songs, checkpoints and weights lie.")] = RUNS / "train",
+    device: Device = "auto",
+    workers: Workers = 1,
+    minutes: Annotated[float, typer.Option("--minutes", help="Stop after so long; the next call goes on.")] = math.inf,
+    as_json: AsJson = False,
+) -> None:
+    """Train a weight file by its recipe, going on from the last checkpoint, and write its card.
+
+    Example: bench train air-aligned-mini-drums
+    """
+    from dataclasses import asdict
+
+    from bench.train import train as run_recipe
+
+    made = run_recipe(recipe, budget, out, device=device, workers=workers, seconds=60 * minutes)
+    scores = ", ".join(f"{name} {value:.4f}" for name, value in made.validation.items())
+    said = f"{made.recipe} ({made.budget}): step {made.step} of {made.steps}, validation {scores or 'not yet'}"
+    end = f"weights and card in {made.path.parent}" if made.is_done else "call again to go on"
+    _print({**asdict(made), "is_done": made.is_done}, as_json, lambda: f"{said}; {end}")
+
+
 @data_app.command("verify")
 @_mended
 def data_verify(dataset: str, as_json: AsJson = False) -> None:

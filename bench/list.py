@@ -4,7 +4,7 @@ from bench import plugins
 from bench.errors import UnknownName
 from bench.paths import home
 
-KINDS = ("tasks", *plugins.KINDS)
+KINDS = ("tasks", *plugins.KINDS, "recipes")
 
 
 def listing(kind: str | None = None) -> dict[str, dict[str, str]]:
@@ -15,17 +15,17 @@ def listing(kind: str | None = None) -> dict[str, dict[str, str]]:
     """
     if kind is not None and kind not in KINDS:
         raise UnknownName("kind of thing", kind, KINDS)
-    return {one: _tasks() if one == "tasks" else _plugs(one) for one in ([kind] if kind else KINDS)}
+    return {one: _described(one) if one in ("tasks", "recipes") else _plugs(one) for one in ([kind] if kind else KINDS)}
 
 
 def _plugs(kind: str) -> dict[str, str]:
     return {name: plugins.about(kind, name) for name in plugins.names(kind)}
 
 
-def _tasks() -> dict[str, str]:
+def _described(kind: str) -> dict[str, str]:
     """Take `description` from the text: reading YAML proper would cost more than the whole listing."""
     found = {}
-    for path in sorted(home("tasks").glob("*.yaml")):
+    for path in sorted(home(kind).glob("*.yaml")):
         lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("description: ")]
         if lines:
             found[path.stem] = lines[0].removeprefix("description: ").strip("\"'")

@@ -6,37 +6,56 @@ Listing reads names and docstrings as text, so that it imports nothing heavy; a 
 import ast
 import importlib
 import inspect
+import re
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError, UnknownName
 from bench.weights import Weights
 
-KINDS = ("datasets", "extractors", "renderers", "models", "metrics")
+KINDS = ("datasets", "extractors", "renderers", "models", "metrics", "trainers")
 _PACKAGE = Path(__file__).resolve().parent
+_SIZES = re.compile(r"^SIZES = \(([^)]*)\)$", re.MULTILINE)
 
 
 def names(kind: str) -> list[str]:
-    """List the public names of a kind's plugs."""
-    found = [path.stem for path in (_PACKAGE / kind).glob("*.py") if not path.stem.startswith("_")]
-    found += [path.parent.name for path in (_PACKAGE / kind).glob("*/__init__.py")]
-    return sorted(name.replace("_", "-") for name in found)
+    """List the public names of a kind's plugs; a plug that comes in `SIZES` has a name for each: `air-mini`."""
+    return sorted(_found(kind))
 
 
 def about(kind: str, name: str) -> str:
     """Return the first line of a plug's docstring without importing it."""
-    path = _PACKAGE / kind / name.replace("-", "_")
+    path = _PACKAGE / kind / _found(kind)[name][0]
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     return docstring.splitlines()[0] if docstring else ""
+
+
+@cache
+def _found(kind: str) -> dict[str, tuple[str, str]]:
+    """Return module and size (empty for most) of every plug by its public name."""
+    found = {}
+    for path in (_PACKAGE / kind).iterdir():
+        file = path / "__init__.py" if path.is_dir() else path
+        if path.name.startswith("_") or not (file.suffix == ".py" and file.is_file()):
+            continue
+        name = path.stem.replace("_", "-")
+        sizes = _SIZES.search(file.read_text(encoding="utf-8"))
+        if sizes is None:
+            found[name] = (path.stem, "")
+        else:
+            for size in ast.literal_eval(f"({sizes[1]},)"):
+                found[f"{name}-{size}"] = (path.stem, size)
+    return found
 
 
 def weights() -> dict[str, Weights]:
     """Return the published weights that plugs can use, by name: what their modules call `WEIGHTS`."""
     found = {}
     for kind in KINDS:
-        for name in names(kind):
-            path = _PACKAGE / kind / f"{name.replace('-', '_')}.py"
+        for module, _ in _found(kind).values():
+            path = _PACKAGE / kind / f"{module}.py"
             if path.is_file() and "\nWEIGHTS" in path.read_text(encoding="utf-8"):
                 one: Weights = importlib.import_module(f"bench.{kind}.{path.stem}").WEIGHTS
                 found[one.name] = one
@@ -51,7 +70,9 @@ def builder(kind: str, name: str) -> Any:
     """
     if name not in names(kind):
         raise UnknownName(kind.removesuffix("s"), name, names(kind))
-    return importlib.import_module(f"bench.{kind}.{name.replace('-', '_')}").build
+    module, size = _found(kind)[name]
+    build = importlib.import_module(f"bench.{kind}.{module}").build
+    return partial(build, size=size) if size else build
 
 
 def load(kind: str, name: str, **options: Any) -> Any:

@@ -26,8 +26,9 @@ class Dataset(Protocol):
     def read(self, excerpt: Excerpt, what: str) -> Content | None:
         """Return a part of the excerpt, timed from its start, or None where the dataset does not know it.
 
-        `what` is `mix`, `drums` (the drum stem), `other-drums` (another drum pattern that fits this song), `chords`,
-        `beats`, `notes` (of all instruments, percussion included), `other-drum-notes` or `piano` (a piano cover).
+        `what` is `mix`, `drums`, `bass` or `other` (stems), `other-drums` (another drum pattern that fits this song),
+        `chords`, `beats`, `notes` (of all instruments, percussion included), `other-drum-notes` or `piano` (a piano
+        cover).
         Sound comes at the dataset's own rate and channels and lasts `excerpt.duration_s`; raises `BenchError` where the
         track is too short or unreadable.
         """

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench.errors import BenchError, MissingComponent
 from bench.paths import atomic
+from bench.paths import home as installed
 
 VARIABLE = "BENCH_WEIGHTS"
 _BLOCK = 2**20
@@ -105,6 +106,18 @@ class Weights:
 def home() -> Path:
     """Return the folder of all weights."""
     return Path(os.environ.get(VARIABLE) or Path.home() / ".cache" / "steerbench" / "weights")
+
+
+def shipped(name: str) -> Path:
+    """Return a weight file that comes with the installation, or the one of its name in `$BENCH_WEIGHTS`/mini.
+
+    Raises:
+        MissingComponent: there is neither.
+    """
+    for folder in (home() / "mini", installed("weights")):
+        if (path := folder / f"{name}.safetensors").is_file():
+            return path
+    raise MissingComponent(f"{path}: missing; train it with `bench train {name}`")
 
 
 def verify(path: Path, file: File) -> None:

@@ -59,7 +59,7 @@ class Synthetic:
         if what in ("notes", "other-drum-notes"):
             notes = Notes.joined(list(song.parts.values())) if what == "notes" else song.other_drums
             return notes.cut(start, end).shifted(-start)
-        if what not in ("mix", "drums", "other-drums"):
+        if what not in ("mix", "drums", "bass", "other", "other-drums"):
             return None
         audio = self._mix(excerpt.track) if what == "mix" else self.stem(excerpt.track, what).mono
         cut = Audio(audio, sound.SAMPLE_RATE).cut(start, end)

@@ -1,0 +1,257 @@
+"""The frozen decoder: MusicGen's transformer with its tensors named as in transformers, and room for an adaptation.
+
+Written out here rather than taken from transformers because prompts enter inside the attention, the cache must not grow,
+and a step must not wait for the host; `tests/air/test_decoder.py` holds it to transformers' logits bit for bit. The text
+is always empty: MusicGen then attends to zeros without biases, which adds exactly nothing, so there is no cross-attention
+here and its weights are not read.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import embedding, gelu, scaled_dot_product_attention
+
+PATHS_BACK, PATHS_AHEAD = 1, 4
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes of a decoder.
+
+    Attributes:
+        width: Channels, d.
+        depth: Layers, L.
+        heads: Attention heads.
+        ffn: Channels inside the feed-forward part.
+        books: Codebooks, K.
+        entries: Entries a codebook.
+        is_mini: Whether it is a decoder of the mini universe, which is no MusicGen: positions begin again at the
+            prediction, prefix and prediction have a vector each, and every predicted step also sees the prefix frames
+            around its own through one linear map each.
+    """
+
+    width: int
+    depth: int
+    heads: int
+    ffn: int
+    books: int = 4
+    entries: int = 2048
+    is_mini: bool = False
+
+    @property
+    def pad(self) -> int:
+        """The token that stands where there is none."""
+        return self.entries
+
+
+MUSICGEN = {
+    "small": Config(1024, 24, 16, 4096),
+    "medium": Config(1536, 48, 24, 6144),
+    "large": Config(2048, 48, 32, 8192),
+}
+"""The published sizes (arXiv 2306.05284, section 3.1)."""
+
+
+class Adaptation(Protocol):
+    """What may be added to the frozen decoder at run time; see `bench.air.adapter`."""
+
+    def before(
+        self, layer: int, x: Tensor, types: Tensor, start: int, n_prefix: int, memory: "Memory | None"
+    ) -> Tensor:
+        """Return the layer's input, changed or not."""
+        ...
+
+    def attended(self, layer: int, query: Tensor, types: Tensor, decoder: "Decoder") -> Tensor | None:
+        """Return what is added to the heads' outputs (B, heads, n, d / heads), or None."""
+        ...
+
+    def extra(self, layer: int, decoder: "Decoder") -> tuple[Tensor, Tensor] | None:
+        """Return keys and values (heads, m, d / heads) that every step sees beside the sequence's own, or None."""
+        ...
+
+
+class Memory:
+    """Keys and values of all steps so far, allocated once, and what an adaptation keeps of the prefix."""
+
+    def __init__(self, config: Config, batch: int, n_steps: int, like: Tensor) -> None:
+        """Allocate for `n_steps` in all."""
+        shape = (config.depth, 2, batch, config.heads, n_steps, config.width // config.heads)
+        self.kept = torch.zeros(shape, dtype=like.dtype, device=like.device)
+        self.of_prefix: dict[int, Tensor] = {}
+
+
+class Attention(nn.Module):
+    """Causal self-attention without biases."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        for name in ("q_proj", "k_proj", "v_proj", "out_proj"):
+            self.add_module(name, nn.Linear(width, width, bias=False))
+
+    def split(self, x: Tensor) -> Tensor:
+        """Return (B, heads, n, d / heads) of (B, n, d)."""
+        return x.view(*x.shape[:-1], self.heads, -1).transpose(1, 2)
+
+
+class Layer(nn.Module):
+    """Pre-norm attention and feed-forward."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.self_attn = Attention(config.width, config.heads)
+        self.self_attn_layer_norm = nn.LayerNorm(config.width)
+        self.fc1 = nn.Linear(config.width, config.ffn, bias=False)
+        self.fc2 = nn.Linear(config.ffn, config.width, bias=False)
+        self.final_layer_norm = nn.LayerNorm(config.width)
+
+
+class Decoder(nn.Module):
+    """Tokens under the delay pattern to logits."""
+
+    def __init__(self, config: Config) -> None:
+        """Build it with random weights."""
+        super().__init__()
+        self.config = config
+        self.embed_tokens = nn.ModuleList(nn.Embedding(config.entries + 1, config.width) for _ in range(config.books))
+        self.layers = nn.ModuleList(Layer(config) for _ in range(config.depth))
+        self.layer_norm = nn.LayerNorm(config.width)
+        self.lm_heads = nn.ModuleList(nn.Linear(config.width, config.entries, bias=False) for _ in range(config.books))
+        if config.is_mini:
+            self.segments = nn.Parameter(torch.zeros(2, config.width))
+            self.paths = nn.Parameter(torch.zeros(PATHS_BACK + 1 + PATHS_AHEAD, config.width, config.width))
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return self.layer_norm.weight.device
+
+    def embedded(self, tokens: Tensor) -> Tensor:
+        """Return the sum over books of the embeddings (B, n, d) of tokens (B, K, n)."""
+        # sum() begins with 0, as transformers' does.
+        return sum(embedding(tokens[:, k], table.weight) for k, table in enumerate(self.embed_tokens))  # type: ignore[return-value]
+
+    def aligned(self, prefix: Tensor) -> Tensor:
+        """Return what mini's predicted steps see of the prefix (B, K, T): (B, T + K - 1, d).
+
+        The prefix is delayed like the prediction, so that a step sees the very tokens in whose places it predicts, and
+        those of one step before and four steps after, each through its own map.
+        """
+        n = prefix.shape[2] + self.config.books - 1
+        delayed = prefix.new_full((*prefix.shape[:2], n), self.config.pad)
+        for k in range(self.config.books):
+            delayed[:, k, k : k + prefix.shape[2]] = prefix[:, k]
+        padded = nn.functional.pad(self.embedded(delayed), (0, 0, PATHS_BACK, PATHS_AHEAD))
+        return sum(padded[:, j : j + n] @ path for j, path in enumerate(self.paths))  # type: ignore[return-value]
+
+    def places(self, n: int, n_prefix: int, prefix: Tensor | None) -> Tensor:
+        """Return what the first layer is given beside the tokens, (1, n, d) or (B, n, d): where each step stands.
+
+        Args:
+            n: Steps from the first on.
+            n_prefix: T, where the prediction begins; only mini asks.
+            prefix: The prefix's tokens (B, K, T); only mini asks.
+        """
+        steps = torch.arange(n, device=self.device)
+        if not self.config.is_mini:
+            return positions(steps, self.config.width).to(self.layer_norm.weight.dtype)[None]
+        is_predicted = (steps >= n_prefix).long()
+        found = positions(steps - n_prefix * is_predicted, self.config.width) + self.segments[is_predicted]
+        if prefix is None:
+            return found[None]
+        seen = self.aligned(prefix)[:, : n - n_prefix]
+        return torch.cat([found[:n_prefix].expand(len(seen), -1, -1), found[n_prefix:] + seen], dim=1)
+
+    def forward(
+        self,
+        inputs: Tensor,
+        *,
+        types: Tensor | None = None,
+        adaptation: Adaptation | None = None,
+        prefix: Tensor | None = None,
+        n_prefix: int = 0,
+    ) -> Tensor:
+        """Return the last layer's normed output (B, n, d) of a whole sequence; `logits` turns it into scores.
+
+        Args:
+            inputs: Tokens (B, K, n) as the delay pattern shows them.
+            types: Types of the steps (B, n); only an adaptation asks.
+            adaptation: What is added to the frozen network.
+            prefix: The prefix's tokens (B, K, T); only mini asks.
+            n_prefix: T; only mini and adaptations ask.
+        """
+        x = self.embedded(inputs) + self.places(inputs.shape[2], n_prefix, prefix)
+        return self.run(x, 0, n_prefix, types, adaptation, None)
+
+    def run(
+        self,
+        x: Tensor,
+        start: int,
+        n_prefix: int,
+        types: Tensor | None,
+        adaptation: Adaptation | None,
+        memory: Memory | None,
+    ) -> Tensor:
+        """Run the layers over steps start, start + 1, ... (B, n, d), behind what `memory` holds; it is added to."""
+        for number, layer in enumerate(self.layers):
+            if adaptation is not None and types is not None:
+                x = adaptation.before(number, x, types, start, n_prefix, memory)
+            x = x + self._attended(number, layer, x, start, types, adaptation, memory)
+            x = x + layer.fc2(gelu(layer.fc1(layer.final_layer_norm(x))))
+        return self.layer_norm(x)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Return scores (B, K, n, entries) of what `run` gives."""
+        return torch.stack([head(x) for head in self.lm_heads], dim=1)
+
+    def _attended(
+        self,
+        number: int,
+        layer: Layer,
+        x: Tensor,
+        start: int,
+        types: Tensor | None,
+        adaptation: Adaptation | None,
+        memory: Memory | None,
+    ) -> Tensor:
+        attention = layer.self_attn
+        normed = layer.self_attn_layer_norm(x)
+        query, key, value = (
+            attention.split(getattr(attention, name)(normed)) for name in ("q_proj", "k_proj", "v_proj")
+        )
+        n = x.shape[1]
+        if memory is not None:
+            kept = memory.kept[number]
+            kept[0, :, :, start : start + n], kept[1, :, :, start : start + n] = key, value
+            key, value = kept[0, :, :, : start + n], kept[1, :, :, : start + n]
+        found = _self_attention(query, key, value, adaptation.extra(number, self) if adaptation is not None else None)
+        if adaptation is not None and types is not None:
+            added = adaptation.attended(number, query, types, self)
+            found = found if added is None else found + added
+        return attention.out_proj(found.transpose(1, 2).reshape(x.shape))
+
+
+def _self_attention(query: Tensor, key: Tensor, value: Tensor, extra: tuple[Tensor, Tensor] | None) -> Tensor:
+    """Attend to all keys up to each query's own, the last query's being the last key, and to all `extra` ones."""
+    n, seen = query.shape[2], key.shape[2]
+    if extra is None and (n == 1 or n == seen):
+        # A lone step sees everything; a first stretch is causal.
+        return scaled_dot_product_attention(query, key, value, is_causal=n > 1)
+    mask = torch.ones(n, seen, dtype=torch.bool, device=query.device).tril(seen - n)
+    if extra is not None:
+        more = [part.to(key.dtype).expand(len(key), -1, -1, -1) for part in extra]
+        key, value = torch.cat([more[0], key], dim=2), torch.cat([more[1], value], dim=2)
+        mask = nn.functional.pad(mask, (more[0].shape[2], 0), value=True)
+    return scaled_dot_product_attention(query, key, value, attn_mask=mask)
+
+
+def positions(steps: Tensor, width: int) -> Tensor:
+    """Return MusicGen's sinusoids (n, width) of steps, float32: cosines first."""
+    half = width // 2
+    # On the CPU in float32, as transformers makes its table; a device's own exponential differs in the last bit.
+    rates = torch.exp(torch.arange(half, dtype=torch.int64).float() * -(math.log(10000) / (half - 1)))
+    angles = steps.float()[:, None] * rates.to(steps.device)[None]
+    return torch.cat([torch.cos(angles), torch.sin(angles)], dim=1)

@@ -1,0 +1,207 @@
+"""Editing: requests to tokens, tokens to the prediction, the prediction to sound; the same at every size."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.air.decoder import Adaptation, Decoder
+from bench.air.generate import Sampling, generate, n_generated_steps
+from bench.air.sequence import Layout, prefix_of
+from bench.audio import Audio, Samples, is_silent, rms
+from bench.controls import QUIET_RMS
+from bench.errors import BenchError
+from bench.example import Request
+from bench.executor import progress
+from bench.mask import FRAME_RATE, Mask
+
+
+class Codec(Protocol):
+    """Sound to tokens at 50 Hz and back."""
+
+    sample_rate: int
+    books: int
+    keeps_phase: bool
+    parameters: int
+
+    def encode(self, sounds: list[Samples]) -> Tensor:
+        """Return the tokens (B, K, T) of mono sounds of one length at `sample_rate`."""
+        ...
+
+    def decode(self, tokens: Tensor) -> list[Samples]:
+        """Return mono sounds of T frames."""
+        ...
+
+
+@dataclass(frozen=True)
+class Network:
+    """A codec with a decoder of its tokens and what is added to it.
+
+    Attributes:
+        codec: Its tokens are the decoder's.
+        decoder: Frozen.
+        adaptation: What is added at run time, or None.
+        identity: Names all weight files.
+        trained: Parameters that were trained beside the frozen decoder.
+    """
+
+    codec: Codec
+    decoder: Decoder
+    adaptation: Adaptation | None
+    identity: str
+    trained: int = 0
+
+    @property
+    def parameters(self) -> int:
+        """All parameters, the codec's among them."""
+        return sum(value.numel() for value in self.decoder.parameters()) + self.codec.parameters + self.trained
+
+
+class Editor:
+    """A model that fills holes by predicting the whole excerpt from prefix and control; the context is made anew too.
+
+    The prefix has the given tokens where the song is visible and the control's where it is masked. Holes of the given
+    sound are filled with its mirrored edges before it is encoded, so that the tokens beside a hole know no silence.
+    Several controls are heard as one track, their sum. Rendered controls (chords, piano) are brought to -20 dBFS, the
+    level at which adapters are trained; drums keep theirs.
+    """
+
+    batch_size = 8
+
+    def __init__(self, network: Network, sampling: Sampling, follows: bool = True) -> None:
+        """Take the network and how tokens are drawn; `follows=False` hears silence for every control."""
+        self._network, self._sampling, self._follows = network, sampling, follows
+        self.identity = (
+            f"{network.identity}, temperature {sampling.temperature:g}, top-k {sampling.top_k}, "
+            f"contrast {sampling.contrast:g}, torch {'.'.join(torch.__version__.split('.')[:2])}"
+            f"{'' if follows else ', no control'}"
+        )
+        self.parameters = network.parameters
+        self.trainable_parameters = network.trained
+
+    def edit(self, requests: Sequence[Request]) -> list[Audio]:
+        """Fill every request's holes; outputs of requests of different length are made in groups."""
+        outputs: dict[int, Audio] = {}
+        for length in sorted({request.mask.n_frames for request in requests}):
+            chosen = [k for k, request in enumerate(requests) if request.mask.n_frames == length]
+            for k, audio in zip(chosen, self._made([requests[k] for k in chosen]), strict=True):
+                outputs[k] = audio
+        return [outputs[k] for k in range(len(requests))]
+
+    def _made(self, requests: list[Request]) -> list[Audio]:
+        codec, decoder = self._network.codec, self._network.decoder
+        given = codec.encode(
+            [sound_of(without_holes(r.masked.mono, r.mask, r.masked.sample_rate), r, codec) for r in requests]
+        )
+        silence = codec.encode([np.zeros(_n_samples(r, codec), dtype=np.float32) for r in requests])
+        control = silence
+        if self._follows and any(r.controls for r in requests):
+            control = codec.encode([sound_of(control_track(r), r, codec) for r in requests])
+        flags = np.stack([request.mask.inside(FRAME_RATE) for request in requests])
+        masked = torch.from_numpy(flags).to(given.device)
+        types = Layout(given.shape[2], codec.books).types(flags).to(given.device)
+        with progress("making tokens", n_generated_steps(given.shape[2], codec.books)) as step:
+            tokens = generate(
+                decoder,
+                prefix_of(given, control, masked),
+                types,
+                self._network.adaptation,
+                self._sampling,
+                [request.seed for request in requests],
+                without=prefix_of(given, silence, masked) if self._sampling.contrast != 1 else None,
+                step_done=step,
+            )
+        return outputs_of(codec, tokens, requests)
+
+
+class Continuer:
+    """The frozen decoder alone: the song so far, then its own continuation; it hears nothing behind a hole.
+
+    Behind a hole the given tokens stand again, and a later hole hears them.
+    """
+
+    batch_size = 8
+
+    def __init__(self, network: Network, sampling: Sampling) -> None:
+        """Take a network without adaptation and how tokens are drawn."""
+        self._network, self._sampling = network, sampling
+        self.identity = (
+            f"{network.identity}, continues, temperature {sampling.temperature:g}, top-k {sampling.top_k}, "
+            f"torch {'.'.join(torch.__version__.split('.')[:2])}"
+        )
+        self.parameters, self.trainable_parameters = network.parameters, 0
+
+    def edit(self, requests: Sequence[Request]) -> list[Audio]:
+        """Fill every request's holes; all must last equally long."""
+        codec, decoder = self._network.codec, self._network.decoder
+        requests = list(requests)
+        if len({request.mask.n_frames for request in requests}) > 1:
+            raise BenchError("requests of one batch last differently long; give them one by one")
+        given = codec.encode(
+            [sound_of(without_holes(r.masked.mono, r.mask, r.masked.sample_rate), r, codec) for r in requests]
+        )
+        silence = codec.encode([np.zeros(_n_samples(r, codec), dtype=np.float32) for r in requests])
+        visible = ~np.stack([request.mask.inside(FRAME_RATE) for request in requests])
+        with progress("making tokens", n_generated_steps(given.shape[2], codec.books)) as step:
+            tokens = generate(
+                decoder,
+                silence,
+                None,
+                None,
+                self._sampling,
+                [request.seed for request in requests],
+                forced=(given, torch.from_numpy(visible).to(given.device)),
+                step_done=step,
+            )
+        return outputs_of(codec, tokens, requests)
+
+
+def control_track(request: Request) -> Samples:
+    """Return the sum of a request's controls: drums as they are, rendered ones at -20 dBFS; silence without any."""
+    total = np.zeros(request.masked.n_samples, dtype=np.float32)
+    for kind, control in request.controls.items():
+        sound = control.audio.mono
+        if kind != "drums" and not is_silent(sound):
+            sound = sound * np.float32(QUIET_RMS / rms(sound))
+        total += sound
+    return total
+
+
+def without_holes(samples: Samples, mask: Mask, sample_rate: int) -> Samples:
+    """Return the sound with the edges of its holes mirrored into them, 0.3 s or as far as both go; the rest stays 0."""
+    found, longest = samples.copy(), round(0.3 * sample_rate)
+    step = sample_rate // FRAME_RATE
+    edges = [0, *(edge * step for hole in mask.holes for edge in hole), len(samples)]
+    for k, (first, last) in enumerate(mask.holes):
+        start, end = first * step, last * step
+        before, after = start - edges[2 * k], edges[2 * k + 3] - end
+        half = (end - start) // 2
+        n = min(longest, before, half)
+        found[start : start + n] = samples[start - n : start][::-1]
+        n = min(longest, after, half)
+        found[end - n : end] = samples[end : end + n][::-1]
+    return found
+
+
+def sound_of(samples: Samples, request: Request, codec: Codec) -> Samples:
+    """Return sound of a request at the codec's rate, of exactly its frames."""
+    sound = Audio(samples, request.masked.sample_rate).resampled(codec.sample_rate).mono
+    n = _n_samples(request, codec)
+    return np.pad(sound[:n], (0, max(n - len(sound), 0)))
+
+
+def outputs_of(codec: Codec, tokens: Tensor, requests: Sequence[Request]) -> list[Audio]:
+    """Decode tokens (B, K, T) into outputs of the requests' rate and exact length."""
+    outputs = []
+    for sound, request in zip(codec.decode(tokens), requests, strict=True):
+        audio = Audio(sound, codec.sample_rate).resampled(request.masked.sample_rate).mono
+        n = request.masked.n_samples
+        outputs.append(Audio(np.pad(audio[:n], (0, max(n - len(audio), 0))), request.masked.sample_rate))
+    return outputs
+
+
+def _n_samples(request: Request, codec: Codec) -> int:
+    return request.mask.n_frames * codec.sample_rate // FRAME_RATE

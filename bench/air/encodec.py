@@ -1,0 +1,71 @@
+"""EnCodec as MusicGen uses it: the codec inside a MusicGen folder of transformers."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.audio import Samples
+from bench.errors import BenchError
+from bench.mask import FRAME_RATE
+
+_PREFIX = "audio_encoder."
+
+
+class Encodec:
+    """Mono sound to the tokens (K, T) of its residual books at 50 Hz, and back."""
+
+    keeps_phase = True
+
+    def __init__(self, model: Any, device: str) -> None:
+        """Take transformers' `EncodecModel`."""
+        self._model, self._device = model.to(device), device
+        self.sample_rate, self.books = int(model.config.sampling_rate), int(model.quantizer.num_quantizers)
+        self.parameters = sum(value.numel() for value in model.parameters())
+
+    def encode(self, sounds: list[Samples]) -> Tensor:
+        """Return the tokens (B, K, T); one sound at a time, so that none depends on what stands beside it."""
+        with torch.inference_mode():
+            return torch.cat([self._encoded(sound) for sound in sounds])
+
+    def _encoded(self, sound: Samples) -> Tensor:
+        waves = torch.from_numpy(sound)[None, None].to(self._device)
+        found: Tensor = self._model.encode(waves, bandwidth=self._model.config.target_bandwidths[-1]).audio_codes[0]
+        return found[:, :, : len(sound) * FRAME_RATE // self.sample_rate]
+
+    def decode(self, tokens: Tensor) -> list[Samples]:
+        """Return the sounds."""
+        with torch.inference_mode():
+            sounds = [self._model.decode(one[None, None], [None]).audio_values[0, 0] for one in tokens]
+        return [sound.float().cpu().numpy().astype(np.float32) for sound in sounds]
+
+
+def read_codec(folder: Path, device: str = "cpu") -> Encodec:
+    """Read the codec from a MusicGen folder (its tensors begin with `audio_encoder.`) or from an EnCodec folder.
+
+    Raises:
+        BenchError: a file is missing or damaged, it is not mono at 50 Hz, or its tensors do not fit its configuration.
+    """
+    from safetensors.torch import load_file
+    from transformers import EncodecConfig, EncodecModel
+
+    try:
+        keys = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = EncodecConfig(**keys.get("audio_encoder", keys))
+        state = {name: v for path in sorted(folder.glob("model*.safetensors")) for name, v in load_file(path).items()}
+        inner = {name.removeprefix(_PREFIX): v for name, v in state.items() if name.startswith(_PREFIX)} or state
+        model = EncodecModel(config)
+        model.load_state_dict(inner)
+    except Exception as error:  # a stranger's configuration may break the constructor in any way
+        raise BenchError(
+            f"{folder}: holds no EnCodec that can be read ({' '.join(str(error).split())[:300]})"
+        ) from error
+    if config.audio_channels != 1 or config.frame_rate != FRAME_RATE or config.normalize:
+        raise BenchError(
+            f"{folder}: EnCodec has {config.audio_channels} channels, {config.frame_rate} frames a second and "
+            f"normalize={config.normalize}; want the mono codec of MusicGen (1, {FRAME_RATE}, False)"
+        )
+    return Encodec(model.eval(), device)

@@ -1,0 +1,148 @@
+"""Weight files of decoders and adapters: ours, transformers' folders, and the published AIR checkpoints."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.air.adapter import of
+from bench.air.decoder import Config, Decoder
+from bench.errors import BenchError
+from bench.training import read_about, read_tensors
+
+_INNER = ("decoder.model.decoder.", "model.decoder.")
+_HEADS = ("decoder.lm_heads.", "lm_heads.")
+
+
+def about_decoder(decoder: Decoder) -> dict[str, str]:
+    """Return the metadata that a decoder's weight file needs to be read again."""
+    return {"config": json.dumps(asdict(decoder.config))}
+
+
+def read_decoder(path: Path) -> Decoder:
+    """Read a decoder from our own weight file; float32, ready for use.
+
+    Raises:
+        BenchError: missing, damaged, or of no decoder.
+    """
+    about = read_about(path)
+    try:
+        decoder = Decoder(Config(**about["config"]))
+        decoder.load_state_dict({name: torch.from_numpy(v).float() for name, v in read_tensors(path).items()})
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise BenchError(f"{path}: is no decoder of ours ({str(error)[:200]}); train it or get it again") from error
+    return decoder.eval()
+
+
+def read_transformers(folder: Path, dtype: str = "float32") -> Decoder:
+    """Read the decoder from a MusicGen folder as transformers writes it: config.json and model*.safetensors.
+
+    Cross-attention, text encoder and codec in the same files are left alone.
+
+    Raises:
+        BenchError: a file is missing or damaged, or the configuration is none of a MusicGen decoder.
+    """
+    config = _config(folder / "config.json")
+    files = sorted(folder.glob("model*.safetensors"))
+    if not files:
+        raise BenchError(f"{folder}: holds no model*.safetensors; save the model with transformers' save_pretrained")
+    with torch.device("meta"):
+        decoder = Decoder(config)
+    wanted = set(decoder.state_dict())
+    state = {}
+    for path in files:
+        for name, value in _read_torch(path).items():
+            short = _short(name)
+            if short in wanted:
+                state[short] = value.to(getattr(torch, dtype))
+    if lacking := sorted(wanted - set(state)):
+        raise BenchError(f"{folder}: lacks {len(lacking)} tensors of the decoder, e.g. {lacking[0]}; get it again")
+    try:
+        decoder.load_state_dict(state, assign=True)
+    except RuntimeError as error:
+        raise BenchError(f"{folder}: its tensors do not fit its config.json ({str(error)[:300]})") from error
+    return decoder.eval()
+
+
+def _short(name: str) -> str:
+    for inner in _INNER:
+        if name.startswith(inner):
+            return name.removeprefix(inner)
+    for heads in _HEADS:
+        if name.startswith(heads):
+            return "lm_heads." + name.removeprefix(heads)
+    return name
+
+
+def _config(path: Path) -> Config:
+    try:
+        keys = json.loads(path.read_text(encoding="utf-8"))
+        keys = keys.get("decoder", keys)
+        sizes = Config(
+            int(keys["hidden_size"]),
+            int(keys["num_hidden_layers"]),
+            int(keys["num_attention_heads"]),
+            int(keys["ffn_dim"]),
+            int(keys.get("num_codebooks", 4)),
+            int(keys.get("vocab_size", 2048)),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BenchError(f"{path}: is no configuration of a MusicGen decoder ({error!r})") from error
+    if keys.get("audio_channels", 1) != 1 or keys.get("activation_function", "gelu") != "gelu":
+        raise BenchError(f"{path}: want a mono decoder with gelu; stereo MusicGen has no published adapter")
+    return sizes
+
+
+def _read_torch(path: Path) -> dict[str, Any]:
+    from safetensors.torch import load_file
+
+    try:
+        return dict(load_file(str(path)))
+    except Exception as error:  # damaged headers break the reader in many ways
+        raise BenchError(f"{path}: cannot be read as safetensors ({str(error)[:200]}); get it again") from error
+
+
+def read_adapter(path: Path, config: Config) -> tuple[Any, dict[str, Any]]:
+    """Read an adapter for a decoder of this configuration: our safetensors, or a published AIR checkpoint (.pth, .pt).
+
+    Returns:
+        The adapter (None for a low-rank adaptation, which `bench.air.adapter.merged` adds to the decoder) and all
+        tensors.
+
+    Raises:
+        BenchError: missing, damaged, or for another decoder.
+    """
+    tensors = read_tensors(path) if path.suffix == ".safetensors" else _read_published(path)
+    if tensors and all(name.startswith("lora.") for name in tensors):
+        return None, tensors
+    try:
+        return of(tensors, config), tensors
+    except BenchError as error:
+        raise BenchError(f"{path}: {error}") from error
+
+
+def _read_published(path: Path) -> dict[str, Any]:
+    """Read the official checkpoint: a dictionary, maybe nested, with tensors that end in `adaptor` and `gates`."""
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # unpicklers fail in many ways
+        raise BenchError(f"{path}: cannot be read with weights only ({str(error).splitlines()[0][:200]})") from error
+    flat = dict(_leaves(found))
+    tensors = {}
+    for wanted in ("adaptor", "gates"):
+        names = [name for name in flat if name.rpartition(".")[2] == wanted]
+        if len(names) != 1:
+            raise BenchError(f"{path}: holds {len(names)} tensors called {wanted}, want one; give an AIR adapter")
+        tensors[wanted] = flat[names[0]]
+    return tensors
+
+
+def _leaves(value: Any, name: str = "") -> Any:
+    if isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from _leaves(one, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, torch.Tensor):
+        yield name, value

@@ -1,0 +1,22 @@
+"""The heterogeneous adapter of the paper: prompts and gates on a frozen decoder (arXiv 2402.09508)."""
+
+from bench.air.choice import Choice
+from bench.air.generate import Sampling
+from bench.protocols import Model
+
+SIZES = ("mini", "small", "medium", "large")
+
+
+def build(
+    size: str = "mini", contrast: float = 1.0, temperature: float = 1.0, top_k: int = 250, device: str = "cpu"
+) -> Model:
+    """Return the reference.
+
+    Args:
+        size: Of the frozen decoder; `mini` comes with the installation.
+        contrast: How far scores are pushed away from those without the control; 1 not at all, as published.
+        temperature: Of the draw; 0 takes the likeliest token.
+        top_k: Draw among the likeliest so many.
+        device: `cpu` or `cuda`.
+    """
+    return Choice("air", size, Sampling(temperature, top_k, contrast), device)

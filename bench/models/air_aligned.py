@@ -1,0 +1,14 @@
+"""The heterogeneous adapter with a path from each prefix frame to the predicted frame in its place."""
+
+from bench.air.choice import Choice
+from bench.air.generate import Sampling
+from bench.protocols import Model
+
+SIZES = ("mini", "small", "medium", "large")
+
+
+def build(
+    size: str = "mini", contrast: float = 1.5, temperature: float = 1.0, top_k: int = 250, device: str = "cpu"
+) -> Model:
+    """Return the reference's step beyond the paper; arguments as of `air`."""
+    return Choice("air-aligned", size, Sampling(temperature, top_k, contrast), device)

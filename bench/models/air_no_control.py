@@ -1,0 +1,12 @@
+"""The heterogeneous adapter trained and run without a control: the context alone."""
+
+from bench.air.choice import Choice
+from bench.air.generate import Sampling
+from bench.protocols import Model
+
+SIZES = ("mini", "small", "medium", "large")
+
+
+def build(size: str = "mini", temperature: float = 1.0, top_k: int = 250, device: str = "cpu") -> Model:
+    """Return the baseline; arguments as of `air`."""
+    return Choice("air-no-control", size, Sampling(temperature, top_k), device, follows=False)

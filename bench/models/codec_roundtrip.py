@@ -1,0 +1,38 @@
+"""The reference through the codec and back: the ceiling of every system that speaks its tokens."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from bench.air.editor import outputs_of, sound_of
+from bench.air.sizes import codec_of
+from bench.audio import Audio
+from bench.example import Example
+from bench.protocols import Probe
+
+SIZES = ("mini", "small", "medium", "large")
+
+
+class CodecRoundtrip:
+    """Encodes and decodes the whole reference, context included."""
+
+    is_probe: Literal[True] = True
+
+    def __init__(self, size: str, device: str) -> None:
+        """Read the codec."""
+        self._codec, codec = codec_of(size, device)
+        self.identity = f"codec-roundtrip, {codec}"
+        self.parameters = self._codec.parameters
+
+    def edit(self, examples: Sequence[Example]) -> list[Audio]:
+        """Return every reference as the codec gives it back."""
+        outputs = []
+        for example in examples:
+            request = example.request
+            tokens = self._codec.encode([sound_of(example.reference.mono, request, self._codec)])
+            outputs += outputs_of(self._codec, tokens, [request])
+        return outputs
+
+
+def build(size: str = "mini", device: str = "cpu") -> Probe:
+    """Return the ceiling of the codec of a size."""
+    return CodecRoundtrip(size, device)

@@ -1,0 +1,14 @@
+"""Low-rank adaptation of the decoder's attention, on the reference's data and budget (Hu et al., ICLR 2022)."""
+
+from bench.air.choice import Choice
+from bench.air.generate import Sampling
+from bench.protocols import Model
+
+SIZES = ("mini", "small", "medium", "large")
+
+
+def build(
+    size: str = "mini", contrast: float = 1.0, temperature: float = 1.0, top_k: int = 250, device: str = "cpu"
+) -> Model:
+    """Return the baseline; arguments as of `air`."""
+    return Choice("lora", size, Sampling(temperature, top_k, contrast), device)

@@ -1,0 +1,12 @@
+"""The frozen decoder without any adapter, continuing what stands left of each hole."""
+
+from bench.air.choice import Continuing
+from bench.air.generate import Sampling
+from bench.protocols import Model
+
+SIZES = ("mini", "small", "medium", "large")
+
+
+def build(size: str = "mini", temperature: float = 1.0, top_k: int = 250, device: str = "cpu") -> Model:
+    """Return the baseline; arguments as of `air`."""
+    return Continuing(size, Sampling(temperature, top_k), device)

@@ -1,0 +1,14 @@
+"""Prefix tuning of the decoder, on the reference's data and budget (Li and Liang, ACL 2021)."""
+
+from bench.air.choice import Choice
+from bench.air.generate import Sampling
+from bench.protocols import Model
+
+SIZES = ("mini", "small", "medium", "large")
+
+
+def build(
+    size: str = "mini", contrast: float = 1.0, temperature: float = 1.0, top_k: int = 250, device: str = "cpu"
+) -> Model:
+    """Return the baseline; arguments as of `air`."""
+    return Choice("prefix-tuning", size, Sampling(temperature, top_k, contrast), device)

@@ -1,0 +1,146 @@
+"""Train: a recipe to a weight file with its card, resumable, checkpoints and curve beside it."""
+
+import hashlib
+import math
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench import plugins, training
+from bench.errors import BenchError
+from bench.executor import progress
+from bench.paths import home, write_text
+from bench.provenance import commit, version
+from bench.recipe import Recipe, load_recipe
+from bench.weights import sha256_of, shipped
+from bench.yaml import dump_yaml
+
+LICENCE = (
+    "MIT, as this repository; trained on composed songs rendered with TimGM6mb.sf2, which pretty_midi distributes under "
+    "MIT and Debian lists under GPL-2: no sound of the font is contained in the weights"
+)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training left.
+
+    Attributes:
+        recipe: Its name.
+        budget: The budget's.
+        step: The step reached.
+        steps: Steps in all; the weight file and card are there when `step` is.
+        seconds: Processor seconds, earlier runs included.
+        validation: Last scores on validation songs.
+        path: The weight file.
+    """
+
+    recipe: str
+    budget: str
+    step: int
+    steps: int
+    seconds: float
+    validation: dict[str, float]
+    path: Path
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all steps were taken."""
+        return self.step == self.steps
+
+
+def train(
+    name: str, budget: str, out: Path, *, device: str = "auto", workers: int = 1, seconds: float = math.inf
+) -> Trained:
+    """Train a recipe, or go on with it, below `out`.
+
+    Args:
+        name: The recipe.
+        budget: One of its budgets.
+        out: Songs and tokens go to `out`/data, everything else to `out`/<name>.
+        device: `auto`, `cpu` or `cuda`.
+        workers: Processes that prepare the songs; the training itself is one.
+        seconds: Stop after so long, with a checkpoint; the next call goes on.
+
+    Raises:
+        UnknownName: no such recipe or budget.
+        MissingComponent: a weight file that it needs is not there, with the recipe that makes it.
+        BenchError: the checkpoint is of another budget.
+    """
+    recipe = load_recipe(name)
+    options, device = recipe.with_budget(budget), _device(device)
+    folder = out / name
+    _claim(folder, recipe, budget)
+    needs = {option: _needed(need, out) for option, need in recipe.needs.items()}
+    trainer = plugins.load(
+        "trainers", recipe.trainer, folder=folder, data=out / "data", device=device, **options,
+        **{option: str(path) for option, path in needs.items()},
+    )  # fmt: skip
+    trainer.prepare(workers)
+    with progress(f"training {name}", options["steps"]) as step_done:
+        step, spent = training.run(trainer, folder, options["steps"], step_done=step_done, seconds=seconds)
+    path = folder / f"{name}.safetensors"
+    made = Trained(name, budget, step, options["steps"], spent, training.last_validation(folder), path)
+    if made.is_done:
+        tensors = trainer.tensors()
+        training.write_tensors(path, tensors, getattr(trainer, "about", lambda: {})())
+        _write_card(made, recipe, needs, device, tensors)
+    return made
+
+
+def _device(device: str) -> str:
+    """Return cpu or cuda; `auto` is cuda where there is one."""
+    import torch
+
+    if device not in ("auto", "cpu", "cuda"):
+        raise BenchError(f"--device {device}: want auto, cpu or cuda")
+    has_cuda = torch.cuda.is_available()
+    if device == "cuda" and not has_cuda:
+        raise BenchError("--device cuda: torch finds no CUDA device here; leave it at auto")
+    return "cuda" if device != "cpu" and has_cuda else "cpu"
+
+
+def _claim(folder: Path, recipe: Recipe, budget: str) -> None:
+    """Note which recipe and budget a folder's checkpoint belongs to; refuse another one's."""
+    path = folder / "budget.txt"
+    mine = f"{budget} {_sha256(recipe)}\n"
+    if path.is_file() and path.read_text(encoding="utf-8") != mine and (folder / training.CHECKPOINT).is_file():
+        raise BenchError(
+            f"{folder}: holds a training of budget or recipe {path.read_text(encoding='utf-8').split()[0]!r} that is not "
+            f"this one; give another --out, or remove the folder to begin anew"
+        )
+    write_text(path, mine)
+
+
+def _needed(name: str, out: Path) -> Path:
+    """Return a weight file: the one trained below `out` if there is one, else the shipped one."""
+    mine = out / name / f"{name}.safetensors"
+    return mine if mine.is_file() else shipped(name)
+
+
+def _sha256(recipe: Recipe) -> str:
+    return hashlib.sha256((home("recipes") / f"{recipe.name}.yaml").read_bytes()).hexdigest()
+
+
+def _write_card(made: Trained, recipe: Recipe, needs: dict[str, Path], device: str, tensors: dict[str, Any]) -> None:
+    keys = {
+        "name": made.recipe,
+        "description": recipe.description,
+        "sha256": sha256_of(made.path),
+        "bytes": made.path.stat().st_size,
+        "parameters": sum(math.prod(value.shape) for value in tensors.values()),
+        "recipe_sha256": _sha256(recipe),
+        "budget": made.budget,
+        "steps": made.steps,
+        "processor_seconds": round(made.seconds),
+        "hardware": f"{device}, {platform.machine()}",
+        "needs": {path.stem: sha256_of(path) for path in needs.values()},
+        "training_data": recipe.with_budget(made.budget).get("train", "see the recipe's trainer"),
+        "validation": made.validation,
+        "tolerance": recipe.tolerance,
+        "commit": commit(),
+        "bench": version(),
+        "licence": LICENCE,
+    }
+    write_text(made.path.with_suffix(".yaml"), dump_yaml(keys))

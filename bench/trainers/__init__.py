@@ -1,0 +1,1 @@
+"""Trainers: one file makes one kind of weight file; recipes name them."""

@@ -1,0 +1,246 @@
+"""Adapters on the frozen mini decoder: prompts, aligned, prefix tuning or low rank, on the same data and steps."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from bench import streams
+from bench.air import weights
+from bench.air.adapter import LOW_RANK, Aligned, Prefix, Prompts
+from bench.air.sequence import Layout, prefix_of
+from bench.air.training import loss_of
+from bench.errors import UnknownName
+from bench.mask import blocks, draw, scatter
+from bench.mini.songs import Songs, encoded
+from bench.mini.tokens import HOP, Codes, Tokeniser
+from bench.training import Learner, read_tensors
+from bench.weights import sha256_of
+
+KINDS = ("prompts", "aligned", "prefix", "lora")
+_SILENT, _EVERYTHING, _ONE_HOLE = 0.1, 0.3, 0.25
+_PROJECTIONS = ("q_proj", "k_proj", "v_proj", "out_proj")
+
+
+class AdapterTrainer:
+    """Cross-entropy on the prediction, everything frozen but the adapter (arXiv 2402.09508, section 4.2)."""
+
+    def __init__(self, data: Path, sources: dict[str, Any], sizes: dict[str, Any], seed: int, device: str) -> None:
+        """Take the folder of songs, what to train on, the adapter's sizes and the budget's numbers."""
+        self._data, self._sources, self._sizes, self._seed, self._device = data, sources, sizes, seed, device
+
+    def prepare(self, workers: int) -> None:
+        """Make the streams, encode them, build the adapter on the frozen decoder."""
+        codec = Path(self._sources["codec"])
+        self._tokeniser = Tokeniser.of(read_tensors(codec))
+        made = {}
+        for name in ("train", "validation"):
+            sounds = streams.prepare("synthetic", self._sources[name], self._data / "streams", workers=workers)
+            made[name] = (
+                sounds,
+                encoded(sounds, self._tokeniser, self._data / f"codes-{sha256_of(codec)[:12]}", workers),
+            )
+        (self._sounds, self._songs), (self._unseen_sounds, self._unseen) = made["train"], made["validation"]
+        torch.manual_seed(self._seed)
+        self._decoder = weights.read_decoder(Path(self._sources["language"])).to(self._device).requires_grad_(False)
+        self._adapter = self._built()
+        trained = self._decoder if self._adapter is None else self._adapter.to(self._device).train()
+        self.learner = Learner(
+            trained, self._sizes["rate"], self._sizes["steps"], weight_decay=0.02, clip=self._sizes["clip"], warm_up=50
+        )
+
+    def _built(self) -> Prompts | Prefix | None:
+        """Return the adapter's network; None for low rank, which lives inside the decoder."""
+        config, m, rank = self._decoder.config, self._sizes["m"], self._sizes["rank"]
+        kind = self._sizes["kind"]
+        if kind == "prompts":
+            return Prompts(config, m)
+        if kind == "aligned":
+            return Aligned(config, m, rank)
+        if kind == "prefix":
+            return Prefix(config, m)
+        from peft import LoraConfig, inject_adapter_in_model
+
+        inject_adapter_in_model(
+            LoraConfig(r=rank, lora_alpha=rank, lora_dropout=0.0, target_modules=list(_PROJECTIONS)), self._decoder
+        )
+        return None
+
+    def step(self, k: int) -> dict[str, float]:
+        """Take one step on a batch that depends on seed and `k` alone; every fourth has excerpts of full length."""
+        is_long = k % 4 == 3
+        n = self._sizes["long_frames"] if is_long else self._sizes["frames"]
+        size = self._sizes["long_batch"] if is_long else self._sizes["batch"]
+        rng = np.random.default_rng([self._seed, k])
+        batch = [self._example(self._songs, self._sounds, rng, n) for _ in range(size)]
+        return self.learner.learn(k, loss=self._loss(batch, rng))
+
+    def _loss(
+        self, batch: list[tuple[Tensor, Tensor, npt.NDArray[np.bool_]]], rng: Any, inside: bool = False
+    ) -> Tensor:
+        prefix, mix = (torch.stack([example[k] for example in batch]).to(self._device) for k in (0, 1))  # type: ignore[misc]
+        masked = np.stack([example[2] for example in batch])
+        types = Layout(prefix.shape[2], prefix.shape[1]).types(masked).to(self._device)
+        only = torch.from_numpy(masked).to(self._device) if inside else None
+        return loss_of(self._decoder, prefix, mix, rng, types, self._adapter, only)
+
+    def _example(
+        self, songs: Songs, sounds: streams.Streams, rng: np.random.Generator, n: int
+    ) -> tuple[Tensor, Tensor, npt.NDArray[np.bool_]]:
+        """Draw a prefix (4, n), its prediction (4, n) and the mask (n,)."""
+        track, start = songs.place(rng, n)
+        mix = torch.from_numpy(songs.crop(track, "mix", start, n))
+        control = torch.from_numpy(self._control(songs, sounds, rng, track, start, n))
+        masked = self._masked(rng, n)
+        return prefix_of(mix[None], control[None], torch.from_numpy(masked)[None])[0], mix, masked
+
+    def _control(
+        self, songs: Songs, sounds: streams.Streams, rng: np.random.Generator, track: str, start: int, n: int
+    ) -> Codes:
+        """Draw which controls are given, and return the tokens of their sum (4, n)."""
+        kinds = list(self._sources["controls"])
+        if not kinds or rng.random() < _SILENT:
+            return songs.crop(track, "silence", start, n)
+        if len(kinds) > 1:
+            several = rng.random() < self._sizes["several"]
+            n_kinds = int(rng.integers(2, len(kinds) + 1)) if several else 1
+            kinds = [kinds[k] for k in sorted(rng.permutation(len(kinds))[:n_kinds])]
+        if len(kinds) == 1:
+            return songs.crop(track, kinds[0], start, n)
+        total = sum(sounds.cut(track, kind, start * HOP, n * HOP) for kind in kinds)
+        return self._tokeniser.encode(np.asarray(total, dtype=np.float32))
+
+    def _masked(self, rng: np.random.Generator, n: int) -> npt.NDArray[np.bool_]:
+        """Draw which frames are to be made anew: everything, one or two long holes, or scattered as in the paper."""
+        kind, seed = float(rng.random()), int(rng.integers(2**31))
+        if self._sizes["ratio"] > 0:
+            return scatter(n, seed, ratio=self._sizes["ratio"]).inside(50)
+        if kind < _EVERYTHING:
+            return np.ones(n, dtype=bool)
+        if kind < _EVERYTHING + _ONE_HOLE:
+            name = str(rng.choice(["centre", "two-gaps", "long", "blocks"]))
+            return (blocks(n, seed, percent=60.0) if name == "blocks" else draw(name, n, seed)).inside(50)
+        return scatter(n, seed).inside(50)
+
+    def validate(self) -> dict[str, float]:
+        """Return the loss inside the hole on unseen songs with their own controls, and with exchanged ones more.
+
+        The same crops every time: full length, half of them with the middle masked, half with everything masked. What
+        other songs' controls cost more is how much the adapter uses its control, in nats a token.
+        """
+        if self._adapter is not None:
+            self._adapter.eval()
+        own, other = [], []
+        n = self._sizes["frames"]
+        with torch.inference_mode():
+            for k in range(4):
+                rng = np.random.default_rng([10**6, k])
+                right, wrong = self._validation_batch(rng, n)
+                own.append(float(self._loss(right, None, inside=True)))
+                other.append(float(self._loss(wrong, None, inside=True)))
+        if self._adapter is not None:
+            self._adapter.train()
+        return {"loss": float(np.mean(own)), "gap": float(np.mean(other) - np.mean(own))}
+
+    def _validation_batch(self, rng: np.random.Generator, n: int) -> tuple[list[Any], list[Any]]:
+        kinds = list(self._sources["controls"]) or ["silence"]
+        mixes, controls, flags = [], [], []
+        for k in range(8):
+            track, start = self._unseen.place(rng, n)
+            mixes.append(torch.from_numpy(self._unseen.crop(track, "mix", start, n)))
+            controls.append(torch.from_numpy(self._unseen.crop(track, kinds[k % len(kinds)], start, n)))
+            flags.append(np.ones(n, dtype=bool) if k < 4 else draw("centre", n, 0).inside(50))
+        shift = len(kinds) if len(kinds) < 8 else 1
+        exchanged = controls[shift:] + controls[:shift]
+        right, wrong = (
+            [
+                (prefix_of(mix[None], control[None], torch.from_numpy(flag)[None])[0], mix, flag)
+                for mix, control, flag in zip(mixes, given, flags, strict=True)
+            ]
+            for given in (controls, exchanged)
+        )
+        return right, wrong
+
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint holds."""
+        return self.learner.state()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.learner.restore(state)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the weight file, in half precision."""
+        if self._adapter is not None:
+            return {name: value.detach().half() for name, value in self._adapter.named_parameters()}
+        return {
+            f"{LOW_RANK}.{layer}.{projection}.{end}": getattr(getattr(block.self_attn, projection), f"lora_{matrix}")[
+                "default"
+            ]
+            .weight.detach()
+            .half()
+            for layer, block in enumerate(self._decoder.layers)
+            for projection in _PROJECTIONS
+            for end, matrix in (("down", "A"), ("up", "B"))
+        }
+
+
+def build(
+    folder: Path,
+    data: Path,
+    kind: str = "aligned",
+    controls: tuple[str, ...] = ("drums",),
+    codec: str = "",
+    language: str = "",
+    train: str = "synthetic-train-320",
+    validation: str = "synthetic-validation-32",
+    m: int = 10,
+    rank: int = 32,
+    ratio: float = 0.0,
+    several: float = 0.3,
+    rate: float = 4e-3,
+    clip: float = 0.1,
+    steps: int = 1200,
+    frames: int = 250,
+    batch: int = 8,
+    long_frames: int = 750,
+    long_batch: int = 2,
+    seed: int = 1,
+    device: str = "cpu",
+) -> AdapterTrainer:
+    """Return the trainer.
+
+    Args:
+        folder: Working folder.
+        data: Folder of songs and tokens, shared with other trainers.
+        kind: `prompts` (the paper's), `aligned`, `prefix` (prefix tuning) or `lora`.
+        controls: What stands in the prefix: `drums`, `chords`, `piano`, several of them, or none.
+        codec: The mini codec's weight file.
+        language: The mini language model's weight file.
+        train: Manifest of training songs.
+        validation: Manifest of validation songs.
+        m: Prompt vectors a layer and type, or vectors of prefix tuning.
+        rank: Of the aligned path, or of the low-rank adaptation.
+        ratio: Where above 0, the fixed masking rate r of scattered masks; else the mixture of masks.
+        several: Share of examples with several controls at once, where there are several.
+        rate: Highest learning rate.
+        clip: Largest norm of a gradient.
+        steps: Steps in all.
+        frames: Length of short excerpts in frames of 20 ms.
+        batch: Short excerpts a step.
+        long_frames: Length of long ones, a quarter of the steps.
+        long_batch: Long excerpts a step.
+        seed: Of everything random.
+        device: `cpu` or `cuda`.
+    """
+    if kind not in KINDS:
+        raise UnknownName("kind of adapter", kind, KINDS)
+    sources = {"controls": controls, "codec": codec, "language": language, "train": train, "validation": validation}
+    sizes = {
+        "kind": kind, "m": m, "rank": rank, "ratio": ratio, "several": several, "rate": rate, "clip": clip,
+        "steps": steps, "frames": frames, "batch": batch, "long_frames": long_frames, "long_batch": long_batch,
+    }  # fmt: skip
+    return AdapterTrainer(data, sources, sizes, seed, device)

@@ -1,0 +1,249 @@
+"""Training: what every trainer shares, a schedule and weight files, and the loop with its checkpoints and curves."""
+
+import csv
+import json
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from bench.errors import BenchError
+from bench.paths import atomic, write_text
+
+CHECKPOINT, CURVE = "checkpoint.pt", "curve.csv"
+
+
+class Trainer(Protocol):
+    """What makes one weight file. Every batch depends on seed and step alone, so that a resumed run is the same run."""
+
+    def prepare(self, workers: int) -> None:
+        """Make or find the training data and build the network; what is already on disk is left alone."""
+        ...
+
+    def step(self, k: int) -> dict[str, float]:
+        """Take step `k`, counted from 0; return what the curve shows."""
+        ...
+
+    def validate(self) -> dict[str, float]:
+        """Return scores on validation songs, drawn the same way every time."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that `restore` needs: tensors and plain values."""
+        ...
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        ...
+
+    def tensors(self) -> dict[str, Any]:
+        """Return the weight file's tensors."""
+        ...
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A learning rate that warms up linearly and falls along a cosine to a twentieth.
+
+    Attributes:
+        rate: The highest.
+        steps: Steps in all.
+        warm_up: Steps until the highest.
+    """
+
+    rate: float
+    steps: int
+    warm_up: int
+
+    def at(self, k: int) -> float:
+        """Return the rate of step `k`."""
+        if k < self.warm_up:
+            return self.rate * (k + 1) / self.warm_up
+        share = min((k - self.warm_up) / max(self.steps - self.warm_up, 1), 1.0)
+        return self.rate * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * share)))
+
+
+class Learner:
+    """A network with its optimiser (AdamW) and schedule; tensors that ask for no gradient stay as they are."""
+
+    def __init__(
+        self,
+        network: Any,
+        rate: float,
+        steps: int,
+        *,
+        weight_decay: float = 0.01,
+        clip: float = 1.0,
+        warm_up: int = 100,
+    ) -> None:
+        """Take the network, the highest learning rate and how many steps there will be."""
+        import torch
+
+        self.network = network
+        self._trained = [value for value in network.parameters() if value.requires_grad]
+        self._optimiser = torch.optim.AdamW(self._trained, lr=rate, betas=(0.9, 0.95), weight_decay=weight_decay)
+        self._schedule, self._clip = Schedule(rate, steps, min(warm_up, max(steps // 10, 1))), clip
+
+    def learn(self, k: int, loss: Any) -> dict[str, float]:
+        """Take step `k` down the gradient of a loss; return it."""
+        import torch
+
+        for group in self._optimiser.param_groups:
+            group["lr"] = self._schedule.at(k)
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self._trained, self._clip)
+        self._optimiser.step()
+        return {"loss": float(loss.detach())}
+
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint holds: what is trained, and the optimiser's memory of it."""
+        kept = {name: value.detach() for name, value in self.network.named_parameters() if value.requires_grad}
+        return {"network": kept, "optimiser": self._optimiser.state_dict()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state.
+
+        Raises:
+            ValueError: it is of another network.
+        """
+        import torch
+
+        trained = {name: value for name, value in self.network.named_parameters() if value.requires_grad}
+        if set(trained) != set(state["network"]):
+            raise ValueError(f"it holds other parameters: {sorted(set(trained) ^ set(state['network']))[:3]}")
+        with torch.no_grad():
+            for name, value in trained.items():
+                value.copy_(state["network"][name])
+        self._optimiser.load_state_dict(state["optimiser"])
+
+
+def run(
+    trainer: Trainer,
+    folder: Path,
+    steps: int,
+    *,
+    every: int = 250,
+    step_done: Callable[[], None] = lambda: None,
+    seconds: float = math.inf,
+) -> tuple[int, float]:
+    """Train until `steps`, from the last checkpoint if there is one, and leave checkpoint and curve in `folder`.
+
+    Args:
+        trainer: Prepared.
+        folder: Where checkpoint and curve lie.
+        steps: Steps in all.
+        every: Steps from one validation and checkpoint to the next.
+        step_done: Called after every step.
+        seconds: Stop (with a checkpoint) after so long, to be resumed.
+
+    Returns:
+        The step reached and the processor seconds spent, earlier runs included.
+    """
+    k, spent = _resume(trainer, folder, steps)
+    for _ in range(k):
+        step_done()
+    started, until = time.process_time() - spent, time.monotonic() + seconds
+    sums: dict[str, float] = {}
+    since = 0
+    while k < steps and time.monotonic() < until:
+        for name, value in trainer.step(k).items():
+            sums[name] = sums.get(name, 0.0) + value
+        k, since = k + 1, since + 1
+        step_done()
+        if k % every == 0 or k == steps:
+            rows = {name: value / since for name, value in sums.items()}
+            rows |= {f"validation_{name}": value for name, value in trainer.validate().items()}
+            _record(folder, k, time.process_time() - started, rows)
+            _save(trainer, folder, k, time.process_time() - started)
+            sums, since = {}, 0
+    if since:
+        _save(trainer, folder, k, time.process_time() - started)
+    return k, time.process_time() - started
+
+
+def _resume(trainer: Trainer, folder: Path, steps: int) -> tuple[int, float]:
+    import torch
+
+    path = folder / CHECKPOINT
+    if not path.is_file():
+        return 0, 0.0
+    try:
+        kept = torch.load(path, map_location="cpu", weights_only=True)
+        trainer.restore(kept["state"])
+    except Exception as error:  # a checkpoint of another recipe or version breaks in many ways
+        raise BenchError(f"{path}: cannot be gone on from ({str(error)[:200]}); remove it to begin anew") from error
+    if kept["step"] > steps:
+        raise BenchError(f"{path}: is at step {kept['step']}, the recipe ends at {steps}; remove it to begin anew")
+    return int(kept["step"]), float(kept["seconds"])
+
+
+def _save(trainer: Trainer, folder: Path, k: int, seconds: float) -> None:
+    import torch
+
+    with atomic(folder / CHECKPOINT) as part:
+        torch.save({"step": k, "seconds": seconds, "state": trainer.state()}, part)
+
+
+def _record(folder: Path, k: int, seconds: float, row: Mapping[str, float]) -> None:
+    """Add a row to the curve; rows of steps that were lost in a crash and made again are replaced."""
+    path = folder / CURVE
+    rows = []
+    if path.is_file():
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = [kept for kept in csv.DictReader(file) if int(kept["step"]) < k]
+    rows.append({"step": str(k), "seconds": f"{seconds:.0f}", **{name: f"{value:.5f}" for name, value in row.items()}})
+    names = list(dict.fromkeys(name for one in rows for name in one))
+    lines = [",".join(names), *(",".join(one.get(name, "") for name in names) for one in rows)]
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def last_validation(folder: Path) -> dict[str, float]:
+    """Return the last validation scores of a folder's curve; none before the first."""
+    path = folder / CURVE
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    prefix = "validation_"
+    return {name.removeprefix(prefix): float(value) for name, value in rows[-1].items() if name.startswith(prefix)}
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Any], about: Mapping[str, str] | None = None) -> None:
+    """Write numpy arrays or torch tensors as safetensors, atomically."""
+    from safetensors.numpy import save_file
+
+    arrays = {
+        name: value.detach().cpu().contiguous().numpy() if hasattr(value, "detach") else value
+        for name, value in tensors.items()
+    }
+    with atomic(path) as part:
+        save_file(arrays, str(part), metadata=dict(about or {}))
+
+
+def read_tensors(path: Path) -> dict[str, Any]:
+    """Read a safetensors file as numpy arrays.
+
+    Raises:
+        BenchError: missing or damaged.
+    """
+    from safetensors.numpy import load_file
+
+    try:
+        return dict(load_file(str(path)))
+    except Exception as error:  # damaged headers break the reader in many ways
+        raise BenchError(f"{path}: cannot be read as safetensors ({str(error)[:200]}); get it again") from error
+
+
+def read_about(path: Path) -> dict[str, Any]:
+    """Read the metadata of a safetensors file; values that are JSON are decoded."""
+    from safetensors import safe_open
+
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            about = file.metadata() or {}
+    except Exception as error:
+        raise BenchError(f"{path}: cannot be read as safetensors ({str(error)[:200]}); get it again") from error
+    return {name: json.loads(value) for name, value in about.items()}
