@@ -1,7 +1,6 @@
 """Generate: a model over all requests of a task, batch by batch, into a submission folder."""
 
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from bench.build import ExampleSet
 from bench.cache import Cache, key_of
 from bench.errors import BenchError, MissingComponent
 from bench.example import Request, other_songs
-from bench.executor import progress
+from bench.executor import Executor, Serial
 from bench.manifest import song_of
 from bench.paths import write_text
 from bench.submission import FAILED, SWAPPED, Card, Submission, write_card
@@ -23,13 +22,22 @@ from bench.yaml import dump_yaml
 
 @dataclass(frozen=True)
 class _Batch:
-    """Requests that a model is given together; the partition depends on nothing but the list and the batch size."""
+    """Requests that a model is given together; the partition depends on nothing but the list and the batch size.
+
+    Attributes:
+        ids: The requests.
+        partners: The songs whose controls they are given instead of their own; empty for their own.
+        key: What the batch is known by when it is done.
+    """
 
     ids: tuple[str, ...]
+    partners: tuple[str, ...]
     key: str
 
 
-def generate(examples: ExampleSet, system: str, folder: Path, cache: Cache, **options: Any) -> Submission:
+def generate(
+    examples: ExampleSet, system: str, folder: Path, cache: Cache, executor: Executor | None = None, **options: Any
+) -> Submission:
     """Let the model called `system` answer every request, leaving finished batches alone.
 
     A request on which the model fails is noted in `failed.yaml` and tried again in the next run; the others go on. A
@@ -40,6 +48,7 @@ def generate(examples: ExampleSet, system: str, folder: Path, cache: Cache, **op
         system: The model plug's name, which becomes the submission's.
         folder: The submission's folder.
         cache: Remembers which batches are done.
+        executor: Runs batches of models that may be copied into workers (`runs_in_workers`); all others run here.
         options: The model's options.
 
     Raises:
@@ -47,13 +56,14 @@ def generate(examples: ExampleSet, system: str, folder: Path, cache: Cache, **op
         MissingComponent: it needs a package or weights that are not here.
     """
     started = time.perf_counter()
-    model = plugins.load("models", system, **options)
-    make = _Maker(examples, system, model, folder, cache, options)
-    failures = make.all(examples.ids, folder, lambda name: examples.request(name))
-    is_probe = getattr(model, "is_probe", False)
-    if examples.task.controls and not is_probe and len({song_of(name) for name in examples.ids}) > 1:
-        partners = other_songs(examples.ids)
-        make.all(examples.ids, folder / SWAPPED, lambda name: swapped(examples, name, partners[name]))
+    _loaded.clear()
+    model, make = _model(system, options), _Maker(examples, system, options, folder, cache.folder)
+    batches = make.batches(model, {})
+    if examples.task.controls and not make.is_probe(model) and len({song_of(name) for name in examples.ids}) > 1:
+        batches += make.batches(model, other_songs(examples.ids))
+    chosen = executor if executor is not None and getattr(model, "runs_in_workers", False) else Serial()
+    answers = chosen.map(make, batches, f"generating {system}")
+    failures = {n: why for one, b in zip(answers, batches, strict=True) if not b.partners for n, why in one[0].items()}
     if failures:
         write_text(folder / FAILED, dump_yaml(failures))
     else:
@@ -63,13 +73,16 @@ def generate(examples: ExampleSet, system: str, folder: Path, cache: Cache, **op
         task=examples.task.name,
         task_version=examples.task.version,
         manifest=examples.manifest.name,
-        training_data="none",
+        training_data=getattr(model, "training_data", "none"),
+        parameters=getattr(model, "parameters", 0),
         notes=plugins.about("models", system),
         hardware="cpu",
         generation_seconds=round(time.perf_counter() - started, 2),
+        keeps_phase=getattr(model, "keeps_phase", True),
     )
-    if not (folder / "submission.yaml").exists() or make.made_anything:
+    if not (folder / "submission.yaml").exists() or any(is_new for _, is_new in answers):
         write_card(folder, card)
+    _loaded.clear()
     return Submission(folder, card)
 
 
@@ -78,74 +91,90 @@ def swapped(examples: ExampleSet, name: str, partner: str) -> Request:
     return replace(examples.request(name), controls=examples.request(partner).controls)
 
 
+_loaded: dict[str, Any] = {}
+"""The one model that this process holds."""
+
+
+def _model(system: str, options: dict[str, Any]) -> Any:
+    key = key_of(system, sorted(options.items()))
+    if key not in _loaded:
+        _loaded.clear()
+        _loaded[key] = plugins.load("models", system, **options)
+    return _loaded[key]
+
+
+@dataclass(frozen=True)
 class _Maker:
-    """One model's way through the batches."""
+    """One model's way through the batches, in this process or a worker."""
 
-    def __init__(
-        self, examples: ExampleSet, system: str, model: Any, folder: Path, cache: Cache, options: dict[str, Any]
-    ) -> None:
-        self.examples, self.system, self.model, self.cache, self.options = examples, system, model, cache, options
-        self.is_probe = getattr(model, "is_probe", False)
-        self.made_anything = False
+    examples: ExampleSet
+    system: str
+    options: dict[str, Any]
+    folder: Path
+    cache: Path
 
-    def all(self, ids: Sequence[str], folder: Path, request: Callable[[str], Request]) -> dict[str, str]:
-        """Make every output below `folder`; return the requests that failed, with their reasons."""
-        failures: dict[str, str] = {}
-        label = f"generating {self.system}" + (" (swapped)" if folder.name == SWAPPED else "")
-        batches = self._batches(ids, folder.name == SWAPPED)
-        with progress(label, len(batches)) as step:
-            for batch in batches:
-                failures.update(self._batch(batch, folder, request))
-                step()
-        return failures
+    @staticmethod
+    def is_probe(model: Any) -> bool:
+        """Whether the model is given references."""
+        return bool(getattr(model, "is_probe", False))
 
-    def _batches(self, ids: Sequence[str], is_swapped: bool) -> list[_Batch]:
-        size = len(ids) if self.is_probe else self.model.batch_size
+    def batches(self, model: Any, partners: dict[str, str]) -> list[_Batch]:
+        """Cut the list of requests into batches, each asked for with the controls of its partners, where given."""
+        ids = list(self.examples.ids)
+        size = len(ids) if self.is_probe(model) else model.batch_size
         made_by = (self.examples.folder / "build.yaml").read_text(encoding="utf-8")
-        version = getattr(self.model, "identity", self.system)
+        version = getattr(model, "identity", self.system)
         return [
-            _Batch(tuple(part), key_of("batch", made_by, self.system, version, self.options, is_swapped, part))
-            for part in (list(ids[k : k + size]) for k in range(0, len(ids), size))
+            _Batch(
+                tuple(part),
+                tuple(partners[name] for name in part) if partners else (),
+                key_of("batch", made_by, self.system, version, self.options, bool(partners), part),
+            )
+            for part in (ids[k : k + size] for k in range(0, len(ids), size))
         ]
 
-    def _batch(self, batch: _Batch, folder: Path, request: Callable[[str], Request]) -> dict[str, str]:
-        done = self.cache.record(batch.key)
+    def __call__(self, batch: _Batch) -> tuple[dict[str, str], bool]:
+        """Make a batch's outputs; return the requests that failed, with their reasons, and whether any was made now."""
+        cache, folder = Cache(self.cache), self.folder / SWAPPED if batch.partners else self.folder
+        done = cache.record(batch.key)
         if (
             done
             and not done["failures"]
             and all(_holds(folder / f"{name}.wav", sha) for name, sha in done["outputs"].items())
         ):
-            return {}
-        self.made_anything = True
+            return {}, False
         failures: dict[str, str] = {}
-        outputs = self._outputs(batch.ids, request, failures)
+        outputs = self._outputs(_model(self.system, self.options), batch, batch.ids, failures)
         for name in batch.ids:
             if name in outputs:
                 write_audio(folder / f"{name}.wav", outputs[name])
             else:
                 (folder / f"{name}.wav").unlink(missing_ok=True)
-        shas = {name: audio.sha256() for name, audio in outputs.items()}
-        self.cache.keep(batch.key, {"outputs": shas, "failures": failures})
-        return failures
+        cache.keep(batch.key, {"outputs": {n: audio.sha256() for n, audio in outputs.items()}, "failures": failures})
+        return failures, True
 
-    def _outputs(
-        self, ids: tuple[str, ...], request: Callable[[str], Request], failures: dict[str, str]
-    ) -> dict[str, Audio]:
+    def _outputs(self, model: Any, batch: _Batch, ids: tuple[str, ...], failures: dict[str, str]) -> dict[str, Audio]:
         """Run the model on the batch; if that fails, on each request alone, so that one cannot spoil the others."""
-        inputs = [self.examples.example(name) if self.is_probe else request(name) for name in ids]
+        is_probe = self.is_probe(model)
+        inputs = [self.examples.example(name) if is_probe else self._request(batch, name) for name in ids]
         try:
-            made = self.model.edit(inputs)
+            made = model.edit(inputs)
             return {name: self._checked(audio) for name, audio in zip(ids, made, strict=True)}
         except MissingComponent:
             raise
         except Exception as error:  # a model may fail in any way; the failure becomes a state, not a crash
-            if len(ids) == 1 or self.is_probe:
+            if len(ids) == 1 or is_probe:
                 failures.update(dict.fromkeys(ids, " ".join(f"{type(error).__name__}: {error}".split())))
                 return {}
         outputs: dict[str, Audio] = {}
         for name in ids:
-            outputs.update(self._outputs((name,), request, failures))
+            outputs.update(self._outputs(model, batch, (name,), failures))
         return outputs
+
+    def _request(self, batch: _Batch, name: str) -> Request:
+        if not batch.partners:
+            return self.examples.request(name)
+        return swapped(self.examples, name, batch.partners[batch.ids.index(name)])
 
     def _checked(self, audio: Audio) -> Audio:
         task = self.examples.task

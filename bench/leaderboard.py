@@ -22,12 +22,13 @@ from bench import statistics
 from bench.manifest import song_of
 from bench.protocols import Column
 from bench.readings import Readings, Scores, advantage, goodness, leftovers, readings
-from bench.scores import Row
+from bench.scores import NO_PHASE, Row
 from bench.submission import STITCHED
 
 BOUNDS = ("oracle", "codec-roundtrip", "copy-control", "other-song", "noise", "silence")
-"""Ceilings and floors, in the order in which they stand at the bottom of a table; never ranked."""
-COPY, FILL = "copy-control", "fill-gap"
+"""Ceilings and floors, in the order in which they stand at the bottom of a table; never ranked. A codec's round trip
+may have a size behind its name."""
+COPY, FILL, ROUND_TRIP = "copy-control", "fill-gap", "codec-roundtrip"
 FILL_LIMIT_DB = -12.0
 ALPHA = 0.05
 LINE = "follows, but makes no music"
@@ -134,6 +135,13 @@ def tables(
     return [table for _, group in sorted(groups.items()) for table in _one_manifest(group, columns, primary, sections)]
 
 
+def bound_of(system: str) -> str:
+    """Return the ceiling or floor that a system is, without the size of a codec; empty for any other system."""
+    if system.startswith(f"{ROUND_TRIP}-") and not system.endswith(STITCHED):
+        return ROUND_TRIP
+    return system if system in BOUNDS else ""
+
+
 def _one_manifest(
     rows: list[Row], columns: Sequence[Column], primary: Mapping[str, str], sections: Mapping[str, str] | None
 ) -> list[Table]:
@@ -226,7 +234,7 @@ def _table(
 
 def _under_the_line(scores: Scores, quality: Column | None) -> tuple[dict[str, tuple[str, ...]], list[str]]:
     """Return the marks of the systems that follow but make no music, and a note where some could not be judged."""
-    systems = [s for s in scores if s not in BOUNDS and not s.endswith(STITCHED) and not _is_incomplete(scores[s])]
+    systems = [s for s in scores if not bound_of(s) and not s.endswith(STITCHED) and not _is_incomplete(scores[s])]
     copying = {system for system in systems if _copies(scores[system].get(FILL))}
     copy = scores.get(COPY, {}).get(quality.name) if quality is not None else None
     copy = None if copy is None or _is_incomplete(scores[COPY]) else copy
@@ -255,7 +263,7 @@ def _copies(gaps: Readings | None) -> bool:
 
 def _ranks(ranked: Mapping[str, Readings], direction: str) -> dict[str, tuple[int, int]]:
     """Return the rank interval of every system with a value; none where there is nothing to test by."""
-    systems = [s for s in ranked if not np.isnan(ranked[s].whole.value)]
+    systems = [s for s in ranked if not np.isnan(ranked[s].whole.value) and ranked[s].whole.state != NO_PHASE]
     if not systems or max(ranked[s].n_songs for s in systems) < statistics.MIN_SONGS:
         return {}
     pairs = list(combinations(range(len(systems)), 2))
@@ -270,7 +278,7 @@ def _ranks(ranked: Mapping[str, Readings], direction: str) -> dict[str, tuple[in
 
 
 def _section(system: str, found: Mapping[str, Readings], marks: Mapping[str, tuple[str, ...]]) -> Section:
-    if system in BOUNDS:
+    if bound_of(system):
         return "bounds"
     if _is_incomplete(found):
         return "incomplete"
@@ -306,7 +314,7 @@ def _cell(reading: Readings) -> Cell:
 def _order(entry: Entry, chief: Column | None) -> tuple[float | str, ...]:
     """Sort by section; inside by rank, then value, then name; ceilings and floors in their own order."""
     if entry.section == "bounds":
-        return (SECTIONS.index("bounds"), BOUNDS.index(entry.system), 0.0, entry.system)
+        return (SECTIONS.index("bounds"), BOUNDS.index(bound_of(entry.system)), 0.0, entry.system)
     value = entry.cells[chief.name].value if chief is not None and chief.name in entry.cells else NAN
     worth = -goodness(value, chief.direction) if chief is not None and not np.isnan(value) else np.inf
     return (SECTIONS.index(entry.section), entry.rank[0] if entry.rank else np.inf, worth, entry.system)

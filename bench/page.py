@@ -39,9 +39,10 @@ REASONS = {
     "too-few-songs": "too few songs for this distance",
     "too-few-windows": "too few windows for the embedding's dimensions",
     "no-prompt": "the requests carry no prompt",
+    "no-phase": "its codec keeps no phase, and this column compares waveforms: not to be compared, never ranked",
     "biased": "a sample this small makes the distance larger; the ceiling shows by about how much",
 }
-MARKED = ("biased",)
+MARKED = ("biased", "no-phase")
 """States of a number that is given all the same."""
 TITLES = {
     "under": LINE,

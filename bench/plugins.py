@@ -32,11 +32,15 @@ def about(kind: str, name: str) -> str:
     return docstring.splitlines()[0] if docstring else ""
 
 
-@cache
 def _found(kind: str) -> dict[str, tuple[str, str]]:
     """Return module and size (empty for most) of every plug by its public name."""
+    return _found_in(_PACKAGE / kind)
+
+
+@cache
+def _found_in(folder: Path) -> dict[str, tuple[str, str]]:
     found = {}
-    for path in (_PACKAGE / kind).iterdir():
+    for path in folder.iterdir() if folder.is_dir() else ():
         file = path / "__init__.py" if path.is_dir() else path
         if path.name.startswith("_") or not (file.suffix == ".py" and file.is_file()):
             continue
@@ -75,8 +79,8 @@ def builder(kind: str, name: str) -> Any:
     return partial(build, size=size) if size else build
 
 
-def load(kind: str, name: str, **options: Any) -> Any:
-    """Build the plug.
+def load(kind: str, name: str, /, **options: Any) -> Any:
+    """Build the plug; its options may be called `kind` and `name` too.
 
     Raises:
         UnknownName: no plug of this kind has this name.
@@ -84,7 +88,8 @@ def load(kind: str, name: str, **options: Any) -> Any:
         MissingComponent: it needs a package or a file that is not here.
     """
     build = builder(kind, name)
-    allowed = inspect.signature(build).parameters
+    fixed = build.keywords if isinstance(build, partial) else {}  # a name that says the size leaves no choice of it
+    allowed = [option for option in inspect.signature(build).parameters if option not in fixed]
     if unknown := sorted(set(options) - set(allowed)):
         raise BenchError(f"{name} has no option {', '.join(unknown)}; it takes {', '.join(allowed) or 'none'}")
     return build(**options)

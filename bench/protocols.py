@@ -64,7 +64,11 @@ class Renderer(Protocol):
 
 
 class Model(Protocol):
-    """A system that fills holes from requests alone."""
+    """A system that fills holes from requests alone.
+
+    It may also have `identity` (all that changes its outputs), `parameters` and `trainable_parameters`, `training_data`
+    and `keeps_phase` for its card, and `runs_in_workers`: whether several copies of it may work side by side.
+    """
 
     batch_size: int
 
@@ -96,6 +100,7 @@ class Column:
         hears: The kinds of extractor whose findings it rests on; they stand in its identity.
         is_ranked: Whether a table may be ranked by it.
         is_shown: Whether it stands in the table (all columns stand in the CSV).
+        needs_phase: Whether it compares waveforms, so that it says nothing of a system whose codec keeps no phase.
     """
 
     name: str
@@ -106,6 +111,7 @@ class Column:
     hears: tuple[str, ...] = ()
     is_ranked: bool = False
     is_shown: bool = True
+    needs_phase: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,7 +122,8 @@ class Measurement:
         value: float64; NaN only where `state` says that the reference leaves it undefined.
         n: Frames, seconds or events that it rests on.
         state: `ok`; `undefined-reference` (silent, no chords, no onsets: NaN); `silent` (the output is, worst value);
-            `failed` (no output, worst value); `no-context`, `no-seam` (the mask leaves none: NaN).
+            `failed` (no output, worst value); `no-phase` (the column compares waveforms, the system keeps no phase);
+            `no-context`, `no-seam` (the mask leaves none: NaN).
         chance: This measurement's own chance level, where the metric knows one.
     """
 

@@ -52,7 +52,7 @@ def run(task: Task, source: Source, systems: Sequence[str], setting: Setting) ->
         for system in systems or defaults().systems:
             started = time.perf_counter()
             folder = setting.layout.submission(task.name, examples.manifest.name, system)
-            submission = generate(examples, system, folder, Cache(setting.layout.cache))
+            submission = generate(examples, system, folder, Cache(setting.layout.cache), setting.executor)
             check(folder, task, examples)[1].raise_if_any(folder)
             generated_s = time.perf_counter() - started
             score_into(submission, examples, setting, {"build": built_s, "generate": generated_s})

@@ -11,6 +11,8 @@ from bench.paths import write_text
 
 WHOLE_SET = "*"
 """Stands in `example` for the whole set; `*~01` and on are the seeded half-sets that a distance's interval rests on."""
+NO_PHASE = "no-phase"
+"""State of a value that compares waveforms, of a system that keeps no phase: printed, marked, never ranked."""
 
 
 @dataclass(frozen=True)

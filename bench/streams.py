@@ -55,7 +55,13 @@ class Streams:
         return round(self.duration_s * self.sample_rate)
 
     def _mapped(self, track: str, part: str) -> npt.NDArray[np.int16]:
-        found: npt.NDArray[np.int16] = np.load(self.folder / track / f"{part}.npy", mmap_mode="r")
+        path = self.folder / track / f"{part}.npy"
+        try:
+            found: npt.NDArray[np.int16] = np.load(path, mmap_mode="r")
+        except (OSError, ValueError) as error:
+            raise BenchError(f"{path}: cannot be read ({error}); remove it to have it made again") from error
+        if found.shape != (self.n_samples,):
+            raise BenchError(f"{path}: has shape {found.shape}, want {self.n_samples} samples; remove it and run again")
         return found
 
 

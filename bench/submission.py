@@ -37,6 +37,8 @@ class Card:
         notes: Anything a reader should know.
         hardware: What it ran on.
         generation_seconds: Wall-clock seconds for all outputs; 0 when unknown.
+        keeps_phase: Whether its sound has the phases of what it was given; a codec that makes its own says false, and
+            columns that compare waveforms are marked and do not rank.
     """
 
     system: str
@@ -50,13 +52,14 @@ class Card:
     notes: str = ""
     hardware: str = ""
     generation_seconds: float = 0.0
+    keeps_phase: bool = True
 
     def __post_init__(self) -> None:
         """Refuse values of a wrong kind and names that cannot stand in paths."""
         for column in fields(self):
             value, wanted = getattr(self, column.name), column.type
             kinds = (int, float) if wanted is float else (wanted,)
-            if not isinstance(value, kinds) or isinstance(value, bool):  # type: ignore[arg-type]
+            if not isinstance(value, kinds) or isinstance(value, bool) != (wanted is bool):  # type: ignore[arg-type]
                 raise BenchError(f"{column.name}: want {getattr(wanted, '__name__', wanted)}, found {value!r}")
         if self.parameters < 0 or not 0 <= self.generation_seconds < math.inf:
             raise BenchError(

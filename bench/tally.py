@@ -12,7 +12,7 @@ from bench.build import ExampleSet
 from bench.cache import Cache
 from bench.manifest import song_of
 from bench.protocols import Column, SetMeasurement
-from bench.scores import WHOLE_SET, Row
+from bench.scores import NO_PHASE, WHOLE_SET, Row
 from bench.statistics import interval, song_means
 from bench.submission import Submission
 from bench.symbols import Frames
@@ -76,10 +76,11 @@ def _row(submission: Submission, examples: ExampleSet, column: Column, one: dict
     chance = (
         value["chance"] if value["chance"] == value["chance"] else one["chance"].get(column.name, {}).get("value", NAN)
     )
+    is_apart = column.needs_phase and not submission.card.keeps_phase and value["state"] == "ok"
     return Row(
         **_place(submission, examples), metric=column.name, identity=value["identity"], region=column.region,
         example=one["name"], value=float(value["value"]), low=NAN, high=NAN, n=float(value["n"]), n_requested=1,
-        state=value["state"], chance=float(chance), ceiling=float(ceiling),
+        state=NO_PHASE if is_apart else value["state"], chance=float(chance), ceiling=float(ceiling),
     )  # fmt: skip
 
 
@@ -103,7 +104,8 @@ def _set_rows(rows: list[Row], examples: ExampleSet) -> list[Row]:
         values = np.array([value for value in means.values() if value == value])
         low, high = interval(values) if len(values) else (NAN, NAN)
         states = Counter(row.state for row in own)
-        state = "incomplete" if states["failed"] else "ok" if len(values) else states.most_common(1)[0][0]
+        known = NO_PHASE if states[NO_PHASE] else "ok"
+        state = "incomplete" if states["failed"] else known if len(values) else states.most_common(1)[0][0]
         whole: dict[str, Any] = {
             "example": WHOLE_SET,
             "value": float(np.mean(values)) if len(values) else NAN,

@@ -17,8 +17,8 @@ from bench.weights import sha256_of, shipped
 from bench.yaml import dump_yaml
 
 LICENCE = (
-    "MIT, as this repository; trained on composed songs rendered with TimGM6mb.sf2, which pretty_midi distributes under "
-    "MIT and Debian lists under GPL-2: no sound of the font is contained in the weights"
+    "MIT, as this repository; trained on composed songs rendered with TimGM6mb.sf2, which pretty_midi distributes "
+    "under MIT and Debian lists under GPL-2: no sound of the font is contained in the weights"
 )
 
 
@@ -102,14 +102,14 @@ def _device(device: str) -> str:
 
 
 def _claim(folder: Path, recipe: Recipe, budget: str) -> None:
-    """Note which recipe and budget a folder's checkpoint belongs to; refuse another one's."""
+    """Note which recipe and budget a folder's files belong to; refuse another one's."""
     path = folder / "budget.txt"
     mine = f"{budget} {_sha256(recipe)}\n"
-    if path.is_file() and path.read_text(encoding="utf-8") != mine and (folder / training.CHECKPOINT).is_file():
-        raise BenchError(
-            f"{folder}: holds a training of budget or recipe {path.read_text(encoding='utf-8').split()[0]!r} that is not "
-            f"this one; give another --out, or remove the folder to begin anew"
-        )
+    found = path.read_text(encoding="utf-8") if path.is_file() else mine
+    if found != mine and any(one != path for one in folder.iterdir()):
+        theirs = found.partition(" ")[0]
+        what = f"with the budget {theirs}" if theirs != budget else f"by another {recipe.name}.yaml"
+        raise BenchError(f"{folder}: holds a training {what}; give another --out, or remove the folder to begin anew")
     write_text(path, mine)
 
 

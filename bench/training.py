@@ -142,49 +142,50 @@ def run(
     Returns:
         The step reached and the processor seconds spent, earlier runs included.
     """
-    k, spent = _resume(trainer, folder, steps)
+    k, spent, losses = _resume(trainer, folder, steps)
     for _ in range(k):
         step_done()
     started, until = time.process_time() - spent, time.monotonic() + seconds
-    sums: dict[str, float] = {}
-    since = 0
+    saved = k
     while k < steps and time.monotonic() < until:
-        for name, value in trainer.step(k).items():
-            sums[name] = sums.get(name, 0.0) + value
-        k, since = k + 1, since + 1
+        losses.append(trainer.step(k))
+        k += 1
         step_done()
         if k % every == 0 or k == steps:
-            rows = {name: value / since for name, value in sums.items()}
-            rows |= {f"validation_{name}": value for name, value in trainer.validate().items()}
-            _record(folder, k, time.process_time() - started, rows)
-            _save(trainer, folder, k, time.process_time() - started)
-            sums, since = {}, 0
-    if since:
-        _save(trainer, folder, k, time.process_time() - started)
+            row = {name: sum(one[name] for one in losses) / len(losses) for name in losses[0]}
+            row |= {f"validation_{name}": value for name, value in trainer.validate().items()}
+            _record(folder, k, time.process_time() - started, row)
+            losses, saved = [], k
+            _save(trainer, folder, k, time.process_time() - started, losses)
+    if k > saved:
+        _save(trainer, folder, k, time.process_time() - started, losses)
     return k, time.process_time() - started
 
 
-def _resume(trainer: Trainer, folder: Path, steps: int) -> tuple[int, float]:
+def _resume(trainer: Trainer, folder: Path, steps: int) -> tuple[int, float, list[dict[str, float]]]:
+    """Return the step to go on from, the seconds spent until then, and what the curve's next row is a mean of."""
     import torch
 
     path = folder / CHECKPOINT
     if not path.is_file():
-        return 0, 0.0
+        return 0, 0.0, []
     try:
         kept = torch.load(path, map_location="cpu", weights_only=True)
         trainer.restore(kept["state"])
+        k, spent, losses = int(kept["step"]), float(kept["seconds"]), list(kept.get("losses", []))
     except Exception as error:  # a checkpoint of another recipe or version breaks in many ways
-        raise BenchError(f"{path}: cannot be gone on from ({str(error)[:200]}); remove it to begin anew") from error
-    if kept["step"] > steps:
-        raise BenchError(f"{path}: is at step {kept['step']}, the recipe ends at {steps}; remove it to begin anew")
-    return int(kept["step"]), float(kept["seconds"])
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise BenchError(f"{path}: cannot be gone on from ({reason}); remove it to begin anew") from error
+    if k > steps:
+        raise BenchError(f"{path}: is at step {k}, the recipe ends at {steps}; remove it to begin anew")
+    return k, spent, losses
 
 
-def _save(trainer: Trainer, folder: Path, k: int, seconds: float) -> None:
+def _save(trainer: Trainer, folder: Path, k: int, seconds: float, losses: list[dict[str, float]]) -> None:
     import torch
 
     with atomic(folder / CHECKPOINT) as part:
-        torch.save({"step": k, "seconds": seconds, "state": trainer.state()}, part)
+        torch.save({"step": k, "seconds": seconds, "losses": losses, "state": trainer.state()}, part)
 
 
 def _record(folder: Path, k: int, seconds: float, row: Mapping[str, float]) -> None:
@@ -238,12 +239,16 @@ def read_tensors(path: Path) -> dict[str, Any]:
 
 
 def read_about(path: Path) -> dict[str, Any]:
-    """Read the metadata of a safetensors file; values that are JSON are decoded."""
+    """Read the metadata of a safetensors file, JSON values each.
+
+    Raises:
+        BenchError: missing or damaged.
+    """
     from safetensors import safe_open
 
     try:
         with safe_open(str(path), framework="numpy") as file:
             about = file.metadata() or {}
-    except Exception as error:
-        raise BenchError(f"{path}: cannot be read as safetensors ({str(error)[:200]}); get it again") from error
-    return {name: json.loads(value) for name, value in about.items()}
+        return {name: json.loads(value) for name, value in about.items()}
+    except Exception as error:  # damaged headers break the reader in many ways
+        raise BenchError(f"{path}: its metadata cannot be read ({str(error)[:200]}); get it again") from error

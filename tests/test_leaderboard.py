@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.leaderboard import BOUNDS, COPIES, NO_BETTER, tables
+from bench.leaderboard import BOUNDS, COPIES, NO_BETTER, bound_of, tables
 from bench.protocols import Column
 from bench.readings import advantage, leftovers, readings
 from bench.scores import WHOLE_SET, Row
@@ -191,6 +191,17 @@ def test_a_task_without_control_has_no_line():
     rows = distance("a", 0.9) + distance("copy-control", 0.1) + measured("a", FILL.name, [-30.0] * 16)
     table = only(rows, FREE)
     assert (entry(table, "a").section, entry(table, "a").marks, table.notes) == ("ranked", (), ())
+
+
+def test_the_round_trip_of_any_codec_is_a_ceiling_and_its_stitched_reading_a_reading():
+    rows = board(good=0.5)
+    for system in ("codec-roundtrip-mini", "codec-roundtrip-mini-stitched"):
+        rows += measured(system, ONSETS.name, noisy(0.99))
+    table = only(rows)
+    assert entry(table, "codec-roundtrip-mini").section == "bounds"
+    assert entry(table, "codec-roundtrip-mini-stitched").section == "stitched"
+    assert entry(table, "good").rank == (1, 1)
+    assert (bound_of("noise-gate"), bound_of("codec-roundtrip-large")) == ("", "codec-roundtrip")
 
 
 def test_bounds_stand_in_their_order_and_never_rank():

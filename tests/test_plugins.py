@@ -67,3 +67,30 @@ def test_options_reach_the_plug_and_wrong_ones_are_named(monkeypatch: pytest.Mon
     monkeypatch.setattr(plugins, "builder", lambda kind, name: lambda: None)
     with pytest.raises(BenchError, match="x has no option tone; it takes none"):
         plugins.load("models", "x", tone=1)
+
+
+SIZED = '"""Comes in sizes."""\n\nSIZES = ("tiny", "huge")\n\n\ndef build(size: str = "tiny", depth: int = 1):\n    return (size, depth)\n'
+
+
+def test_a_plug_that_comes_in_sizes_has_a_name_for_each(package: Path) -> None:
+    (package / "models" / "big_band.py").write_text(SIZED)
+    assert plugins.names("models") == ["big-band-huge", "big-band-tiny", "loud-echo", "many-files", "silent"]
+    assert plugins.about("models", "big-band-huge") == "Comes in sizes."
+    with pytest.raises(UnknownName, match="no model is called 'big-band'; did you mean big-band-"):
+        plugins.builder("models", "big-band")
+
+
+def test_the_plug_is_built_in_the_size_that_its_name_says() -> None:
+    for size in ("mini", "small", "medium", "large"):
+        build = plugins.builder("models", f"air-aligned-{size}")
+        assert build.keywords == {"size": size} and build.func.__module__ == "bench.models.air_aligned"
+    assert {"air-mini", "air-no-control-large", "codec-roundtrip-small", "musicgen-continue-medium"} <= set(
+        plugins.names("models")
+    )
+    with pytest.raises(BenchError, match="lora-mini has no option size; it takes contrast, temperature"):
+        plugins.load("models", "lora-mini", size="large")
+
+
+def test_an_option_may_be_called_as_the_loader_calls_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugins, "builder", lambda kind, name: lambda kind, name: (kind, name))
+    assert plugins.load("trainers", "x", kind="aligned", name="y") == ("aligned", "y")

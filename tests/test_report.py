@@ -351,3 +351,12 @@ def test_a_biased_number_is_given_and_marked():
     page = markdown(built({"mine": [*measured("mine", ONSETS.name, 0.5), whole]}))
     assert re.search(r"3\.00 \(([a-z])\)", page)
     assert "a sample this small makes the distance larger" in page
+
+
+def test_a_number_without_phase_is_given_and_marked_and_never_ranks():
+    rows = {name: measured(name, ONSETS.name, level) for name, level in (("mine", 0.5), ("yours", 0.9))}
+    rows["yours"] = [replace(one, state="no-phase") for one in rows["yours"]]
+    found = built(rows)
+    page = markdown(found)
+    assert "keeps no phase" in page
+    assert {e.system: e.rank for e in found[0].entries} == {"mine": (1, 1), "yours": None}

@@ -159,3 +159,20 @@ def test_a_distance_without_every_output_is_incomplete_and_without_strangers_has
     assert [row.example for row in missing if row.metric == "apart"] == [WHOLE_SET]
     alone = one(rows(examples, [value(0)] * 4, stranger_vectors={}), "apart")
     assert alone.value == -10 and np.isnan(alone.chance)
+
+
+def test_columns_of_waveforms_are_marked_for_systems_that_keep_no_phase(
+    examples: ExampleSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = (Column("plain", "dB", "higher", "hole", 0.0, needs_phase=True), Pair.columns[1])
+    monkeypatch.setattr(Pair, "columns", columns)
+    store = Cache(examples.folder / "cache")
+    found = measured([value(1), value(2, "silent"), value(3), value(4)], store)
+    for keeps, expected in ((True, ("ok", "silent", "ok")), (False, ("no-phase", "silent", "no-phase"))):
+        card = Card("s", "t", 2, "m", keeps_phase=keeps)
+        rows = rows_of(Submission(examples.folder, card), examples, found, store)
+        states = {row.example: row.state for row in rows if row.metric == "plain"}
+        assert (states["a"], states["a--2"], states[WHOLE_SET]) == expected
+        assert {row.state for row in rows if row.metric == "guided"} <= {"ok", "silent"}
+        whole = next(row for row in rows if row.metric == "plain" and row.example == WHOLE_SET)
+        assert whole.value == pytest.approx((1.5 + 3 + 4) / 3)

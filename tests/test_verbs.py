@@ -29,7 +29,7 @@ def test_listing_imports_nothing_heavy() -> None:
     assert done.stdout.strip().splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("kind", plugins.KINDS)
+@pytest.mark.parametrize("kind", [*plugins.KINDS, "recipes"])
 def test_everything_listed_says_what_it_is(kind: str) -> None:
     names = listing(kind)[kind]
     assert names and all(about.endswith((".", ")")) and len(about) > 20 for about in names.values())
@@ -37,7 +37,8 @@ def test_everything_listed_says_what_it_is(kind: str) -> None:
 
 def test_listing_as_json_and_wrong_kinds() -> None:
     found = json.loads(CliRunner().invoke(app, ["list", "--json"]).output)
-    assert set(found) == {"tasks", *plugins.KINDS} and "inpaint-drums" in found["tasks"]
+    assert set(found) == {"tasks", *plugins.KINDS, "recipes"}
+    assert "inpaint-drums" in found["tasks"] and "mini-codec" in found["recipes"]
     with pytest.raises(UnknownName, match="did you mean models"):
         listing("model")
 

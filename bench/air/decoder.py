@@ -1,9 +1,9 @@
 """The frozen decoder: MusicGen's transformer with its tensors named as in transformers, and room for an adaptation.
 
-Written out here rather than taken from transformers because prompts enter inside the attention, the cache must not grow,
-and a step must not wait for the host; `tests/air/test_decoder.py` holds it to transformers' logits bit for bit. The text
-is always empty: MusicGen then attends to zeros without biases, which adds exactly nothing, so there is no cross-attention
-here and its weights are not read.
+Written out here rather than taken from transformers because prompts enter inside the attention, the cache must not
+grow, and a step must not wait for the host; `tests/air/test_decoder.py` holds it to transformers' logits bit for bit.
+The text is always empty: MusicGen then attends to zeros without biases, which adds exactly nothing, so there is no
+cross-attention here and its weights are not read.
 """
 
 import math
@@ -12,7 +12,9 @@ from typing import Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding, gelu, scaled_dot_product_attention
+from torch.nn.functional import embedding, gelu
+
+from bench.air.attention import self_attention
 
 PATHS_BACK, PATHS_AHEAD = 1, 4
 
@@ -41,6 +43,12 @@ class Config:
     entries: int = 2048
     is_mini: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuse sizes that make no decoder."""
+        sizes = (self.width, self.depth, self.heads, self.ffn, self.books, self.entries)
+        if min(sizes) < 1 or self.width % (2 * self.heads):
+            raise ValueError(f"{self}: want sizes from 1 and a width that is a multiple of twice the heads")
+
     @property
     def pad(self) -> int:
         """The token that stands where there is none."""
@@ -68,19 +76,58 @@ class Adaptation(Protocol):
         """Return what is added to the heads' outputs (B, heads, n, d / heads), or None."""
         ...
 
-    def extra(self, layer: int, decoder: "Decoder") -> tuple[Tensor, Tensor] | None:
+    def keys_values_beside(self, layer: int, decoder: "Decoder") -> tuple[Tensor, Tensor] | None:
         """Return keys and values (heads, m, d / heads) that every step sees beside the sequence's own, or None."""
+        ...
+
+    def beside_steps(self, decoder: "Decoder", types: Tensor | None) -> "Beside | None":
+        """Return `attended` and `keys_values_beside` of predicted steps of these types (B, n), for single steps."""
+        ...
+
+    def added_to_steps(self, types: Tensor | None, memory: "Memory") -> Tensor | None:
+        """Return what `before` adds to the layers' inputs at predicted steps (L, B, n, d), the prefix being known."""
         ...
 
 
 class Memory:
-    """Keys and values of all steps so far, allocated once, and what an adaptation keeps of the prefix."""
+    """Keys and values of all steps so far, allocated once, and what an adaptation keeps of the prefix.
 
-    def __init__(self, config: Config, batch: int, n_steps: int, like: Tensor) -> None:
-        """Allocate for `n_steps` in all."""
-        shape = (config.depth, 2, batch, config.heads, n_steps, config.width // config.heads)
-        self.kept = torch.zeros(shape, dtype=like.dtype, device=like.device)
+    Attributes:
+        whole: (L, 2, B, heads, n_beside + n_steps, d / heads): first what single steps see beside the sequence.
+        kept: The part of the sequence's own steps.
+        of_prefix: By layer; what an adaptation keeps.
+    """
+
+    def __init__(self, whole: Tensor, n_beside: int = 0) -> None:
+        """Take the room; `Memory.of` makes it."""
+        self.whole, self.n_beside = whole, n_beside
+        self.kept = whole[..., n_beside:, :]
         self.of_prefix: dict[int, Tensor] = {}
+
+    @classmethod
+    def of(cls, config: Config, batch: int, n_steps: int, like: Tensor, n_beside: int = 0) -> "Memory":
+        """Allocate for `n_steps` in all, with the type and device of `like`."""
+        shape = (config.depth, 2, batch, config.heads, n_beside + n_steps, config.width // config.heads)
+        return cls(torch.zeros(shape, dtype=like.dtype, device=like.device), n_beside)
+
+    def row(self, number: int) -> "Memory":
+        """Return the memory of one request of the batch; it shares the room, not `of_prefix`."""
+        return Memory(self.whole[:, :, number : number + 1], self.n_beside)
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What single steps see beside the sequence, alike at all steps and requests.
+
+    Attributes:
+        keys_values: (L, 2, heads, m, d / heads).
+        gates: None where the keys stand among the sequence's own. Else (L, B, n, kinds) for n predicted steps: the keys
+            fall into so many kinds of equal number, each is attended to on its own, and what is found is added so many
+            times.
+    """
+
+    keys_values: Tensor
+    gates: Tensor | None
 
 
 class Attention(nn.Module):
@@ -227,25 +274,12 @@ class Decoder(nn.Module):
             kept = memory.kept[number]
             kept[0, :, :, start : start + n], kept[1, :, :, start : start + n] = key, value
             key, value = kept[0, :, :, : start + n], kept[1, :, :, : start + n]
-        found = _self_attention(query, key, value, adaptation.extra(number, self) if adaptation is not None else None)
+        beside = adaptation.keys_values_beside(number, self) if adaptation is not None else None
+        found = self_attention(query, key, value, beside)
         if adaptation is not None and types is not None:
             added = adaptation.attended(number, query, types, self)
             found = found if added is None else found + added
         return attention.out_proj(found.transpose(1, 2).reshape(x.shape))
-
-
-def _self_attention(query: Tensor, key: Tensor, value: Tensor, extra: tuple[Tensor, Tensor] | None) -> Tensor:
-    """Attend to all keys up to each query's own, the last query's being the last key, and to all `extra` ones."""
-    n, seen = query.shape[2], key.shape[2]
-    if extra is None and (n == 1 or n == seen):
-        # A lone step sees everything; a first stretch is causal.
-        return scaled_dot_product_attention(query, key, value, is_causal=n > 1)
-    mask = torch.ones(n, seen, dtype=torch.bool, device=query.device).tril(seen - n)
-    if extra is not None:
-        more = [part.to(key.dtype).expand(len(key), -1, -1, -1) for part in extra]
-        key, value = torch.cat([more[0], key], dim=2), torch.cat([more[1], value], dim=2)
-        mask = nn.functional.pad(mask, (more[0].shape[2], 0), value=True)
-    return scaled_dot_product_attention(query, key, value, attn_mask=mask)
 
 
 def positions(steps: Tensor, width: int) -> Tensor:

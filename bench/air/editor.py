@@ -1,6 +1,6 @@
 """Editing: requests to tokens, tokens to the prediction, the prediction to sound; the same at every size."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,7 +13,6 @@ from bench.air.generate import Sampling, generate, n_generated_steps
 from bench.air.sequence import Layout, prefix_of
 from bench.audio import Audio, Samples, is_silent, rms
 from bench.controls import QUIET_RMS
-from bench.errors import BenchError
 from bench.example import Request
 from bench.executor import progress
 from bench.mask import FRAME_RATE, Mask
@@ -81,22 +80,15 @@ class Editor:
         )
         self.parameters = network.parameters
         self.trainable_parameters = network.trained
+        self.keeps_phase = network.codec.keeps_phase
 
     def edit(self, requests: Sequence[Request]) -> list[Audio]:
         """Fill every request's holes; outputs of requests of different length are made in groups."""
-        outputs: dict[int, Audio] = {}
-        for length in sorted({request.mask.n_frames for request in requests}):
-            chosen = [k for k, request in enumerate(requests) if request.mask.n_frames == length]
-            for k, audio in zip(chosen, self._made([requests[k] for k in chosen]), strict=True):
-                outputs[k] = audio
-        return [outputs[k] for k in range(len(requests))]
+        return _by_length(requests, self._made)
 
     def _made(self, requests: list[Request]) -> list[Audio]:
         codec, decoder = self._network.codec, self._network.decoder
-        given = codec.encode(
-            [sound_of(without_holes(r.masked.mono, r.mask, r.masked.sample_rate), r, codec) for r in requests]
-        )
-        silence = codec.encode([np.zeros(_n_samples(r, codec), dtype=np.float32) for r in requests])
+        given, silence = given_and_silence(codec, requests)
         control = silence
         if self._follows and any(r.controls for r in requests):
             control = codec.encode([sound_of(control_track(r), r, codec) for r in requests])
@@ -133,17 +125,15 @@ class Continuer:
             f"torch {'.'.join(torch.__version__.split('.')[:2])}"
         )
         self.parameters, self.trainable_parameters = network.parameters, 0
+        self.keeps_phase = network.codec.keeps_phase
 
     def edit(self, requests: Sequence[Request]) -> list[Audio]:
-        """Fill every request's holes; all must last equally long."""
+        """Fill every request's holes; outputs of requests of different length are made in groups."""
+        return _by_length(requests, self._made)
+
+    def _made(self, requests: list[Request]) -> list[Audio]:
         codec, decoder = self._network.codec, self._network.decoder
-        requests = list(requests)
-        if len({request.mask.n_frames for request in requests}) > 1:
-            raise BenchError("requests of one batch last differently long; give them one by one")
-        given = codec.encode(
-            [sound_of(without_holes(r.masked.mono, r.mask, r.masked.sample_rate), r, codec) for r in requests]
-        )
-        silence = codec.encode([np.zeros(_n_samples(r, codec), dtype=np.float32) for r in requests])
+        given, silence = given_and_silence(codec, requests)
         visible = ~np.stack([request.mask.inside(FRAME_RATE) for request in requests])
         with progress("making tokens", n_generated_steps(given.shape[2], codec.books)) as step:
             tokens = generate(
@@ -159,6 +149,12 @@ class Continuer:
         return outputs_of(codec, tokens, requests)
 
 
+def given_and_silence(codec: Codec, requests: Sequence[Request]) -> tuple[Tensor, Tensor]:
+    """Return the tokens (B, K, T) of what requests of one length show, and those of silence."""
+    shown = [sound_of(without_holes(r.masked.mono, r.mask, r.masked.sample_rate), r, codec) for r in requests]
+    return codec.encode(shown), codec.encode([np.zeros_like(sound) for sound in shown])
+
+
 def control_track(request: Request) -> Samples:
     """Return the sum of a request's controls: drums as they are, rendered ones at -20 dBFS; silence without any."""
     total = np.zeros(request.masked.n_samples, dtype=np.float32)
@@ -171,8 +167,12 @@ def control_track(request: Request) -> Samples:
 
 
 def without_holes(samples: Samples, mask: Mask, sample_rate: int) -> Samples:
-    """Return the sound with the edges of its holes mirrored into them, 0.3 s or as far as both go; the rest stays 0."""
+    """Return the sound with the edges of its holes mirrored into them, 0.3 s or as far as both go; the rest is 0.
+
+    What `samples` hold inside the holes is never read.
+    """
     found, longest = samples.copy(), round(0.3 * sample_rate)
+    found[mask.inside(sample_rate)] = 0
     step = sample_rate // FRAME_RATE
     edges = [0, *(edge * step for hole in mask.holes for edge in hole), len(samples)]
     for k, (first, last) in enumerate(mask.holes):
@@ -205,3 +205,12 @@ def outputs_of(codec: Codec, tokens: Tensor, requests: Sequence[Request]) -> lis
 
 def _n_samples(request: Request, codec: Codec) -> int:
     return request.mask.n_frames * codec.sample_rate // FRAME_RATE
+
+
+def _by_length(requests: Sequence[Request], make: Callable[[list[Request]], list[Audio]]) -> list[Audio]:
+    """Return an output per request, made together with those of its own length."""
+    outputs: dict[int, Audio] = {}
+    for length in sorted({request.mask.n_frames for request in requests}):
+        chosen = [k for k, request in enumerate(requests) if request.mask.n_frames == length]
+        outputs.update(zip(chosen, make([requests[k] for k in chosen]), strict=True))
+    return [outputs[k] for k in range(len(requests))]

@@ -13,6 +13,8 @@ from bench.errors import BenchError
 from bench.mask import FRAME_RATE
 
 _PREFIX = "audio_encoder."
+_NORMS = {".weight_g": ".parametrizations.weight.original0", ".weight_v": ".parametrizations.weight.original1"}
+"""How the published files, made with an older torch, name the two parts of a weight-normed weight, and how we do."""
 
 
 class Encodec:
@@ -58,10 +60,10 @@ def read_codec(folder: Path, device: str = "cpu") -> Encodec:
         state = {name: v for path in sorted(folder.glob("model*.safetensors")) for name, v in load_file(path).items()}
         inner = {name.removeprefix(_PREFIX): v for name, v in state.items() if name.startswith(_PREFIX)} or state
         model = EncodecModel(config)
-        model.load_state_dict(inner)
+        model.load_state_dict({_renamed(name): value for name, value in inner.items()})
     except Exception as error:  # a stranger's configuration may break the constructor in any way
         raise BenchError(
-            f"{folder}: holds no EnCodec that can be read ({' '.join(str(error).split())[:300]})"
+            f"{folder}: holds no EnCodec that can be read ({' '.join(str(error).split())[:300]}); get it again"
         ) from error
     if config.audio_channels != 1 or config.frame_rate != FRAME_RATE or config.normalize:
         raise BenchError(
@@ -69,3 +71,10 @@ def read_codec(folder: Path, device: str = "cpu") -> Encodec:
             f"normalize={config.normalize}; want the mono codec of MusicGen (1, {FRAME_RATE}, False)"
         )
     return Encodec(model.eval(), device)
+
+
+def _renamed(name: str) -> str:
+    for old, new in _NORMS.items():
+        if name.endswith(old):
+            return name.removesuffix(old) + new
+    return name

@@ -1,7 +1,7 @@
 """Generation: the prediction, step by step, for a batch of requests at once.
 
-The prefix is run in one pass; then every step costs one token a book, its keys and values kept. Every request has its own
-random numbers, so what it gets does not depend on what stands beside it in the batch.
+The prefix is run in one pass; then every step costs one token a book, its keys and values kept. Every request has its
+own random numbers, so what it gets does not depend on what stands beside it in the batch.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,8 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.air.decoder import Adaptation, Decoder, Memory
+from bench.air.decoder import Adaptation, Decoder
 from bench.air.sequence import Layout
+from bench.air.stepper import Stepper
+from bench.air.walk import Counted, Place, walk
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ def generate(
     without: Tensor | None = None,
     forced: tuple[Tensor, Tensor] | None = None,
     step_done: Callable[[], None] = lambda: None,
+    way: str = "",
 ) -> Tensor:
     """Return predicted tokens (B, K, T).
 
@@ -55,32 +58,62 @@ def generate(
         without: The prefix without the control (B, K, T), for `sampling.contrast`.
         forced: Tokens (B, K, T) and flags (B, T) of frames that are given rather than predicted.
         step_done: Called after every step.
+        way: One of `bench.air.walk.WAYS`; empty for a CUDA graph on a GPU and counted steps elsewhere.
     """
-    batch, books, n_frames = prefix.shape
+    books, n_frames = prefix.shape[1:]
     layout = Layout(n_frames, books)
     is_contrasted = without is not None and sampling.contrast != 1
     runs = torch.cat([prefix, without]) if is_contrasted and without is not None else prefix
     grid, is_open = _grid(layout, runs, forced, decoder.config.pad)
-    numbers = _numbers(seeds, layout, sampling, prefix.device)
     if types is not None and is_contrasted:
         types = torch.cat([types, types])
     places = decoder.places(layout.n_steps, n_frames, runs)
-    memory = Memory(decoder.config, len(runs), layout.n_steps, decoder.layer_norm.weight)
-    start, end = 0, n_frames + 1
-    while end <= layout.n_steps:
-        x = decoder.embedded(grid[:, :, start:end]) + places[:, start:end]
-        stretch = types[:, start:end] if types is not None else None
-        x = decoder.run(x, start, n_frames, stretch, adaptation, memory)
-        scores = decoder.logits(x[:, -1:])[:, :, 0].float()
-        if is_contrasted:
-            given, free = scores[:batch], scores[batch:]
-            scores = free + sampling.contrast * (given - free)
-        drawn = draw(scores, numbers[:, end - 1 - n_frames] if numbers is not None else None, sampling)
-        drawn = torch.cat([drawn, drawn]) if is_contrasted else drawn
-        grid[:, :, end] = torch.where(is_open[:, :, end], drawn, grid[:, :, end])
-        start, end = end, end + 1
-        step_done()
-    return torch.stack([grid[:batch, k, n_frames + k + 1 : 2 * n_frames + k + 1] for k in range(books)], dim=1)
+    n = n_generated_steps(n_frames, books)
+    stepper = Stepper(decoder, adaptation, types, len(runs), n_frames, n)
+    numbers = _numbers(seeds, layout, sampling, prefix.device)
+    drawing = _Drawing(grid[..., n_frames + 1 :], is_open[..., n_frames + 1 :], numbers, sampling, is_contrasted)
+    drawing.settle(stepper.prefix(grid[..., : n_frames + 1], places[:, : n_frames + 1]), Counted(0))
+    step_done()
+    tokens, where = grid[..., n_frames:], places[:, n_frames:]
+    way = way or ("graph" if prefix.device.type == "cuda" else "counted")
+    if way == "compiled":
+        stepper.compile()
+
+    def take(place: Place) -> None:
+        drawing.settle(stepper.scores(place.row(tokens, 2), place.row(where, 1), place), place)
+        place.advance()
+
+    walk(take, n, n_frames, prefix.device, way, step_done)
+    made = grid[: len(prefix), :, n_frames + 1 :]
+    return torch.stack([made[:, k, k : k + n_frames] for k in range(books)], dim=1)
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    """What is drawn at every step.
+
+    Attributes:
+        targets: What the steps predict (B, K, n), a part of the grid of tokens; twice over with a contrast.
+        is_open: Which of them are to be drawn.
+        numbers: (B, n, K), or None for the likeliest tokens.
+        sampling: How tokens are drawn.
+        is_contrasted: Whether the batch is there twice, with the control and without.
+    """
+
+    targets: Tensor
+    is_open: Tensor
+    numbers: Tensor | None
+    sampling: Sampling
+    is_contrasted: bool
+
+    def settle(self, scores: Tensor, place: Place) -> None:
+        """Draw the tokens of a step and write them down."""
+        if self.is_contrasted:
+            given, free = scores.chunk(2)
+            scores = free + self.sampling.contrast * (given - free)
+        drawn = draw(scores, place.row(self.numbers, 1) if self.numbers is not None else None, self.sampling)
+        drawn = torch.cat([drawn, drawn]) if self.is_contrasted else drawn
+        place.write(self.targets, 2, torch.where(place.row(self.is_open, 2), drawn, place.row(self.targets, 2)))
 
 
 def n_generated_steps(n_frames: int, books: int) -> int:
@@ -89,18 +122,23 @@ def n_generated_steps(n_frames: int, books: int) -> int:
 
 
 def draw(scores: Tensor, numbers: Tensor | None, sampling: Sampling) -> Tensor:
-    """Return a token (B, K) for scores (B, K, entries), by numbers (B, K) in [0, 1); None takes the likeliest."""
+    """Return a token (B, K) for scores (B, K, entries), by numbers (B, K) in [0, 1); None takes the likeliest.
+
+    Shares are added up in the order of the entries, not of the scores: where two scores are almost equal, their order
+    hangs on last bits, and with it would what is drawn.
+    """
     if numbers is None:
         return scores.argmax(dim=-1)
-    best = torch.topk(scores / sampling.temperature, min(sampling.top_k, scores.shape[-1]), dim=-1)
-    shares = best.values.double().softmax(dim=-1).cumsum(dim=-1)
-    place = (shares <= numbers[..., None] * shares[..., -1:]).sum(dim=-1, keepdim=True)
-    return best.indices.gather(-1, place.clamp(max=shares.shape[-1] - 1))[..., 0]
+    best = torch.topk(scores, min(sampling.top_k, scores.shape[-1]), dim=-1, sorted=False).values
+    known = scores.masked_fill(scores < best.amin(dim=-1, keepdim=True), float("-inf"))
+    shares = (known.double() / sampling.temperature).softmax(dim=-1).cumsum(dim=-1)
+    place = (shares <= numbers[..., None] * shares[..., -1:]).sum(dim=-1)
+    return place.clamp(max=shares.shape[-1] - 1)
 
 
 def _grid(layout: Layout, prefix: Tensor, forced: tuple[Tensor, Tensor] | None, pad: int) -> tuple[Tensor, Tensor]:
     """Return the delayed tokens with a column for what the last step predicts, and which of them are to be drawn."""
-    batch, books, n_frames = prefix.shape
+    batch, books = prefix.shape[:2]
     unknown = torch.full_like(prefix, pad)
     is_open = torch.ones_like(prefix, dtype=torch.bool)
     if forced is not None:

@@ -1,7 +1,8 @@
 """Sequences: prefix and prediction side by side under the delay pattern, and the type of every step.
 
 Heterogeneous adapter, arXiv 2402.09508, section 3: the prefix holds the given tokens where the song is visible and the
-control's where it is masked; the prediction is the whole excerpt. Delay pattern: MusicGen (arXiv 2306.05284, section 2.2).
+control's where it is masked; the prediction is the whole excerpt. Delay pattern: MusicGen (arXiv 2306.05284, section
+2.2).
 """
 
 from dataclasses import dataclass
@@ -12,8 +13,8 @@ import torch
 from torch import Tensor
 
 CONTROL, CONTEXT, INPAINT, REPEAT = range(4)
-"""Types of frames: control in the prefix (masked), context in the prefix, prediction to inpaint (masked), prediction that
-repeats the context."""
+"""Types of frames: control in the prefix (masked), context in the prefix, prediction to inpaint (masked), prediction
+that repeats the context."""
 TYPES = 4
 
 

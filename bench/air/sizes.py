@@ -1,45 +1,46 @@
 """Sizes: which files make a network of each size, and where they are."""
 
 import math
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from bench.air import weights
 from bench.air.adapter import merged
 from bench.air.decoder import Decoder
 from bench.air.editor import Codec, Network
 from bench.errors import BenchError, MissingComponent
+from bench.recipe import recipe_names
 from bench.weights import home, sha256_of, shipped
 
 SIZES = ("mini", "small", "medium", "large")
+TRAINING_DATA = {
+    "mini": "synthetic-train songs alone, as recipes/ say",
+    "full": "MusicGen's (arXiv 2306.05284, section 3.2); the adapter's as its own card says",
+}
 
 
-def network(size: str, kind: str, controls: tuple[str, ...], device: str = "cpu") -> Network:
-    """Return the network of a size with its adapter for these controls.
+def network(size: str, adapter: Path | None = None, device: str = "cpu") -> Network:
+    """Return the network of a size.
 
     Args:
         size: One of `SIZES`.
-        kind: What the adapter's files are called by, e.g. `air-aligned`; empty for the decoder alone.
-        controls: What will be followed: the adapter of one control, or the joint one for several. Where a size has no
-            adapter of its own for a control, the joint one is taken.
+        adapter: The adapter's file, see `adapter_of`; None for the decoder alone.
         device: `cpu` or `cuda`.
 
     Raises:
         MissingComponent: a file is not here, with where it is looked for.
         BenchError: a file is damaged, or there is no such device.
     """
-    import torch
-
-    if device == "cuda" and not torch.cuda.is_available():
-        raise BenchError("--device cuda: torch finds no CUDA device here; leave it at cpu")
-    codec, decoder, identity = _frozen(size, device)
-    if not kind:
+    codec, identity = codec_of(size, device)
+    decoder, name = _decoder_of(size, device)
+    identity = f"{name}, {identity}" if size == "mini" else name
+    if codec.books != decoder.config.books:
+        raise BenchError(f"{identity}: {codec.books} codebooks, the decoder has {decoder.config.books}; get them again")
+    if adapter is None:
         return Network(codec, decoder, None, identity)
-    path = _adapter(size, kind, controls)
-    adaptation, tensors = weights.read_adapter(path, decoder.config)
+    adaptation, tensors = weights.read_adapter(adapter, decoder.config)
     trained = sum(math.prod(value.shape) for value in tensors.values())
-    identity = f"{path.stem} {sha256_of(path)[:12]} on {identity}"
+    identity = f"{adapter.stem} {sha256_of(adapter)[:12]} on {identity}"
     if adaptation is None:
         return Network(codec, merged(decoder, tensors), None, identity, trained)
     return Network(codec, decoder, adaptation.to(device), identity, trained)
@@ -47,58 +48,117 @@ def network(size: str, kind: str, controls: tuple[str, ...], device: str = "cpu"
 
 def codec_of(size: str, device: str = "cpu") -> tuple[Codec, str]:
     """Return the codec of a size and its identity; raises as `network` does."""
+    _known(device)
     if size == "mini":
-        return _mini_codec(device)
-    from bench.air.encodec import read_codec
-
+        path = shipped("mini-codec")
+        sha256 = sha256_of(path)
+        return _mini_codec(path, sha256, device), f"mini-codec {sha256[:12]}"
     folder = _folder(f"musicgen-{size}")
-    return read_codec(folder, device), f"encodec of musicgen-{size} {_sha256_of_folder(folder)}"
+    sha256 = _sha256_of_folder(folder)
+    return _encodec(folder, sha256, device), f"encodec of musicgen-{size} {sha256}"
 
 
-@cache
-def _mini_codec(device: str) -> tuple[Codec, str]:
-    from bench.mini.codec import Codec as MiniCodec
+def adapter_of(size: str, kind: str, controls: tuple[str, ...]) -> Path:
+    """Return the file of a size's adapter: that of the one control, else the joint one, else the one for everything.
 
-    path = shipped("mini-codec")
-    return MiniCodec(path, device), f"mini-codec {sha256_of(path)[:12]}"
+    Args:
+        size: One of `SIZES`.
+        kind: What its files are called by, e.g. `air-aligned`.
+        controls: What will be followed.
 
-
-@cache
-def _frozen(size: str, device: str) -> tuple[Codec, Decoder, str]:
-    codec, identity = codec_of(size, device)
-    if size == "mini":
-        path = shipped("mini-language")
-        return codec, weights.read_decoder(path).to(device), f"mini-language {sha256_of(path)[:12]}, {identity}"
-    folder = _folder(f"musicgen-{size}")
-    dtype = "bfloat16" if device == "cuda" else "float32"
-    decoder: Any = weights.read_transformers(folder, dtype).to(device)
-    return codec, decoder, f"musicgen-{size} {_sha256_of_folder(folder)} {dtype}"
-
-
-def _adapter(size: str, kind: str, controls: tuple[str, ...]) -> Path:
-    """Return the adapter's file: of the one control, else the joint one."""
+    Raises:
+        MissingComponent: there is none, with where it is looked for.
+    """
     one = controls[0] if len(controls) == 1 else "joint"
     names = list(dict.fromkeys([f"{kind}-{size}-{one}", f"{kind}-{size}-joint", f"{kind}-{size}"]))
-    if size != "mini":
-        folder = home() / kind
-        for path in (folder / (name + suffix) for name in names for suffix in (".safetensors", ".pth")):
-            if path.is_file():
-                return path
-        raise MissingComponent(f"{folder / names[0]}.safetensors: missing; put the adapter there or train it")
+    if size == "mini":
+        return _trained_here(names, " and ".join(controls) or "no control")
+    folder = home() / kind
+    for path in (folder / (name + suffix) for name in names for suffix in (".safetensors", ".pth")):
+        if path.is_file():
+            return path
+    published = f", or the published adapter as {names[0]}.pth" if kind == "air" else ""
+    raise MissingComponent(
+        f"{folder / names[0]}.safetensors: missing; put it there{published}; the systems that end in -mini run "
+        "without it"
+    )
+
+
+def adapter_called(name: str) -> Path:
+    """Return the weight file that a path or the name of a shipped one means; raises `MissingComponent`."""
+    path = Path(name)
+    if path.suffix not in (".safetensors", ".pth", ".pt"):
+        return shipped(name)
+    if not path.is_file():
+        raise MissingComponent(f"{path}: no such file; give an adapter's path or the name of a shipped one")
+    return path
+
+
+def _trained_here(names: list[str], followed: str) -> Path:
     for name in names:
         try:
             return shipped(name)
         except MissingComponent:
             continue
-    return shipped(names[0])
+    if made := [name for name in names if name in recipe_names()]:
+        return shipped(made[0])
+    others = [name for name in recipe_names() if name.startswith(names[-1])]
+    raise MissingComponent(
+        f"{names[-1]} has no adapter for {followed}: no recipe makes {names[0]}; run `bench train` on a recipe of your "
+        f"own of this name (there are {', '.join(others) or 'none like it'})"
+    )
+
+
+def _decoder_of(size: str, device: str) -> tuple[Decoder, str]:
+    if size == "mini":
+        path = shipped("mini-language")
+        sha256 = sha256_of(path)
+        return _mini_language(path, sha256, device), f"mini-language {sha256[:12]}"
+    folder = _folder(f"musicgen-{size}")
+    sha256, dtype = _sha256_of_folder(folder), "bfloat16" if device == "cuda" else "float32"
+    return _musicgen(folder, sha256, dtype, device), f"musicgen-{size} {sha256} {dtype}"
+
+
+# What is read is kept for the systems that share it; the hash is an argument so that a changed file is read again.
+
+
+@lru_cache(maxsize=2)
+def _mini_codec(path: Path, sha256: str, device: str) -> Codec:
+    from bench.mini.codec import Codec as MiniCodec
+
+    return MiniCodec(path, device)
+
+
+@lru_cache(maxsize=2)
+def _encodec(folder: Path, sha256: str, device: str) -> Codec:
+    from bench.air.encodec import read_codec
+
+    return read_codec(folder, device)
+
+
+@lru_cache(maxsize=2)
+def _mini_language(path: Path, sha256: str, device: str) -> Decoder:
+    return weights.read_decoder(path).to(device)
+
+
+@lru_cache(maxsize=2)
+def _musicgen(folder: Path, sha256: str, dtype: str, device: str) -> Decoder:
+    return weights.read_transformers(folder, dtype).to(device)
+
+
+def _known(device: str) -> None:
+    import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise BenchError("--device cuda: torch finds no CUDA device here; leave it at cpu")
 
 
 def _folder(name: str) -> Path:
     folder = home() / name
     if not (folder / "config.json").is_file():
         raise MissingComponent(
-            f"{name} is not in {folder}; put a copy of facebook/{name} there as transformers' save_pretrained writes it "
-            "(code MIT, weights CC BY-NC 4.0); the systems that end in -mini run without it"
+            f"{name} is not in {folder}; take a copy of facebook/{name} as transformers' save_pretrained writes it and "
+            "put it there (code MIT, weights CC BY-NC 4.0); the systems that end in -mini run without it"
         )
     return folder
 

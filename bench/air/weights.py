@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from bench.air.adapter import of
+from bench.air.adapter import LOW_RANK, of
 from bench.air.decoder import Config, Decoder
 from bench.errors import BenchError
 from bench.training import read_about, read_tensors
@@ -116,7 +116,7 @@ def read_adapter(path: Path, config: Config) -> tuple[Any, dict[str, Any]]:
         BenchError: missing, damaged, or for another decoder.
     """
     tensors = read_tensors(path) if path.suffix == ".safetensors" else _read_published(path)
-    if tensors and all(name.startswith("lora.") for name in tensors):
+    if tensors and all(name.startswith(f"{LOW_RANK}.") for name in tensors):
         return None, tensors
     try:
         return of(tensors, config), tensors
@@ -129,7 +129,8 @@ def _read_published(path: Path) -> dict[str, Any]:
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # unpicklers fail in many ways
-        raise BenchError(f"{path}: cannot be read with weights only ({str(error).splitlines()[0][:200]})") from error
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise BenchError(f"{path}: cannot be read with weights only ({reason}); give an AIR adapter") from error
     flat = dict(_leaves(found))
     tensors = {}
     for wanted in ("adaptor", "gates"):

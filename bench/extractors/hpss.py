@@ -6,15 +6,11 @@ import scipy.fft
 import scipy.ndimage
 
 from bench.audio import Audio, is_silent
+from bench.kit import is_kit
 
 VERSION = 2
 _HOP_S = 0.032
 _TINY = 1e-20
-_KICK_HZ, _CYMBAL_HZ = 120.0, 5000.0
-_LEAST_KICK_DB, _LEAST_CYMBAL_DB = -10.0, -25.0
-"""A kit puts at least this share of its energy under the one frequency or over the other. On 40 synthetic training
-songs and three recordings with drums the nearer of the two lies 8.5 dB or more above its limit; the attacks of a
-recorded solo piano, which are percussive too, lie 2 dB or more under both."""
 
 Spectrum = npt.NDArray[np.complex64]
 Magnitudes = npt.NDArray[np.float32]
@@ -53,20 +49,12 @@ class Hpss:
         p, h = percussive**self.power, (self.margin * harmonic) ** self.power
         mask = p / (p + h + np.float32(_TINY))
         drums = _resynthesise(spectrum * mask, hop, len(sound))
-        return Audio(drums if _is_kit(drums, audio.sample_rate) else np.zeros_like(drums), audio.sample_rate)
+        return Audio(drums if is_kit(drums, audio.sample_rate) else np.zeros_like(drums), audio.sample_rate)
 
 
 def build(time_s: float = 0.4, width_hz: float = 66.0, margin: float = 1.0, power: float = 3.0) -> Hpss:
     """Build the separator; the defaults are those with the best drum SDR on synthetic training songs."""
     return Hpss(time_s, width_hz, margin, power)
-
-
-def _is_kit(drums: npt.NDArray[np.float32], sample_rate: int) -> bool:
-    power = np.abs(np.fft.rfft(drums)) ** 2
-    hz = np.fft.rfftfreq(len(drums), 1 / sample_rate)
-    total = max(float(power.sum()), _TINY)
-    lows, highs = float(power[hz < _KICK_HZ].sum()) / total, float(power[hz > _CYMBAL_HZ].sum()) / total
-    return bool(lows >= 10 ** (_LEAST_KICK_DB / 10) or highs >= 10 ** (_LEAST_CYMBAL_DB / 10))
 
 
 def _hop(sample_rate: int) -> int:

@@ -23,8 +23,8 @@ class Sdr:
     """
 
     columns: tuple[Column, ...] = (
-        Column("sdr", "dB", "higher", "hole", 0.0, ("drums",), is_ranked=True),
-        Column("si-sdr", "dB", "higher", "hole", FLOOR_DB, ("drums",), is_shown=False),
+        Column("sdr", "dB", "higher", "hole", 0.0, ("drums",), is_ranked=True, needs_phase=True),
+        Column("si-sdr", "dB", "higher", "hole", FLOOR_DB, ("drums",), is_shown=False, needs_phase=True),
     )
     identity = "sdr/1 frames=1s median max=40dB"
 

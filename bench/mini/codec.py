@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from bench.audio import Samples
+from bench.errors import BenchError
 from bench.mini import vocoder
 from bench.mini.tokens import BOOKS, ENTRIES, HOP, SAMPLE_RATE, Tokeniser
 from bench.training import read_tensors
@@ -25,10 +26,14 @@ class Codec:
             BenchError: it is missing or damaged.
         """
         tensors = read_tensors(path)
-        self.tokeniser = Tokeniser.of(tensors)
-        for name, book in self.tokeniser.tensors().items():
-            tensors[f"vocoder.book{name.removeprefix('tokens.')}"] = book
-        self._vocoder, self._device = vocoder.of(tensors).to(device), device
+        try:
+            self.tokeniser = Tokeniser.of(tensors)
+            for name, book in self.tokeniser.tensors().items():
+                tensors[f"vocoder.book{name.removeprefix('tokens.')}"] = book
+            self._vocoder, self._device = vocoder.of(tensors).to(device), device
+        except (KeyError, ValueError, IndexError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise BenchError(f"{path}: is no mini codec ({reason}); train it or get it again") from error
         self.parameters = sum(value.numel() for value in self._vocoder.parameters())
 
     def encode(self, sounds: list[Samples]) -> Tensor:

@@ -1,9 +1,10 @@
 """The mini decoder: tokens back to sound, as oscillators on the tempered scale plus a short-time spectrum.
 
-The tokens know magnitudes, not phases. A network that sees a few frames at a time cannot give a steady tone a phase that
-runs on from frame to frame, so tones smear and chords are lost. Here every semitone has an oscillator that runs through
-the whole sound, and the network only says how loud it is (the additive half of DDSP, Engel et al., ICLR 2020, on a fixed
-scale); what is no tone, drums above all, comes from complex spectra of 40 ms (as in Vocos, Siuzdak, ICLR 2024).
+The tokens know magnitudes, not phases. A network that sees a few frames at a time cannot give a steady tone a phase
+that runs on from frame to frame, so tones smear and chords are lost. Here every semitone has an oscillator that runs
+through the whole sound, and the network only says how loud it is (the additive half of DDSP, Engel et al., ICLR 2020,
+on a fixed scale); what is no tone, drums above all, comes from complex spectra of 40 ms (as in Vocos, Siuzdak, ICLR
+2024).
 """
 
 import math

@@ -8,7 +8,12 @@ SIZES = ("mini", "small", "medium", "large")
 
 
 def build(
-    size: str = "mini", contrast: float = 1.0, temperature: float = 1.0, top_k: int = 250, device: str = "cpu"
+    size: str = "mini",
+    contrast: float = 1.0,
+    temperature: float = 1.0,
+    top_k: int = 250,
+    adapter: str = "",
+    device: str = "cpu",
 ) -> Model:
     """Return the reference.
 
@@ -17,6 +22,7 @@ def build(
         contrast: How far scores are pushed away from those without the control; 1 not at all, as published.
         temperature: Of the draw; 0 takes the likeliest token.
         top_k: Draw among the likeliest so many.
+        adapter: A weight file's path, or a shipped one's name; empty for the reference's own.
         device: `cpu` or `cuda`.
     """
-    return Choice("air", size, Sampling(temperature, top_k, contrast), device)
+    return Choice("air", size, Sampling(temperature, top_k, contrast), device, adapter=adapter)

@@ -21,7 +21,7 @@ class CodecRoundtrip:
         """Read the codec."""
         self._codec, codec = codec_of(size, device)
         self.identity = f"codec-roundtrip, {codec}"
-        self.parameters = self._codec.parameters
+        self.parameters, self.keeps_phase = self._codec.parameters, self._codec.keeps_phase
 
     def edit(self, examples: Sequence[Example]) -> list[Audio]:
         """Return every reference as the codec gives it back."""

@@ -13,7 +13,7 @@ from bench.air import weights
 from bench.air.adapter import LOW_RANK, Aligned, Prefix, Prompts
 from bench.air.sequence import Layout, prefix_of
 from bench.air.training import loss_of
-from bench.errors import UnknownName
+from bench.errors import MissingComponent, UnknownName
 from bench.mask import blocks, draw, scatter
 from bench.mini.songs import Songs, encoded
 from bench.mini.tokens import HOP, Codes, Tokeniser
@@ -21,6 +21,7 @@ from bench.training import Learner, read_tensors
 from bench.weights import sha256_of
 
 KINDS = ("prompts", "aligned", "prefix", "lora")
+MASKS = ("mixed", "scatter")
 _SILENT, _EVERYTHING, _ONE_HOLE = 0.1, 0.3, 0.25
 _PROJECTIONS = ("q_proj", "k_proj", "v_proj", "out_proj")
 
@@ -62,8 +63,13 @@ class AdapterTrainer:
             return Aligned(config, m, rank)
         if kind == "prefix":
             return Prefix(config, m)
-        from peft import LoraConfig, inject_adapter_in_model
-
+        try:
+            from peft import LoraConfig, inject_adapter_in_model
+        except ImportError as error:
+            raise MissingComponent(
+                "low-rank adaptation is trained by peft; get it with `pip install 'steerbench[train]'`; the other "
+                "kinds of adapter need nothing more"
+            ) from error
         inject_adapter_in_model(
             LoraConfig(r=rank, lora_alpha=rank, lora_dropout=0.0, target_modules=list(_PROJECTIONS)), self._decoder
         )
@@ -116,8 +122,9 @@ class AdapterTrainer:
     def _masked(self, rng: np.random.Generator, n: int) -> npt.NDArray[np.bool_]:
         """Draw which frames are to be made anew: everything, one or two long holes, or scattered as in the paper."""
         kind, seed = float(rng.random()), int(rng.integers(2**31))
-        if self._sizes["ratio"] > 0:
-            return scatter(n, seed, ratio=self._sizes["ratio"]).inside(50)
+        if self._sizes["masks"] == "scatter":
+            ratio = self._sizes["ratio"]
+            return (scatter(n, seed, ratio=ratio) if ratio > 0 else scatter(n, seed)).inside(50)
         if kind < _EVERYTHING:
             return np.ones(n, dtype=bool)
         if kind < _EVERYTHING + _ONE_HOLE:
@@ -199,6 +206,7 @@ def build(
     validation: str = "synthetic-validation-32",
     m: int = 10,
     rank: int = 32,
+    masks: str = "mixed",
     ratio: float = 0.0,
     several: float = 0.3,
     rate: float = 4e-3,
@@ -224,7 +232,8 @@ def build(
         validation: Manifest of validation songs.
         m: Prompt vectors a layer and type, or vectors of prefix tuning.
         rank: Of the aligned path, or of the low-rank adaptation.
-        ratio: Where above 0, the fixed masking rate r of scattered masks; else the mixture of masks.
+        masks: `mixed` (everything, one or two long holes, scattered ones) or `scatter` (the paper's alone).
+        ratio: The fixed masking rate r of `scatter`; 0 draws it from U(0.4, 0.8) as in the paper.
         several: Share of examples with several controls at once, where there are several.
         rate: Highest learning rate.
         clip: Largest norm of a gradient.
@@ -238,9 +247,12 @@ def build(
     """
     if kind not in KINDS:
         raise UnknownName("kind of adapter", kind, KINDS)
+    if masks not in MASKS:
+        raise UnknownName("mixture of masks", masks, MASKS)
     sources = {"controls": controls, "codec": codec, "language": language, "train": train, "validation": validation}
     sizes = {
-        "kind": kind, "m": m, "rank": rank, "ratio": ratio, "several": several, "rate": rate, "clip": clip,
-        "steps": steps, "frames": frames, "batch": batch, "long_frames": long_frames, "long_batch": long_batch,
+        "kind": kind, "m": m, "rank": rank, "masks": masks, "ratio": ratio, "several": several, "rate": rate,
+        "clip": clip, "steps": steps, "frames": frames, "batch": batch, "long_frames": long_frames,
+        "long_batch": long_batch,
     }  # fmt: skip
     return AdapterTrainer(data, sources, sizes, seed, device)

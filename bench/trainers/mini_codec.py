@@ -31,7 +31,7 @@ class MiniCodec:
     def __init__(
         self, folder: Path, data: Path, sources: dict[str, Any], sizes: dict[str, Any], seed: int, device: str
     ) -> None:
-        """Take the working folder, the folder of songs, what to train on, the network's sizes and the budget's numbers."""
+        """Take the working folder, the folder of songs, what to train on, the sizes and the budget's numbers."""
         self._books = folder / "codebooks.safetensors"
         self._data, self._sources, self._sizes, self._seed, self._device = data, sources, sizes, seed, device
 

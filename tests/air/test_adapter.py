@@ -1,10 +1,15 @@
+import copy
+
+import numpy as np
 import pytest
 import torch
 
-from bench.air.adapter import Aligned, Prompts, merged, of
-from bench.air.decoder import MUSICGEN
+from bench.air.adapter import Aligned, Prefix, Prompts, merged, of
+from bench.air.decoder import MUSICGEN, Config
+from bench.air.generate import Sampling, generate
 from bench.air.training import loss_of
 from bench.errors import BenchError
+from bench.training import Learner
 from tests.air.small import small_adapter, small_decoder, small_request
 
 
@@ -51,7 +56,7 @@ def test_attention_to_prompts_is_the_papers_formula_step_by_step():
 def test_the_path_adds_the_prefix_frame_in_place_of_which_is_predicted():
     decoder = small_decoder()
     adapter = small_adapter("aligned", decoder.config)
-    prefix, masked, types = small_request()
+    _, masked, types = small_request()
     x = torch.randn(3, types.shape[1], 32)
     found = adapter.before(2, x, types, 0, 30, None)
     assert torch.equal(found[:, :30], x[:, :30])
@@ -107,3 +112,121 @@ def test_tensors_of_another_decoder_are_refused_by_name():
 def test_aligned_begins_as_the_paper_form():
     config = small_decoder().config
     assert not Aligned(config, 5, 8).path_gates.any()
+
+
+@pytest.mark.parametrize(("depth", "width", "m", "rank"), [(3, 32, 5, 8), (1, 16, 1, 1)])
+def test_the_aligned_form_adds_two_matrices_and_two_gates_a_layer(depth, width, m, rank):
+    config = Config(width, depth, 2, 4 * width)
+    assert count(Prompts(config, m)) == 4 * depth * (m * width + 1)
+    assert count(Aligned(config, m, rank)) == 4 * depth * (m * width + 1) + depth * (2 * rank * width + 2)
+    assert count(Prefix(config, m)) == 2 * depth * m * width
+
+
+@pytest.mark.parametrize("size", ["small", "medium", "large"])
+def test_the_published_sizes_have_the_closed_forms_number_of_parameters(size):
+    config = MUSICGEN[size]
+    with torch.device("meta"):
+        aligned = Aligned(config, 10, 32)
+    assert count(aligned) == 4 * config.depth * (10 * config.width + 1) + config.depth * (64 * config.width + 2)
+
+
+def stepped(decoder, adapter):
+    """Take one training step and return the frozen decoder as it was before it."""
+    before = {name: value.detach().clone() for name, value in decoder.state_dict().items()}
+    prefix, _, types = small_request()
+    learner = Learner(decoder if adapter is None else adapter, 0.1, 10)
+    learner.learn(0, loss_of(decoder, prefix, prefix.flip(2), np.random.default_rng(0), types, adapter))
+    return before
+
+
+@pytest.mark.parametrize("kind", ["prompts", "aligned", "prefix"])
+def test_a_training_step_moves_the_adapter_and_not_one_bit_of_the_decoder(kind):
+    decoder = small_decoder(is_mini=True)
+    adapter = small_adapter(kind, decoder.config).train()
+    trained = {name: value.detach().clone() for name, value in adapter.named_parameters()}
+    before = stepped(decoder, adapter)
+    assert all(torch.equal(value, before[name]) for name, value in decoder.state_dict().items())
+    assert all(value.grad is None for value in decoder.parameters())
+    assert all(not torch.equal(value, trained[name]) for name, value in adapter.named_parameters())
+
+
+def with_low_rank(decoder):
+    from peft import LoraConfig, inject_adapter_in_model
+
+    names = ["q_proj", "k_proj", "v_proj", "out_proj"]
+    return inject_adapter_in_model(LoraConfig(r=2, lora_alpha=2, lora_dropout=0.0, target_modules=names), decoder)
+
+
+def test_a_training_step_of_low_rank_moves_its_own_matrices_alone():
+    decoder = with_low_rank(small_decoder(is_mini=True))
+    before = stepped(decoder, None)
+    for name, value in decoder.named_parameters():
+        is_its_own = "lora_" in name
+        assert value.requires_grad == is_its_own and (value.grad is not None) == is_its_own, name
+        # At first B is 0, so that A gets a gradient of 0 and only decays.
+        assert torch.equal(value, before[name]) != is_its_own, name
+
+
+@pytest.mark.parametrize("is_half", [False, True])
+def test_merged_low_rank_matrices_give_the_logits_of_peft(is_half):
+    frozen = small_decoder(is_mini=True)
+    injected = with_low_rank(copy.deepcopy(frozen))
+    tensors = {}
+    for name, value in injected.named_parameters():
+        if "lora_" in name:
+            torch.nn.init.normal_(value, std=0.3)
+            if is_half:
+                value.data = value.data.half().float()
+            _, layer, _, projection, matrix, _, _ = name.split(".")
+            end = {"lora_A": "down", "lora_B": "up"}[matrix]
+            tensors[f"lora.{layer}.{projection}.{end}"] = value.detach().half() if is_half else value.detach()
+    prefix, _, types = small_request()
+    tokens = torch.randint(0, 48, (3, 4, types.shape[1]))
+    with torch.inference_mode():
+        expected, found, plain = (
+            d.logits(d(tokens, prefix=prefix, n_prefix=30)) for d in (injected, merged(frozen, tensors), frozen)
+        )
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(found, plain, atol=1e-2)
+
+
+@pytest.mark.parametrize("kind", ["prompts", "aligned", "prefix"])
+def test_an_adapter_in_full_precision_works_on_a_decoder_in_bfloat16(kind):
+    decoder = small_decoder().bfloat16()
+    adapter = small_adapter(kind, decoder.config)
+    prefix, _, types = small_request()
+    made = generate(decoder, prefix, types, adapter, Sampling(temperature=0), [1, 2, 3])
+    assert made.shape == prefix.shape
+
+
+@pytest.mark.parametrize(
+    ("tensors", "said"),
+    [
+        ({"adaptor": (5,), "gates": (3, 4)}, r"tensor adaptor: is \(5,\), want 4 axes"),
+        ({"adaptor": (), "gates": (3, 4)}, r"tensor adaptor: is \(\), want 4 axes"),
+        ({"adaptor": (3, 4, 5, 31), "gates": (3, 4)}, r"tensor adaptor: is \(3, 4, 5, 31\), want \(3, 4, 5, 32\)"),
+        ({"adaptor": (3, 4, 5, 32), "gates": (3,)}, r"tensor gates: is \(3,\), want \(3, 4\)"),
+        ({"past": (3, 2, 4, 5)}, r"tensor past: is \(3, 2, 4, 5\), want 5 axes"),
+        ({"past": (3, 2, 5, 5, 8)}, r"tensor past: is \(3, 2, 5, 5, 8\), want \(3, 2, 4, 5, 8\)"),
+        ({}, "holds nothing; want adaptor and gates"),
+    ],
+)
+def test_tensors_of_wrong_shapes_are_refused_by_name(tensors, said):
+    with pytest.raises(BenchError, match=said):
+        of({name: torch.zeros(shape) for name, shape in tensors.items()}, small_decoder().config)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"lora.1.q_proj.down": torch.zeros(2, 31)}, r"lora\.1\.q_proj\.down: does not fit"),
+        ({"lora.1.q_proj.up": torch.zeros(32, 3)}, r"lora\.1\.q_proj\.down: does not fit"),
+        ({"lora.1.heads.down": torch.zeros(2, 32)}, r"lora\.1\.heads\.down: does not fit"),
+        ({"lora.x.q_proj.down": torch.zeros(2, 32)}, r"lora\.x\.q_proj\.down: does not fit"),
+        ({"lora.0.v_proj.down": torch.zeros(2, 32)}, r"lora\.0\.v_proj\.down: does not fit"),
+    ],
+)
+def test_low_rank_matrices_that_do_not_fit_are_refused_by_name(changed, said):
+    tensors = {"lora.1.q_proj.down": torch.zeros(2, 32), "lora.1.q_proj.up": torch.zeros(32, 2)}
+    with pytest.raises(BenchError, match=said):
+        merged(small_decoder(), tensors | changed)

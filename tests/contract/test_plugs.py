@@ -17,6 +17,7 @@ from bench.errors import BenchError, MissingComponent, UnknownName
 from bench.example import Example, Request, Truth, masked
 from bench.manifest import Manifest
 from bench.mask import Mask
+from bench.recipe import load_recipe, recipe_names
 from bench.symbols import Beats, Chords, Frames, Notes
 
 ALL = [(kind, name) for kind in plugins.KINDS for name in plugins.names(kind)]
@@ -31,10 +32,13 @@ def loaded(kind: str, name: str, folder: Path) -> Any:
         tone = 0.1 * np.sin(np.arange(20 * RATE) * 0.05)
         soundfile.write(folder / "song.wav", tone, RATE)
         options = {"path": str(folder)}
+    if kind == "trainers":
+        options = {"folder": folder, "data": folder}
     try:
         return plugins.load(kind, name, **options)
     except MissingComponent as error:
-        assert any(remedy in str(error) for remedy in ("bench setup", "pip install", "put it there"))
+        remedies = ("bench setup", "bench train", "pip install", "put it there")
+        assert any(remedy in str(error) for remedy in remedies), error
         pytest.skip(str(error))
 
 
@@ -52,10 +56,13 @@ def test_every_plug_says_in_one_line_what_it_is(kind: str, name: str) -> None:
 @pytest.mark.parametrize(("kind", "name"), ALL)
 def test_every_plug_has_one_build_whose_options_have_defaults(kind: str, name: str) -> None:
     build = plugins.builder(kind, name)
+    build = getattr(build, "func", build)
     assert build.__doc__
     for option in inspect.signature(build).parameters.values():
-        is_the_folder = (kind, name, option.name) == ("datasets", "folder", "path")
-        assert is_the_folder or option.default is not inspect.Parameter.empty, option.name
+        is_a_folder = (kind, name, option.name) == ("datasets", "folder", "path") or (
+            kind == "trainers" and option.name in ("folder", "data")
+        )
+        assert is_a_folder or option.default is not inspect.Parameter.empty, option.name
         assert option.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
 
 
@@ -76,6 +83,7 @@ def test_every_plug_has_the_words_of_its_kind(kind: str, name: str, tmp_path: Pa
         "renderers": ("render",),
         "models": ("edit",),
         "metrics": ("compare",) if hasattr(plug, "compare") else ("measure",),
+        "trainers": ("prepare", "step", "validate", "state", "restore", "tensors"),
     }[kind]
     assert all(callable(getattr(plug, word)) for word in words)
     if kind in ("extractors", "renderers", "metrics"):
@@ -137,6 +145,28 @@ def test_models_answer_a_small_request_in_shape(name: str, tmp_path: Path) -> No
         assert (output.samples.shape, output.sample_rate) == ((1, 4 * RATE), RATE)
         assert output.samples.dtype == np.float32 and np.isfinite(output.samples).all()
     assert is_probe or model.batch_size >= 1
+
+
+@pytest.mark.parametrize("name", [name for name in ids("models") if name.endswith(("-small", "-medium", "-large"))])
+def test_sizes_whose_weights_are_not_here_say_where_to_put_them_and_what_runs_without(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCH_WEIGHTS", str(tmp_path))
+    with pytest.raises(MissingComponent, match=r"put it there.* the systems that end in -mini run without it"):
+        plugins.load("models", name)
+
+
+@pytest.mark.parametrize("name", ids("trainers"))
+def test_trainers_take_what_every_recipe_gives_and_name_what_is_unknown(name: str, tmp_path: Path) -> None:
+    options = inspect.signature(plugins.builder("trainers", name)).parameters
+    assert {"folder", "data", "train", "validation", "steps", "batch", "rate", "seed", "device"} <= set(options)
+    assert set(recipes_of(name)) and not list(tmp_path.iterdir())
+    plugins.load("trainers", name, folder=tmp_path, data=tmp_path)
+    assert not list(tmp_path.iterdir()), "building a trainer makes nothing"
+
+
+def recipes_of(trainer: str) -> list[str]:
+    return [name for name in recipe_names() if load_recipe(name).trainer == trainer]
 
 
 @pytest.mark.parametrize("name", ids("renderers"))

@@ -1,0 +1,91 @@
+"""One system under several settings, on validation songs unless another manifest is named.
+
+`PYTHONPATH=. python benchmarks/settings.py [--task TASK] [--system NAME] [--setting KEY=VALUE,...]` (repeatable)
+generates and scores each setting of each system and prints a table a task: the primary control column, what a
+swapped control loses, quality, context-lsd, and the share of songs whose fill-gap lies over -6 dB. Decoding settings
+were chosen so, never on test songs; `--setting adapter=NAME` compares adapters, those of several masking rates say.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from bench.build import build, source_of
+from bench.cache import Cache
+from bench.check import check
+from bench.defaults import defaults
+from bench.executor import executor
+from bench.generate import generate
+from bench.layout import Layout
+from bench.readings import Readings, Scores, readings
+from bench.run import Setting, score_into
+from bench.scores import read_rows
+from bench.tally import ADHERENCE
+from bench.task import Task, load_task
+
+FILL, LEAST_FILL_DB = "fill-gap", -6.0
+SETTINGS = ("contrast=1", "contrast=1.25", "contrast=1.5", "contrast=2")
+
+
+def options_of(text: str) -> dict[str, Any]:
+    """Return a model's options, e.g. of `contrast=1.5,adapter=air-mini-drums`; numbers as such."""
+    pairs = (entry.partition("=") for entry in text.split(",") if entry)
+    return {key: _number(value) for key, _, value in pairs}
+
+
+def _number(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def scores(task: Task, system: str, options: dict[str, Any], manifest: str, out: Path) -> dict[str, Readings]:
+    """Generate and score one setting; return its readings by column."""
+    setting = Setting(Layout(out), executor(1), dict(defaults().extractors))
+    source = source_of(manifest, None, None, task)
+    examples = build(task, source, setting.layout, setting.executor, setting.extractors, None)
+    folder = setting.layout.submission(task.name, examples.manifest.name, system)
+    submission = generate(examples, system, folder, Cache(setting.layout.cache), **options)
+    check(folder, task, examples)[1].raise_if_any(folder)
+    found: Scores = readings(read_rows(score_into(submission, examples, setting)))
+    return found[system]
+
+
+def line(task: Task, label: str, found: dict[str, Readings]) -> str:
+    """Return a table's line."""
+    control, quality = task.primary.get("control", ""), task.primary["quality"]
+    cells = [label]
+    for name in (control, ADHERENCE, quality, "context-lsd"):
+        whole = found[name].whole if name in found else None
+        cells.append(f"{whole.value:.3f} [{whole.low:.3f}, {whole.high:.3f}]" if whole else "")
+    levels = list(found[FILL].songs.values()) if FILL in found else []
+    cells.append(f"{sum(level > LEAST_FILL_DB for level in levels) / len(levels):.2f}" if levels else "")
+    return "| " + " | ".join(cells) + " |"
+
+
+def main() -> None:
+    """Print the tables."""
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--out", type=Path, default=Path("runs/settings"))
+    words.add_argument("--manifest", default="synthetic-validation-16")
+    words.add_argument("--task", action="append")
+    words.add_argument("--system", action="append")
+    words.add_argument("--setting", action="append")
+    chosen = words.parse_args()
+    for name in chosen.task or ["inpaint-drums"]:
+        task = load_task(name)
+        heads = ["setting", task.primary.get("control", ""), "right minus swapped", task.primary["quality"]]
+        heads += ["context-lsd", "songs filled"]
+        print(f"\n{name}, {chosen.manifest}\n\n| " + " | ".join(heads) + " |\n" + "|---" * 6 + "|")
+        for system in chosen.system or ["air-aligned-mini"]:
+            for text in chosen.setting or SETTINGS:
+                out = chosen.out / f"{system}-{text.replace('=', '').replace(',', '-')}"
+                found = scores(task, system, options_of(text), chosen.manifest, out)
+                print(line(task, f"{system} {text}", found), flush=True)
+
+
+if __name__ == "__main__":
+    main()

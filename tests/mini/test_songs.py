@@ -1,0 +1,73 @@
+"""Songs as tokens: encoded once, cropped at random, silent where asked."""
+
+import numpy as np
+import pytest
+
+from bench.errors import BenchError
+from bench.mini.songs import Songs, encoded
+from bench.mini.tokens import HOP, Tokeniser
+from bench.streams import PARTS, Streams
+from tests.tiny_mini import codebooks
+
+N_FRAMES = 60
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("songs")
+    rng = np.random.default_rng(0)
+    for track in ("a", "b"):
+        (folder / "streams" / track).mkdir(parents=True)
+        for part in PARTS:
+            sound = rng.integers(-3000, 3000, N_FRAMES * HOP).astype(np.int16)
+            np.save(folder / "streams" / track / f"{part}.npy", sound)
+    streams = Streams(folder / "streams", ("a", "b"), 32000, N_FRAMES / 50)
+    tokeniser = Tokeniser.of(codebooks())
+    return folder, streams, tokeniser, encoded(streams, tokeniser, folder / "codes", 1)
+
+
+def test_every_part_of_every_track_is_encoded(made):
+    _, streams, tokeniser, songs = made
+    assert set(songs.parts) == {(track, part) for track in "ab" for part in PARTS}
+    for (track, part), codes in songs.parts.items():
+        assert codes.dtype == np.int16 and codes.shape == (4, N_FRAMES)
+        if part == "drums":
+            assert np.array_equal(codes, tokeniser.encode(streams.whole(track, part)))
+
+
+def test_finished_tracks_are_left_alone_and_missing_ones_made(made):
+    folder, streams, tokeniser, songs = made
+    kept, gone = (folder / "codes" / f"{track}.safetensors" for track in "ab")
+    before, changed = kept.read_bytes(), kept.stat().st_mtime_ns
+    gone.unlink()
+    again = encoded(streams, tokeniser, folder / "codes", 1)
+    assert kept.stat().st_mtime_ns == changed and kept.read_bytes() == before
+    assert all(np.array_equal(again.parts[key], songs.parts[key]) for key in songs.parts)
+
+
+def test_damaged_tokens_are_named(made, tmp_path):
+    _, streams, tokeniser, _ = made
+    for track in "ab":
+        (tmp_path / f"{track}.safetensors").write_bytes(b"\x01" * 20)
+    with pytest.raises(BenchError, match=r"a\.safetensors: cannot be read as safetensors"):
+        encoded(streams, tokeniser, tmp_path, 1)
+
+
+def test_crops_are_stretches_and_silence_is_a_part(made):
+    songs = made[3]
+    crop = songs.crop("a", "bass", 7, 20)
+    assert crop.dtype == np.int64 and np.array_equal(crop, songs.parts["a", "bass"][:, 7:27])
+    silent = songs.crop("a", "silence", 7, 20)
+    assert silent.shape == (4, 20) and (silent == songs.silence[:, None]).all()
+    assert np.array_equal(songs.silence, made[2].encode(np.zeros(6400, dtype=np.float32))[:, 5])
+
+
+def test_places_stay_inside_and_reach_both_ends():
+    songs = Songs(
+        ("a", "b"), {(t, "mix"): np.zeros((4, 12), dtype=np.int16) for t in "ab"}, np.zeros(4, dtype=np.int64)
+    )
+    rng = np.random.default_rng(1)
+    places = [songs.place(rng, 10) for _ in range(200)]
+    assert {track for track, _ in places} == {"a", "b"}
+    assert {start for _, start in places} == {0, 1, 2}
+    assert songs.place(np.random.default_rng(1), 12)[1] == 0

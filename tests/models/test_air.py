@@ -1,0 +1,122 @@
+"""The networks' plugs on tiny random weights: every mask and control, the same bytes again, and what options do."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bench import plugins
+from bench.audio import Audio
+from bench.example import Control, Example, Request, Truth, masked
+from bench.mask import Mask, centre, everything, prefix, suffix, two_gaps
+from bench.weights import VARIABLE
+from tests.tiny_mini import write_mini
+
+RATE, N_FRAMES = 16000, 40
+FOLLOWERS = ["air-mini", "air-aligned-mini", "lora-mini", "prefix-tuning-mini"]
+DEAF = ["air-no-control-mini", "musicgen-continue-mini"]
+MASKS = [
+    centre(N_FRAMES), two_gaps(N_FRAMES), everything(N_FRAMES), prefix(N_FRAMES, context_s=0.3),
+    suffix(N_FRAMES, context_s=0.3), Mask(((3, 4), (20, 23)), N_FRAMES),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return write_mini(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture(autouse=True)
+def weights(made, monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(made))
+
+
+def example(mask=None, kinds=("drums",), seed=1, control=5):
+    n = N_FRAMES * RATE // 50
+    reference = Audio(np.random.default_rng(seed).normal(0, 0.1, n), RATE)
+    heard = Audio(np.random.default_rng(control).normal(0, 0.2, n) * np.sin(np.arange(n) / 500), RATE)
+    mask = mask or centre(N_FRAMES)
+    controls = {kind: Control(kind, heard, heard) for kind in kinds}
+    return Example(
+        Request(f"song-{seed}", "t", 1, masked(reference, mask), mask, controls, seed=seed), reference, Truth()
+    )
+
+
+def edited(name, requests, **options):
+    return plugins.load("models", name, **options).edit(requests)
+
+
+@pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.parametrize("name", [*FOLLOWERS, *DEAF])
+def test_every_mask_is_filled_at_the_requests_rate_and_length(name, mask):
+    output = edited(name, [example(mask).request])[0]
+    assert (output.samples.shape, output.sample_rate) == ((1, N_FRAMES * RATE // 50), RATE)
+    assert output.samples.dtype == np.float32 and np.isfinite(output.samples).all() and output.samples.any()
+
+
+@pytest.mark.parametrize("name", [*FOLLOWERS, *DEAF])
+def test_the_same_requests_give_the_same_bytes_alone_and_in_company(name):
+    requests = [example(seed=seed).request for seed in (1, 2, 3)]
+    together = [audio.sha256() for audio in edited(name, requests)]
+    assert together == [audio.sha256() for audio in edited(name, requests)]
+    assert together == [edited(name, [request])[0].sha256() for request in requests]
+    assert len(set(together)) == 3
+
+
+@pytest.mark.parametrize("name", FOLLOWERS)
+def test_followers_hear_another_control(name):
+    first, second = (example(control=control).request for control in (5, 6))
+    assert edited(name, [first], temperature=0)[0].sha256() != edited(name, [second], temperature=0)[0].sha256()
+
+
+@pytest.mark.parametrize("name", DEAF)
+def test_systems_without_a_control_hear_none(name):
+    first, second = (example(control=control).request for control in (5, 6))
+    assert edited(name, [first])[0].sha256() == edited(name, [second])[0].sha256()
+    assert edited(name, [first])[0].sha256() == edited(name, [replace(first, controls={})])[0].sha256()
+
+
+def test_contrast_changes_what_is_made_and_1_is_none():
+    request = example().request
+    plain, one, strong = (edited("air-mini", [request], contrast=c, temperature=0)[0].sha256() for c in (1.0, 1.0, 4.0))
+    assert plain == one != strong
+    # Without a control there is nothing to be pushed away from.
+    free = replace(request, controls={})
+    assert edited("air-mini", [free], contrast=4.0)[0].sha256() == edited("air-mini", [free])[0].sha256()
+
+
+def test_the_aligned_form_is_run_with_contrast_and_the_papers_without():
+    assert "contrast 1.5" in plugins.load("models", "air-aligned-mini").identity
+    for name in ("air-mini", "lora-mini", "prefix-tuning-mini"):
+        assert "contrast 1," in plugins.load("models", name).identity
+
+
+def test_the_likeliest_token_needs_no_seed():
+    first, second = (replace(example().request, seed=seed) for seed in (1, 2))
+    assert (
+        edited("air-mini", [first], temperature=0)[0].sha256()
+        == edited("air-mini", [second], temperature=0)[0].sha256()
+    )
+    assert edited("air-mini", [first])[0].sha256() != edited("air-mini", [second])[0].sha256()
+
+
+@pytest.mark.parametrize("name", [*FOLLOWERS, *DEAF])
+def test_a_silent_song_is_no_error(name):
+    silent = replace(example().request, masked=Audio(np.zeros(N_FRAMES * RATE // 50), RATE))
+    assert np.isfinite(edited(name, [silent])[0].samples).all()
+
+
+@pytest.mark.parametrize("name", [*FOLLOWERS, *DEAF])
+def test_systems_say_what_they_rest_on(name):
+    model = plugins.load("models", name)
+    assert "mini-language " in model.identity and "mini-codec " in model.identity
+    assert model.batch_size >= 1 and model.parameters > 1000
+    assert (getattr(model, "trainable_parameters", 0) > 0) == (name != "musicgen-continue-mini")
+
+
+def test_the_codecs_round_trip_hears_the_reference_and_not_the_mask():
+    probe = plugins.load("models", "codec-roundtrip-mini")
+    whole, hole = (example(mask) for mask in (Mask((), N_FRAMES), everything(N_FRAMES)))
+    assert probe.is_probe is True
+    assert probe.edit([whole])[0].sha256() == probe.edit([hole])[0].sha256()
+    assert [a.n_samples for a in probe.edit([whole, hole])] == [N_FRAMES * RATE // 50] * 2

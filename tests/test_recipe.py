@@ -1,0 +1,103 @@
+"""Recipes: the closed YAML, and that every shipped one builds its trainer."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from bench import plugins
+from bench.errors import BenchError, UnknownName
+from bench.list import listing
+from bench.recipe import load_recipe, read_recipe, recipe_names
+
+GOOD = """description: A thing.
+trainer: adapter
+needs: {codec: mini-codec}
+options: {seed: 1}
+budgets:
+  small: {steps: 3, rate: 0.1}
+  large: {steps: 5}
+tolerance: {loss: 0.1}
+"""
+
+
+def recipe(tmp_path: Path, text: str):
+    path = tmp_path / "thing.yaml"
+    path.write_text(text)
+    return read_recipe(path)
+
+
+def test_a_recipe_is_read_and_budgets_add_to_its_options(tmp_path: Path) -> None:
+    found = recipe(tmp_path, GOOD)
+    assert (found.name, found.description, found.trainer) == ("thing", "A thing.", "adapter")
+    assert found.needs == {"codec": "mini-codec"} and found.tolerance == {"loss": 0.1}
+    assert found.with_budget("small") == {"seed": 1, "steps": 3, "rate": 0.1}
+    assert found.with_budget("large") == {"seed": 1, "steps": 5}
+    with pytest.raises(UnknownName, match="no budget of thing is called 'smal'; did you mean small"):
+        found.with_budget("smal")
+
+
+def test_what_may_be_left_out_is_empty(tmp_path: Path) -> None:
+    found = recipe(tmp_path, "description: x\ntrainer: adapter\nbudgets: {a: {steps: 1}}\n")
+    assert (found.needs, found.options, found.tolerance) == ({}, {}, {})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("trainer: adapter\n", "", "trainer: want text, found None"),
+        ("trainer: adapter\n", "trainer: 3\n", "trainer: want text, found 3"),
+        ("description: A thing.\n", "description: ''\n", "description: want text, found ''"),
+        ("needs: {codec: mini-codec}", "needs: mini-codec", "needs: want a mapping, found 'mini-codec'"),
+        ("options: {seed: 1}", "options: [seed]", "options: want a mapping"),
+        ("tolerance: {loss: 0.1}", "tolerance: 0.1", "tolerance: want a mapping, found 0.1"),
+        ("large: {steps: 5}", "large: {rate: 5}", "budgets: large: steps: want a whole number from 1, found None"),
+        ("large: {steps: 5}", "large: {steps: 0}", "budgets: large: steps: want a whole number from 1, found 0"),
+        ("large: {steps: 5}", "large: {steps: true}", "budgets: large: steps: want a whole number from 1, found True"),
+        ("large: {steps: 5}", "large: many", "budgets: large: steps: want a whole number"),
+        ("tolerance:", "tolerances:", "no key is called 'tolerances'; did you mean tolerance"),
+    ],
+)
+def test_a_wrong_recipe_is_refused_with_file_key_and_value(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert old in GOOD
+    with pytest.raises(BenchError, match=rf"thing\.yaml: {said}"):
+        recipe(tmp_path, GOOD.replace(old, new))
+
+
+def test_budgets_must_be_there(tmp_path: Path) -> None:
+    for text in ("description: x\ntrainer: y\n", "description: x\ntrainer: y\nbudgets: 3\n"):
+        with pytest.raises(BenchError, match="budgets: want a mapping"):
+            recipe(tmp_path, text)
+
+
+def test_an_unknown_recipe_is_told_the_nearest() -> None:
+    with pytest.raises(UnknownName, match="no recipe is called 'mini-codecs'; did you mean mini-codec"):
+        load_recipe("mini-codecs")
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_shipped_recipe_builds_its_trainer_under_every_budget(name: str, tmp_path: Path) -> None:
+    found = load_recipe(name)
+    assert {"two-cores", "gpu"} <= set(found.budgets)
+    needs = {option: str(tmp_path / f"{need}.safetensors") for option, need in found.needs.items()}
+    for budget in found.budgets:
+        options = found.with_budget(budget)
+        trainer = plugins.load("trainers", found.trainer, folder=tmp_path, data=tmp_path, **options, **needs)
+        assert all(callable(getattr(trainer, word)) for word in ("prepare", "step", "validate", "state", "restore"))
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_shipped_recipe_needs_recipes_and_says_how_far_scores_may_differ(name: str) -> None:
+    found = load_recipe(name)
+    assert set(found.needs.values()) <= set(recipe_names()) - {name}
+    assert found.tolerance and all(math.isfinite(value) and value > 0 for value in found.tolerance.values())
+    assert found.description.endswith(".") and listing("recipes")["recipes"][name] == found.description
+    assert found.options["seed"] == 1
+
+
+def test_recipes_need_one_another_in_no_circle() -> None:
+    def depth(name: str, above: tuple[str, ...] = ()) -> int:
+        assert name not in above
+        return 1 + max((depth(need, (*above, name)) for need in load_recipe(name).needs.values()), default=0)
+
+    assert max(map(depth, recipe_names())) == 3

@@ -1,0 +1,228 @@
+"""The train verb on recipes of a few steps: every trainer end to end, broken off and gone on with, and what it refuses."""
+
+import csv
+import json
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import bench.recipe
+import bench.train
+from bench import training
+from bench.air.weights import read_adapter, read_decoder
+from bench.cli import app
+from bench.errors import BenchError, MissingComponent, UnknownName
+from bench.mini import separator
+from bench.mini.codec import Codec
+from bench.train import train
+from bench.trainers import mini_codec
+from bench.training import read_tensors
+from bench.weights import VARIABLE, sha256_of
+from bench.yaml import read_yaml
+from tests.tiny_songs import use_songs, write_songs
+
+SONGS = "train: synthetic-train-2, validation: synthetic-validation-1, seed: 1"
+ADAPTER = f"m: 2, rank: 2, frames: 100, batch: 1, long_frames: 120, long_batch: 1, {SONGS}"
+RECIPES = {
+    "tiny-codec": ("mini-codec", "", f"width: 8, depth: 1, batch: 1, crop_s: 0.6, {SONGS}", "loss"),
+    "tiny-language": ("mini-language", "codec: tiny-codec", f"width: 16, depth: 1, heads: 2, frames: 150, batch: 1, long_frames: 160, long_batch: 1, {SONGS}", "loss"),
+    "tiny-separator": ("mini-separator", "", f"width: 8, depth: 1, batch: 1, crop_s: 0.5, {SONGS}", "sdr"),
+    **{
+        f"tiny-{kind}": ("adapter", "codec: tiny-codec, language: tiny-language", f"kind: {kind}, controls: [drums], {ADAPTER}", "gap")
+        for kind in ("prompts", "aligned", "prefix", "lora")
+    },
+}  # fmt: skip
+KEYS = {
+    "name", "description", "sha256", "bytes", "parameters", "recipe_sha256", "budget", "steps", "processor_seconds",
+    "hardware", "needs", "training_data", "validation", "tolerance", "commit", "bench", "licence",
+}  # fmt: skip
+STEPS = 4
+
+
+@pytest.fixture(scope="module")
+def patch():
+    with pytest.MonkeyPatch.context() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, patch):
+    """Train every recipe in one go; return `out`."""
+    folder = tmp_path_factory.mktemp("train")
+    (folder / "recipes").mkdir()
+    for name, (trainer, needs, options, score) in RECIPES.items():
+        (folder / "recipes" / f"{name}.yaml").write_text(
+            f"description: A tiny {name}.\ntrainer: {trainer}\nneeds: {{{needs}}}\noptions: {{{options}}}\n"
+            f"budgets:\n  two-cores: {{steps: {STEPS}}}\n  gpu: {{steps: 9}}\ntolerance: {{{score}: 0.1}}\n"
+        )
+    for module in (bench.recipe, bench.train):
+        patch.setattr(module, "home", lambda name: folder / name)
+    patch.setenv(VARIABLE, str(folder / "no-weights"))
+    patch.setattr(mini_codec, "_KMEANS_TRACK_S", 8.0)
+    patch.setattr(
+        mini_codec, "_kmeans", lambda rows, seed: rows[np.random.default_rng(seed).permutation(len(rows))[:512]]
+    )
+    use_songs(patch)
+    out = folder / "out"
+    write_songs(out / "data")
+    for name in RECIPES:
+        made = train(name, "two-cores", out, device="cpu")
+        assert made.is_done and (made.step, made.steps) == (STEPS, STEPS)
+    return out
+
+
+def curve(folder):
+    with (folder / "curve.csv").open(newline="") as file:
+        return [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_training_leaves_weights_card_curve_and_checkpoint(trained, name):
+    folder = trained / name
+    expected = {f"{name}.safetensors", f"{name}.yaml", "curve.csv", "checkpoint.pt", "budget.txt"}
+    extra = {"codebooks.safetensors"} if name == "tiny-codec" else set()
+    assert {path.name for path in folder.iterdir()} == expected | extra
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_card_has_every_key_and_they_are_true(trained, name):
+    path = trained / name / f"{name}.safetensors"
+    card = read_yaml(path.with_suffix(".yaml"), allowed=KEYS)
+    assert set(card) == KEYS and list(card)[0] == "name"
+    tensors = read_tensors(path)
+    assert card["sha256"] == sha256_of(path) and card["bytes"] == path.stat().st_size
+    assert card["parameters"] == sum(value.size for value in tensors.values())
+    assert (card["name"], card["budget"], card["steps"]) == (name, "two-cores", STEPS)
+    assert card["recipe_sha256"] == sha256_of(trained.parent / "recipes" / f"{name}.yaml")
+    needs = read_yaml(trained.parent / "recipes" / f"{name}.yaml")["needs"].values()
+    assert card["needs"] == {need: sha256_of(trained / need / f"{need}.safetensors") for need in needs}
+    score = RECIPES[name][3]
+    assert card["tolerance"] == {score: 0.1} and np.isfinite(card["validation"][score])
+    assert card["training_data"] == "synthetic-train-2" and card["hardware"].startswith("cpu, ")
+    assert "MIT" in card["licence"] and card["processor_seconds"] >= 0
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_weights_are_read_by_who_uses_them(trained, name):
+    path = trained / name / f"{name}.safetensors"
+    if name == "tiny-codec":
+        codec = Codec(path)
+        assert codec.decode(codec.encode([np.zeros(6400, dtype=np.float32)]))[0].shape == (6400,)
+    elif name == "tiny-language":
+        assert read_decoder(path).config.is_mini
+    elif name == "tiny-separator":
+        assert separator.of(read_tensors(path))(torch.zeros(1, 4096)).shape == (1, 4096)
+    else:
+        decoder = read_decoder(trained / "tiny-language" / "tiny-language.safetensors")
+        found, _ = read_adapter(path, decoder.config)
+        assert (found is None) == (name == "tiny-lora")
+
+
+@pytest.mark.parametrize("name", ["tiny-codec", "tiny-language", "tiny-separator", "tiny-aligned", "tiny-lora"])
+def test_a_training_in_three_parts_is_the_training_in_one(trained, name, tmp_path, monkeypatch):
+    (tmp_path / "data").symlink_to(trained / "data")
+    for need in ("tiny-codec", "tiny-language"):
+        if need != name:
+            (tmp_path / need).symlink_to(trained / need)
+    clock = iter(range(10**6))
+    ticking = SimpleNamespace(monotonic=lambda: next(clock), process_time=time.process_time)
+    monkeypatch.setattr(training, "time", ticking)
+    parts = []
+    while not parts or not parts[-1].is_done:
+        parts.append(train(name, "two-cores", tmp_path, device="cpu", seconds=3))
+        assert parts[-1].is_done == parts[-1].path.is_file()
+    assert [part.step for part in parts] == [2, 4]
+    assert sha256_of(parts[-1].path) == sha256_of(trained / name / f"{name}.safetensors")
+    assert curve(tmp_path / name) == curve(trained / name)
+    cards = [read_yaml(folder / name / f"{name}.yaml") for folder in (tmp_path, trained)]
+    assert [{**card, "processor_seconds": 0} for card in cards][0] == {**cards[1], "processor_seconds": 0}
+
+
+def test_training_again_makes_the_same_file_without_a_step(trained, monkeypatch):
+    path = trained / "tiny-prefix" / "tiny-prefix.safetensors"
+    before = path.read_bytes()
+    path.unlink()
+    monkeypatch.setattr("bench.training.Learner.learn", lambda *_: pytest.fail("stepped"))
+    assert train("tiny-prefix", "two-cores", trained, device="cpu").is_done and path.read_bytes() == before
+
+
+def test_another_budget_is_refused_in_the_same_folder(trained):
+    with pytest.raises(
+        BenchError, match=r"tiny-prompts: holds a training with the budget two-cores; give another --out"
+    ):
+        train("tiny-prompts", "gpu", trained, device="cpu")
+    assert read_yaml(trained / "tiny-prompts" / "tiny-prompts.yaml")["budget"] == "two-cores"
+
+
+def test_a_changed_recipe_is_refused_in_the_same_folder(trained):
+    path = trained.parent / "recipes" / "tiny-prefix.yaml"
+    before = path.read_text()
+    path.write_text(before.replace("m: 2", "m: 3"))
+    with pytest.raises(BenchError, match=r"tiny-prefix: holds a training by another tiny-prefix\.yaml; give another"):
+        train("tiny-prefix", "two-cores", trained, device="cpu")
+    path.write_text(before)
+
+
+def test_codebooks_of_another_budget_are_not_taken_over(trained, tmp_path):
+    folder = tmp_path / "tiny-codec"
+    folder.mkdir()
+    (folder / "budget.txt").write_text("gpu 123\n")
+    (folder / "codebooks.safetensors").write_bytes(b"")
+    with pytest.raises(BenchError, match="holds a training with the budget gpu"):
+        train("tiny-codec", "two-cores", tmp_path, device="cpu")
+    (folder / "codebooks.safetensors").unlink()
+    assert bench.train._claim(folder, bench.recipe.load_recipe("tiny-codec"), "two-cores") is None
+    assert (folder / "budget.txt").read_text().startswith("two-cores ")
+
+
+def test_names_that_are_none_are_told_the_nearest(trained, tmp_path):
+    with pytest.raises(UnknownName, match="no recipe is called 'tiny-promts'; did you mean tiny-prompts"):
+        train("tiny-promts", "two-cores", tmp_path)
+    with pytest.raises(UnknownName, match="no budget of tiny-lora is called 'two-core'; did you mean two-cores"):
+        train("tiny-lora", "two-core", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_needed_is_looked_for_below_out_and_then_among_the_shipped(trained, tmp_path, monkeypatch):
+    with pytest.raises(
+        MissingComponent, match=r"tiny-codec\.safetensors: missing; train it with `bench train tiny-codec`"
+    ):
+        train("tiny-language", "two-cores", tmp_path, device="cpu")
+    found = trained / "tiny-codec" / "tiny-codec.safetensors"
+    assert bench.train._needed("tiny-codec", trained) == found
+    (tmp_path / "mini").mkdir()
+    (tmp_path / "mini" / "tiny-codec.safetensors").symlink_to(found)
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    assert bench.train._needed("tiny-codec", tmp_path) == tmp_path / "mini" / "tiny-codec.safetensors"
+
+
+def test_devices_that_are_none_or_not_here_are_named(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(BenchError, match="--device gpu: want auto, cpu or cuda"):
+        train("tiny-codec", "two-cores", tmp_path, device="gpu")
+    with pytest.raises(BenchError, match="--device cuda: torch finds no CUDA device here; leave it at auto"):
+        train("tiny-codec", "two-cores", tmp_path, device="cuda")
+    assert bench.train._device("auto") == "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert [bench.train._device(device) for device in ("auto", "cpu", "cuda")] == ["cuda", "cpu", "cuda"]
+
+
+def test_the_command_says_what_it_made(trained):
+    arguments = ["train", "tiny-prompts", "--out", str(trained), "--device", "cpu"]
+    said = CliRunner().invoke(app, arguments)
+    assert said.exit_code == 0, said.output
+    assert "tiny-prompts (two-cores): step 4 of 4, validation loss" in said.output
+    shown = json.loads(CliRunner().invoke(app, [*arguments, "--json"]).output)
+    assert shown["is_done"] and shown["recipe"] == "tiny-prompts" and Path(shown["path"]).is_file()
+
+
+def test_the_command_ends_with_one_line_for_a_users_mistake(trained, tmp_path):
+    said = CliRunner().invoke(app, ["train", "tiny-code", "--out", str(tmp_path)])
+    assert said.exit_code == 2 and "did you mean tiny-codec" in said.output and "Traceback" not in said.output
+    said = CliRunner().invoke(app, ["train", "tiny-lora", "--budget", "gpus", "--out", str(tmp_path)])
+    assert said.exit_code == 2 and "did you mean gpu" in said.output

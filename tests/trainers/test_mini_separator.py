@@ -1,0 +1,68 @@
+"""The mini separator's trainer: its mixtures, its loss, its decibels."""
+
+import numpy as np
+import pytest
+import torch
+
+from bench.mini.separator import of
+from bench.trainers import mini_separator as plug
+
+
+@pytest.fixture
+def trainer(shared):
+    made = plug.build(
+        shared, shared, train="synthetic-train-2", validation="synthetic-validation-1", width=8, depth=2, steps=6,
+        batch=4, crop_s=0.5,
+    )  # fmt: skip
+    made.prepare(1)
+    return made
+
+
+def test_mixtures_are_drums_and_the_rest_at_gains_of_their_own(trainer):
+    silent, gains = 0, []
+    for seed in range(60):
+        mix, drums = trainer._batch(np.random.default_rng(seed))
+        assert mix.shape == drums.shape == (4, 16000)
+        silent += sum(not one.any() for one in drums)
+        # Drums decay within 0.1 s of their beat: between beats the mix is the rest alone.
+        gains += [float(one.abs().max()) for one in drums if one.any()]
+    assert silent / 240 == pytest.approx(plug._NO_DRUMS, abs=0.05)
+    assert max(gains) / min(gains) < 10 ** (14 / 20) * 3
+
+
+def test_gains_lie_within_7_db():
+    found = 20 * np.log10([plug._gain(np.random.default_rng(seed)) for seed in range(500)])
+    assert -7 <= found.min() < -5 and 5 < found.max() <= 7
+
+
+def test_a_batch_depends_on_its_generator_alone(trainer):
+    first, second = (trainer._batch(np.random.default_rng([1, 7])) for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_the_loss_is_0_where_the_drums_are_the_whole_mix_and_the_mask_is_open(trainer, monkeypatch):
+    mix = 0.1 * torch.randn(2, 16000)
+    network = trainer.learner.network
+    monkeypatch.setattr(network, "shares", lambda spectrum: torch.ones_like(spectrum.real))
+    assert float(trainer._loss(mix, mix)) == pytest.approx(0, abs=1e-6)
+    assert float(trainer._loss(mix, torch.zeros_like(mix))) > 0.5
+
+
+def test_the_score_is_the_sdr_of_the_drums(trainer, monkeypatch):
+    network = trainer.learner.network
+    drums = trainer._unseen.cut("validation-0001", "drums", 10 * 32000, 15 * 32000)
+    monkeypatch.setattr(type(network), "forward", lambda self, mix: torch.from_numpy(drums)[None] * 0.9)
+    assert trainer.validate() == {"sdr": pytest.approx(20.0, abs=1e-3)}
+    monkeypatch.setattr(type(network), "forward", lambda self, mix: torch.zeros_like(mix))
+    assert trainer.validate() == {"sdr": pytest.approx(0.0, abs=1e-4)}
+
+
+def test_steps_train_the_network_and_it_is_read_back(trainer):
+    before = {name: value.clone() for name, value in trainer.tensors().items()}
+    losses = [trainer.step(k)["loss"] for k in range(6)]
+    assert np.isfinite(losses).all()
+    tensors = trainer.tensors()
+    assert {value.dtype for value in tensors.values()} == {torch.float16}
+    assert all(not torch.equal(value, before[name]) for name, value in tensors.items())
+    again = of({name: value.numpy() for name, value in tensors.items()})
+    assert all(torch.equal(value.half(), tensors[name]) for name, value in again.state_dict().items())
