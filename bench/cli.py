@@ -154,7 +154,7 @@ def run(
 
     known_device(device)
     known_models(model)
-    tables, setting = [], setting_of(out, workers, extractor, limit, metric)
+    tables, setting = [], setting_of(out, workers, extractor, limit, metric, device)
     for name in task_names() if task == "all" else [task]:
         loaded = load_task(name)
         source = source_of(dataset, audio, salt, loaded)
@@ -234,7 +234,7 @@ def generate(
     with exclusive(out):
         examples = examples_of(loaded, requests, None, out)
         folder = layout.submission(task, examples.manifest.name, model)
-        submission = answer(examples, model, folder, Cache(layout.cache))
+        submission = answer(examples, model, folder, Cache(layout.cache), device=device)
     found = {"folder": str(folder), "n": len(examples.ids), "failed": submission.failures}
     _print(found, as_json, lambda: f"{found['n']} outputs of {model} in {folder}; failed: {len(submission.failures)}")
 

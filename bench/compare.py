@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError, UnknownName
-from bench.leaderboard import ALPHA
 from bench.page import ARROWS, printable
 from bench.protocols import Column
+from bench.ranking import ALPHA
 from bench.readings import Readings, advantage, readings
 from bench.report import in_order, read_results, task_of
 from bench.scores import Row

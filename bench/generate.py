@@ -11,6 +11,7 @@ from bench import plugins
 from bench.audio import Audio, read_audio, write_audio
 from bench.build import ExampleSet
 from bench.cache import Cache, key_of
+from bench.device import chosen, forget_peak, hardware, peak_mib
 from bench.errors import BenchError, MissingComponent
 from bench.example import Request, other_songs
 from bench.executor import Executor, Serial
@@ -36,7 +37,13 @@ class _Batch:
 
 
 def generate(
-    examples: ExampleSet, system: str, folder: Path, cache: Cache, executor: Executor | None = None, **options: Any
+    examples: ExampleSet,
+    system: str,
+    folder: Path,
+    cache: Cache,
+    executor: Executor | None = None,
+    device: str = "cpu",
+    **options: Any,
 ) -> Submission:
     """Let the model called `system` answer every request, leaving finished batches alone.
 
@@ -49,46 +56,76 @@ def generate(
         folder: The submission's folder.
         cache: Remembers which batches are done.
         executor: Runs batches of models that may be copied into workers (`runs_in_workers`); all others run here.
+        device: `auto`, `cpu` or `cuda`, for a model that can use one; the others run on the CPU.
         options: The model's options.
 
     Raises:
-        UnknownName: no model has this name.
+        UnknownName: no model, or no device, has this name.
         MissingComponent: it needs a package or weights that are not here.
     """
     started = time.perf_counter()
     _loaded.clear()
+    device = chosen(device) if "device" in plugins.options("models", system) else "cpu"
+    if device != "cpu":
+        options["device"] = device
     model, make = _model(system, options), _Maker(examples, system, options, folder, cache.folder)
     batches = make.batches(model, {})
     if examples.task.controls and not make.is_probe(model) and len({song_of(name) for name in examples.ids}) > 1:
         batches += make.batches(model, other_songs(examples.ids))
-    chosen = executor if executor is not None and getattr(model, "runs_in_workers", False) else Serial()
-    answers = chosen.map(make, batches, f"generating {system}")
-    failures = {n: why for one, b in zip(answers, batches, strict=True) if not b.partners for n, why in one[0].items()}
+    hands = executor if executor is not None and getattr(model, "runs_in_workers", False) else Serial()
+    answers = hands.map(make, batches, f"generating {system}")
+    failures = {
+        n: why for one, b in zip(answers, batches, strict=True) if not b.partners for n, why in one.failures.items()
+    }
     if failures:
         write_text(folder / FAILED, dump_yaml(failures))
     else:
         (folder / FAILED).unlink(missing_ok=True)
-    card = Card(
+    card = _card(examples, system, model, device, answers, time.perf_counter() - started)
+    if not (folder / "submission.yaml").exists() or any(one.n_made for one in answers):
+        write_card(folder, card)
+    _loaded.clear()
+    return Submission(folder, card)
+
+
+def _card(examples: ExampleSet, system: str, model: Any, device: str, answers: "list[_Answer]", seconds: float) -> Card:
+    made_s = sum(one.n_made for one in answers) * examples.task.duration_s
+    return Card(
         system=system,
         task=examples.task.name,
         task_version=examples.task.version,
         manifest=examples.manifest.name,
         training_data=getattr(model, "training_data", "none"),
         parameters=getattr(model, "parameters", 0),
+        trainable_parameters=getattr(model, "trainable_parameters", 0),
         notes=plugins.about("models", system),
-        hardware="cpu",
-        generation_seconds=round(time.perf_counter() - started, 2),
+        hardware=hardware(device),
+        generation_seconds=round(seconds, 2),
+        generation_rate=round(made_s / seconds, 2),
+        batch_size=getattr(model, "batch_size", len(examples.ids)),
+        peak_memory_mib=round(max((one.peak_mib for one in answers), default=0.0)),
         keeps_phase=getattr(model, "keeps_phase", True),
     )
-    if not (folder / "submission.yaml").exists() or any(is_new for _, is_new in answers):
-        write_card(folder, card)
-    _loaded.clear()
-    return Submission(folder, card)
 
 
 def swapped(examples: ExampleSet, name: str, partner: str) -> Request:
     """Return a request whose controls are another song's."""
     return replace(examples.request(name), controls=examples.request(partner).controls)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What became of a batch.
+
+    Attributes:
+        failures: The requests that failed, with their reasons.
+        n_made: How many outputs were made now, 0 where all were there.
+        peak_mib: The most memory that making them took.
+    """
+
+    failures: dict[str, str]
+    n_made: int = 0
+    peak_mib: float = 0.0
 
 
 _loaded: dict[str, Any] = {}
@@ -133,8 +170,8 @@ class _Maker:
             for part in (ids[k : k + size] for k in range(0, len(ids), size))
         ]
 
-    def __call__(self, batch: _Batch) -> tuple[dict[str, str], bool]:
-        """Make a batch's outputs; return the requests that failed, with their reasons, and whether any was made now."""
+    def __call__(self, batch: _Batch) -> _Answer:
+        """Make a batch's outputs, unless they are there."""
         cache, folder = Cache(self.cache), self.folder / SWAPPED if batch.partners else self.folder
         done = cache.record(batch.key)
         if (
@@ -142,8 +179,10 @@ class _Maker:
             and not done["failures"]
             and all(_holds(folder / f"{name}.wav", sha) for name, sha in done["outputs"].items())
         ):
-            return {}, False
+            return _Answer({})
         failures: dict[str, str] = {}
+        device = self.options.get("device", "cpu")
+        forget_peak(device)
         outputs = self._outputs(_model(self.system, self.options), batch, batch.ids, failures)
         for name in batch.ids:
             if name in outputs:
@@ -151,7 +190,7 @@ class _Maker:
             else:
                 (folder / f"{name}.wav").unlink(missing_ok=True)
         cache.keep(batch.key, {"outputs": {n: audio.sha256() for n, audio in outputs.items()}, "failures": failures})
-        return failures, True
+        return _Answer(failures, len(batch.ids), peak_mib(device))
 
     def _outputs(self, model: Any, batch: _Batch, ids: tuple[str, ...], failures: dict[str, str]) -> dict[str, Audio]:
         """Run the model on the batch; if that fails, on each request alone, so that one cannot spoil the others."""
@@ -186,10 +225,6 @@ class _Maker:
         if not np.isfinite(audio.samples).all():
             raise BenchError(f"{self.system} gave NaN or infinity")
         return audio
-
-
-def _holds_all(folder: Path, shas: dict[str, str]) -> bool:
-    return all(_holds(folder / f"{name}.wav", sha) for name, sha in shas.items())
 
 
 def _holds(path: Path, sha: str) -> bool:

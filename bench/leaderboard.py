@@ -13,7 +13,6 @@ Decisions, all about one task, task version and manifest:
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -21,18 +20,10 @@ import numpy as np
 from bench import statistics
 from bench.manifest import song_of
 from bench.protocols import Column
-from bench.readings import Readings, Scores, advantage, goodness, leftovers, readings
-from bench.scores import NO_PHASE, Row
+from bench.ranking import BOUNDS, bound_of, identity_of, is_incomplete, ranks_of, under_the_line
+from bench.readings import Readings, Scores, goodness, leftovers, readings
+from bench.scores import Row
 from bench.submission import STITCHED
-
-BOUNDS = ("oracle", "codec-roundtrip", "copy-control", "other-song", "noise", "silence")
-"""Ceilings and floors, in the order in which they stand at the bottom of a table; never ranked. A codec's round trip
-may have a size behind its name."""
-COPY, FILL, ROUND_TRIP = "copy-control", "fill-gap", "codec-roundtrip"
-FILL_LIMIT_DB = -12.0
-ALPHA = 0.05
-LINE = "follows, but makes no music"
-COPIES, NO_BETTER = "copies its control", "no better than copy-control"
 
 Section = Literal["ranked", "under", "stitched", "incomplete", "bounds"]
 SECTIONS: tuple[Section, ...] = ("ranked", "under", "stitched", "incomplete", "bounds")
@@ -135,13 +126,6 @@ def tables(
     return [table for _, group in sorted(groups.items()) for table in _one_manifest(group, columns, primary, sections)]
 
 
-def bound_of(system: str) -> str:
-    """Return the ceiling or floor that a system is, without the size of a codec; empty for any other system."""
-    if system.startswith(f"{ROUND_TRIP}-") and not system.endswith(STITCHED):
-        return ROUND_TRIP
-    return system if system in BOUNDS else ""
-
-
 def _one_manifest(
     rows: list[Row], columns: Sequence[Column], primary: Mapping[str, str], sections: Mapping[str, str] | None
 ) -> list[Table]:
@@ -166,7 +150,7 @@ def _one_manifest(
 
 def _by_identity(scores: Scores, metric: str) -> list[tuple[str, list[str]]]:
     """Group systems by a column's identity, the largest group first; those without the column go with it."""
-    groups = _grouped((s, _identity(scores[s], metric)) for s in scores if metric in scores[s])
+    groups = _grouped((s, identity_of(scores[s], metric)) for s in scores if metric in scores[s])
     result = sorted(groups.items(), key=lambda pair: (-len(pair[1]), pair[0])) or [("", [])]
     result[0][1].extend(system for system in scores if metric not in scores[system])
     return result
@@ -184,7 +168,7 @@ def _with_sides(scores: Scores, columns: Sequence[Column], primary: Mapping[str,
                 target.setdefault(system, {})[column.name] = scores[system][column.name]
     main = {system: found for system, found in main.items() if found}
     quality = next((column for column in columns if column.name == primary.get("quality")), None)
-    marks, notes = _under_the_line(scores, quality) if "control" in primary else ({}, [])
+    marks, notes = under_the_line(scores, quality) if "control" in primary else ({}, [])
     chief = primary.get("control") or primary.get("quality", "")
     result = [_table(main, columns, chief, marks, notes, part)] if main else []
     for identity, found in sorted(aside.items()):
@@ -210,7 +194,7 @@ def _table(
         notes.append(f"{chief.name} is not a column that ranks: no ranks here.")
     elif chief is not None:
         ranked = {s: scores[s][chief.name] for s in scores if place[s] == "ranked" and chief.name in scores[s]}
-        ranks = _ranks(ranked, chief.direction)
+        ranks = ranks_of(ranked, chief.direction)
         if ranked and not ranks:
             notes.append(f"Too few songs (under {statistics.MIN_SONGS}) to rank; in order of {chief.name}.")
     shown = tuple(c for c in columns if c.name in measured and (c.is_shown or c is chief))
@@ -232,55 +216,10 @@ def _table(
     )
 
 
-def _under_the_line(scores: Scores, quality: Column | None) -> tuple[dict[str, tuple[str, ...]], list[str]]:
-    """Return the marks of the systems that follow but make no music, and a note where some could not be judged."""
-    systems = [s for s in scores if not bound_of(s) and not s.endswith(STITCHED) and not _is_incomplete(scores[s])]
-    copying = {system for system in systems if _copies(scores[system].get(FILL))}
-    copy = scores.get(COPY, {}).get(quality.name) if quality is not None else None
-    copy = None if copy is None or _is_incomplete(scores[COPY]) else copy
-    rivals: list[str] = []
-    if quality is not None and copy is not None:
-        identity = _identity(scores[COPY], quality.name)
-        rivals = [s for s in systems if quality.name in scores[s] and _identity(scores[s], quality.name) == identity]
-    found = [advantage(scores[s][quality.name], copy, quality.direction) for s in rivals] if copy and quality else []
-    adjusted = statistics.holm([difference.p for difference in found])
-    judged = [s for s, p in zip(rivals, adjusted, strict=True) if not np.isnan(p)]
-    above = {s for s, d, p in zip(rivals, found, adjusted, strict=True) if p < ALPHA and d.mean > 0}
-    marks = {
-        system: (COPIES,) * (system in copying) + (NO_BETTER,) * (system in judged and system not in above)
-        for system in systems
-    }
-    unjudged = [system for system in systems if system not in judged]
-    notes = [f"Quality could not be held against {COPY} for {', '.join(unjudged)}."] if unjudged else []
-    return {system: found for system, found in marks.items() if found}, notes
-
-
-def _copies(gaps: Readings | None) -> bool:
-    """Whether what the control does not give is missing on more than half of the songs."""
-    levels = list(gaps.songs.values()) if gaps is not None else []
-    return sum(level < FILL_LIMIT_DB for level in levels) * 2 > len(levels)
-
-
-def _ranks(ranked: Mapping[str, Readings], direction: str) -> dict[str, tuple[int, int]]:
-    """Return the rank interval of every system with a value; none where there is nothing to test by."""
-    systems = [s for s in ranked if not np.isnan(ranked[s].whole.value) and ranked[s].whole.state != NO_PHASE]
-    if not systems or max(ranked[s].n_songs for s in systems) < statistics.MIN_SONGS:
-        return {}
-    pairs = list(combinations(range(len(systems)), 2))
-    found = [advantage(ranked[systems[i]], ranked[systems[j]], direction) for i, j in pairs]
-    adjusted = statistics.holm([difference.p for difference in found])
-    if pairs and np.isnan(adjusted).all():
-        return {}
-    better = np.zeros((len(systems), len(systems)), bool)
-    for (i, j), difference, p in zip(pairs, found, adjusted, strict=True):
-        better[(i, j) if difference.mean > 0 else (j, i)] = p < ALPHA
-    return dict(zip(systems, statistics.rank_intervals(better), strict=True))
-
-
 def _section(system: str, found: Mapping[str, Readings], marks: Mapping[str, tuple[str, ...]]) -> Section:
     if bound_of(system):
         return "bounds"
-    if _is_incomplete(found):
+    if is_incomplete(found):
         return "incomplete"
     if system.endswith(STITCHED):
         return "stitched"
@@ -296,7 +235,7 @@ def _entry(
     marks: tuple[str, ...],
 ) -> Entry:
     cells = {c.name: _cell(found[c.name]) if c.name in found else Cell(NAN, state="not-measured") for c in shown}
-    if _is_incomplete(found):
+    if is_incomplete(found):
         cells = {name: Cell(NAN, state="incomplete") for name in cells}
     n_songs = max((len({song_of(e) for e in reading.examples}) for reading in found.values()), default=0)
     n_songs = n_songs or max(reading.whole.n_requested for reading in found.values())
@@ -322,14 +261,6 @@ def _order(entry: Entry, chief: Column | None) -> tuple[float | str, ...]:
 
 def _failed(found: Mapping[str, Readings]) -> frozenset[str]:
     return frozenset[str]().union(*(reading.failed for reading in found.values()))
-
-
-def _is_incomplete(found: Mapping[str, Readings]) -> bool:
-    return any(reading.is_incomplete for reading in found.values())
-
-
-def _identity(found: Mapping[str, Readings], metric: str) -> str:
-    return found[metric].whole.identity if metric in found else ""
 
 
 def _first_identity(scores: Scores, metric: str) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from bench import plugins
 from bench.build import ExampleSet, build, open_examples, source_of
 from bench.defaults import defaults
+from bench.device import chosen
 from bench.errors import BenchError, UnknownName
 from bench.executor import executor
 from bench.layout import Layout
@@ -20,10 +21,15 @@ def card_of(folder: Path) -> Card:
 
 
 def setting_of(
-    out: Path, workers: int, chosen: list[str] | None, limit: int | None, metrics: list[str] | None = None
+    out: Path,
+    workers: int,
+    chosen: list[str] | None,
+    limit: int | None,
+    metrics: list[str] | None = None,
+    device: str = "cpu",
 ) -> Setting:
     """Return how a run is to be done; raises `BenchError` or `UnknownName` for values that do not fit."""
-    return Setting(Layout(out), executor(workers), extractors_of(chosen), limit, metrics_of(metrics))
+    return Setting(Layout(out), executor(workers), extractors_of(chosen), limit, metrics_of(metrics), device)
 
 
 def metrics_of(names: list[str] | None) -> tuple[str, ...]:
@@ -71,9 +77,9 @@ def known_models(names: list[str] | None) -> None:
 
 
 def known_device(device: str) -> None:
-    """Raise `UnknownName` unless the device is auto, cpu or cuda."""
-    if device not in ("auto", "cpu", "cuda"):
-        raise UnknownName("device", device, ("auto", "cpu", "cuda"))
+    """Raise `UnknownName` or `BenchError` unless the device is auto or one that is here."""
+    if device != "auto":  # which it is, the first model that can use one will ask
+        chosen(device)
 
 
 def examples_of(task: Task, folder: Path | None, submission: Path | None, out: Path) -> ExampleSet:

@@ -13,9 +13,9 @@ import numpy as np
 
 from bench import statistics
 from bench.errors import BenchError
-from bench.leaderboard import ALPHA, COPY
 from bench.paths import home
 from bench.protocols import Column
+from bench.ranking import ALPHA, COPY
 from bench.readings import Readings, Scores, advantage, goodness, readings
 from bench.report import read_results
 from bench.scores import WHOLE_SET, Row

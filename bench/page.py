@@ -11,7 +11,8 @@ from math import isnan
 from string import ascii_letters, ascii_lowercase, digits
 
 from bench import statistics
-from bench.leaderboard import LINE, Cell, Entry, Table
+from bench.leaderboard import Cell, Entry, Table
+from bench.ranking import LINE
 
 
 @dataclass(frozen=True)

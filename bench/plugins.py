@@ -79,6 +79,16 @@ def builder(kind: str, name: str) -> Any:
     return partial(build, size=size) if size else build
 
 
+def options(kind: str, name: str) -> list[str]:
+    """Return what the plug's `build` may be given; raises `UnknownName` where there is no such plug."""
+    return _options(builder(kind, name))
+
+
+def _options(build: Any) -> list[str]:
+    fixed = build.keywords if isinstance(build, partial) else {}  # a name that says the size leaves no choice of it
+    return [option for option in inspect.signature(build).parameters if option not in fixed]
+
+
 def load(kind: str, name: str, /, **options: Any) -> Any:
     """Build the plug; its options may be called `kind` and `name` too.
 
@@ -88,8 +98,7 @@ def load(kind: str, name: str, /, **options: Any) -> Any:
         MissingComponent: it needs a package or a file that is not here.
     """
     build = builder(kind, name)
-    fixed = build.keywords if isinstance(build, partial) else {}  # a name that says the size leaves no choice of it
-    allowed = [option for option in inspect.signature(build).parameters if option not in fixed]
+    allowed = _options(build)
     if unknown := sorted(set(options) - set(allowed)):
         raise BenchError(f"{name} has no option {', '.join(unknown)}; it takes {', '.join(allowed) or 'none'}")
     return build(**options)

@@ -16,7 +16,7 @@ from bench.layout import Layout, exclusive
 from bench.provenance import Provenance
 from bench.score import alters_context, score
 from bench.scores import Row, read_rows, write_rows
-from bench.submission import STITCHED, Submission
+from bench.submission import MEASURED, STITCHED, Submission
 from bench.task import Task, with_metrics
 
 
@@ -30,6 +30,7 @@ class Setting:
         extractors: Extractor by kind.
         limit: Take only the first so many excerpts.
         metrics: Metrics to score beside the task's own, as `name` or `name[value]`.
+        device: `auto`, `cpu` or `cuda`, for models that can use one.
     """
 
     layout: Layout
@@ -37,6 +38,7 @@ class Setting:
     extractors: dict[str, str]
     limit: int | None = None
     metrics: tuple[str, ...] = ()
+    device: str = "cpu"
 
 
 def run(task: Task, source: Source, systems: Sequence[str], setting: Setting) -> Path:
@@ -52,7 +54,8 @@ def run(task: Task, source: Source, systems: Sequence[str], setting: Setting) ->
         for system in systems or defaults().systems:
             started = time.perf_counter()
             folder = setting.layout.submission(task.name, examples.manifest.name, system)
-            submission = generate(examples, system, folder, Cache(setting.layout.cache), setting.executor)
+            cache = Cache(setting.layout.cache)
+            submission = generate(examples, system, folder, cache, setting.executor, setting.device)
             check(folder, task, examples)[1].raise_if_any(folder)
             generated_s = time.perf_counter() - started
             score_into(submission, examples, setting, {"build": built_s, "generate": generated_s})
@@ -95,7 +98,10 @@ def score_into(
         "extractors": setting.extractors,
         "added_metrics": list(setting.metrics),
         "failures": submission.failures,
-        "generation_seconds": card.generation_seconds,
+        **{
+            key: getattr(card, key)
+            for key in ("parameters", "trainable_parameters", "hardware", "batch_size", *MEASURED)
+        },
     }
     spent = {**(seconds or {}), "score": time.perf_counter() - started}
     for path, rows in found.items():

@@ -18,6 +18,8 @@ TRAINING = "training-list.txt"
 `python -m bench.fingerprint FOLDER` made the list."""
 STITCHED = "-stitched"
 """What the name of a reading ends with in which the given context replaces the system's own."""
+MEASURED = ("generation_seconds", "generation_rate", "peak_memory_mib")
+"""What of a card differs from run to run."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 
 
@@ -34,9 +36,13 @@ class Card:
         training_data: What the system was trained on.
         paper: Where it is described.
         parameters: Number of parameters; 0 for none.
+        trainable_parameters: Those that were trained for the task; 0 for none.
         notes: Anything a reader should know.
         hardware: What it ran on.
         generation_seconds: Wall-clock seconds for all outputs; 0 when unknown.
+        generation_rate: Seconds of sound made in a second; 0 when unknown.
+        batch_size: Requests answered together; 0 when unknown.
+        peak_memory_mib: What the process held at most, or on a GPU its tensors; 0 when unknown.
         keeps_phase: Whether its sound has the phases of what it was given; a codec that makes its own says false, and
             columns that compare waveforms are marked and do not rank.
     """
@@ -49,9 +55,13 @@ class Card:
     training_data: str = ""
     paper: str = ""
     parameters: int = 0
+    trainable_parameters: int = 0
     notes: str = ""
     hardware: str = ""
     generation_seconds: float = 0.0
+    generation_rate: float = 0.0
+    batch_size: int = 0
+    peak_memory_mib: float = 0.0
     keeps_phase: bool = True
 
     def __post_init__(self) -> None:
@@ -61,10 +71,9 @@ class Card:
             kinds = (int, float) if wanted is float else (wanted,)
             if not isinstance(value, kinds) or isinstance(value, bool) != (wanted is bool):  # type: ignore[arg-type]
                 raise BenchError(f"{column.name}: want {getattr(wanted, '__name__', wanted)}, found {value!r}")
-        if self.parameters < 0 or not 0 <= self.generation_seconds < math.inf:
-            raise BenchError(
-                f"parameters {self.parameters}, generation_seconds {self.generation_seconds}: want numbers from 0"
-            )
+        for key in ("parameters", "trainable_parameters", "batch_size", *MEASURED):
+            if not 0 <= getattr(self, key) < math.inf:
+                raise BenchError(f"{key}: {getattr(self, key)}; want numbers from 0")
         for key in ("system", "task", "manifest"):
             if not _NAME.fullmatch(name := getattr(self, key)):
                 raise BenchError(f"{key}: {name!r} is not 1 to 64 of a-z 0-9 . - beginning with a letter or digit")

@@ -9,7 +9,7 @@ from bench.check import check
 from bench.errors import BenchError
 from bench.paths import home, is_clone, write_text
 from bench.run import Setting, score_into
-from bench.submission import STITCHED
+from bench.submission import MEASURED, STITCHED
 from bench.task import Task
 from bench.yaml import dump_yaml
 
@@ -47,9 +47,7 @@ def submit(folder: Path, task: Task, examples: ExampleSet, setting: Setting) -> 
     results = board / "results" / task.name / examples.manifest.name
     written = [board / "systems" / f"{submission.card.system}.yaml"]
     card = {
-        k: v
-        for k, v in asdict(submission.card).items()
-        if k not in ("task", "task_version", "manifest", "generation_seconds")
+        k: v for k, v in asdict(submission.card).items() if k not in ("task", "task_version", "manifest", *MEASURED)
     }
     write_text(written[0], dump_yaml(card))
     results.mkdir(parents=True, exist_ok=True)

@@ -1,10 +1,11 @@
-"""Tests of bench.leaderboard and bench.readings."""
+"""Tests of bench.leaderboard, bench.ranking and bench.readings."""
 
 import numpy as np
 import pytest
 
-from bench.leaderboard import BOUNDS, COPIES, NO_BETTER, bound_of, tables
+from bench.leaderboard import tables
 from bench.protocols import Column
+from bench.ranking import BOUNDS, COPIES, NO_BETTER, bound_of
 from bench.readings import advantage, leftovers, readings
 from bench.scores import WHOLE_SET, Row
 from bench.statistics import interval, song_means
