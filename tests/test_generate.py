@@ -59,6 +59,7 @@ class Model:
 def install(monkeypatch: pytest.MonkeyPatch):
     def use(model: Model) -> Model:
         monkeypatch.setattr(plugins, "load", lambda kind, name, **options: model)
+        monkeypatch.setattr(plugins, "options", lambda kind, name: [])
         monkeypatch.setattr(plugins, "about", lambda kind, name: "")
         return model
 

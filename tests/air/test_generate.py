@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from bench.air import walk
 from bench.air.generate import Sampling, draw, generate
 from bench.air.sequence import Layout
 from tests.air.small import ENTRIES, KINDS, N_FRAMES, small_adapter, small_decoder, small_request
@@ -87,3 +88,46 @@ def test_every_step_is_told():
     prefix, _, _ = small_request()
     generate(decoder, prefix, None, None, GREEDY, [1, 2, 3], step_done=lambda: steps.append(1))
     assert len(steps) == N_FRAMES + 3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("is_mini", [False, True])
+def test_steps_at_an_index_give_the_same_tokens_as_counted_ones(kind, is_mini, monkeypatch):
+    monkeypatch.setattr(walk, "_STRIDE", 8)
+    decoder = small_decoder(is_mini)
+    adapter = small_adapter(kind, decoder.config)
+    prefix, _, types = small_request()
+    free = prefix.flip(2)
+    for sampling in (GREEDY, Sampling(contrast=1.7)):
+        counted, indexed = (
+            generate(decoder, prefix, types, adapter, sampling, [1, 2, 3], without=free, way=way)
+            for way in ("counted", "indexed")
+        )
+        assert torch.equal(counted, indexed)
+
+
+def test_every_step_is_told_at_an_index_too():
+    decoder, steps = small_decoder(), []
+    prefix, _, _ = small_request()
+    generate(decoder, prefix, None, None, GREEDY, [1, 2, 3], step_done=lambda: steps.append(1), way="indexed")
+    assert len(steps) == N_FRAMES + 3
+
+
+def test_in_bfloat16_adapters_of_float32_fit():
+    decoder = small_decoder().to(torch.bfloat16)
+    prefix, _, types = small_request()
+    for kind in KINDS:
+        adapter = small_adapter(kind, decoder.config)
+        counted, indexed = (
+            generate(decoder, prefix, types, adapter, Sampling(), [1, 2, 3], way=way) for way in ("counted", "indexed")
+        )
+        assert torch.equal(counted, indexed)
+
+
+def test_what_is_drawn_hangs_on_no_order_of_almost_equal_scores():
+    torch.manual_seed(0)
+    scores = torch.randn(1, 4, ENTRIES).round(decimals=1)
+    numbers = torch.rand(1, 4, dtype=torch.float64)
+    for shift in (1e-6, -1e-6):
+        close = scores + shift * torch.randn(scores.shape)
+        assert torch.equal(draw(scores, numbers, Sampling()), draw(close, numbers, Sampling()))

@@ -1,0 +1,51 @@
+import sys
+
+import numpy as np
+import pytest
+
+from bench import device
+from bench.errors import BenchError, UnknownName
+
+
+def test_a_device_that_is_not_here_is_refused(monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert device.chosen("auto") == device.chosen("cpu") == "cpu"
+    with pytest.raises(BenchError, match="torch finds no CUDA device here; leave it at auto"):
+        device.chosen("cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert device.chosen("auto") == device.chosen("cuda") == "cuda"
+    with pytest.raises(UnknownName, match="cdua"):
+        device.chosen("cdua")
+
+
+def test_the_peak_holds_what_was_let_go_again():
+    before = device.peak_mib("cpu")
+    held = np.ones(2**26)
+    del held
+    assert device.peak_mib("cpu") >= before + 400
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forgets a peak")
+def test_a_peak_is_forgotten():
+    held = np.ones(2**26)
+    del held
+    before = device.peak_mib("cpu")
+    device.forget_peak("cpu")
+    assert device.peak_mib("cpu") < before - 400
+
+
+def test_where_the_system_does_not_tell_it_is_the_processs_own_peak(monkeypatch, tmp_path):
+    monkeypatch.setattr(device, "_STATUS", tmp_path / "none")
+    monkeypatch.setattr(device, "_FORGET", tmp_path / "none" / "none")
+    device.forget_peak("cpu")
+    assert device.peak_mib("cpu") > 10
+
+
+def test_a_gpu_says_its_name(monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Some GPU")
+    assert device.hardware("cuda") == "cuda, Some GPU"
+    assert device.hardware("cpu") == "cpu"

@@ -1,0 +1,38 @@
+"""The weight files that ship: their size, their cards, and that each card speaks of this file and this recipe."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from bench.paths import home
+from bench.recipe import load_recipe, recipe_names
+from bench.training import read_tensors
+from bench.weights import sha256_of
+from bench.yaml import read_yaml
+
+FILES = sorted(home("weights").glob("*.safetensors"))
+ONE_FILE, ALL_FILES = 16 * 2**20, 40 * 2**20
+
+
+def test_there_are_weights_and_nothing_beside_them_and_their_cards() -> None:
+    assert {path.stem for path in FILES} >= {"mini-codec", "mini-language", "sep-mini"}
+    assert {path.suffix for path in home("weights").iterdir()} == {".safetensors", ".yaml"}
+    assert sum(path.stat().st_size for path in FILES) <= ALL_FILES
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_card_speaks_of_its_file_its_recipe_and_what_it_rests_on(path: Path) -> None:
+    card = read_yaml(path.with_suffix(".yaml"))
+    assert path.stem in recipe_names()
+    recipe = load_recipe(path.stem)
+    tensors = read_tensors(path)
+    assert path.stat().st_size <= ONE_FILE
+    assert card["name"] == path.stem and card["description"] == recipe.description
+    assert card["sha256"] == sha256_of(path) and card["bytes"] == path.stat().st_size
+    assert card["parameters"] == sum(value.size for value in tensors.values())
+    assert card["recipe_sha256"] == hashlib.sha256((home("recipes") / f"{path.stem}.yaml").read_bytes()).hexdigest()
+    assert set(card["validation"]) >= set(card["tolerance"]) == set(recipe.tolerance)
+    assert "train" in card["training_data"] and "test" not in card["training_data"]
+    for name, sha256 in card["needs"].items():
+        assert sha256 == sha256_of(home("weights") / f"{name}.safetensors"), name
