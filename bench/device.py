@@ -1,6 +1,5 @@
 """Devices: which one a command runs on, what it is called, and how much memory it took at most."""
 
-import resource
 import sys
 from pathlib import Path
 
@@ -61,5 +60,7 @@ def peak_mib(device: str) -> float:
         lines = _STATUS.read_text(encoding="utf-8").splitlines()
         return next(int(line.split()[1]) / 2**10 for line in lines if line.startswith("VmHWM"))
     except (OSError, StopIteration, ValueError):
+        import resource
+
         whole = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return whole / (2**20 if sys.platform == "darwin" else 2**10)

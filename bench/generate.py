@@ -74,9 +74,8 @@ def generate(
         batches += make.batches(model, other_songs(examples.ids))
     hands = executor if executor is not None and getattr(model, "runs_in_workers", False) else Serial()
     answers = hands.map(make, batches, f"generating {system}")
-    failures = {
-        n: why for one, b in zip(answers, batches, strict=True) if not b.partners for n, why in one.failures.items()
-    }
+    own = [one for one, batch in zip(answers, batches, strict=True) if not batch.partners]
+    failures = {name: why for one in own for name, why in one.failures.items()}
     if failures:
         write_text(folder / FAILED, dump_yaml(failures))
     else:

@@ -16,7 +16,7 @@ from bench.layout import Layout, exclusive
 from bench.provenance import Provenance
 from bench.score import alters_context, score
 from bench.scores import Row, read_rows, write_rows
-from bench.submission import MEASURED, STITCHED, Submission
+from bench.submission import SPEED, STITCHED, Submission
 from bench.task import Task, with_metrics
 
 
@@ -98,10 +98,7 @@ def score_into(
         "extractors": setting.extractors,
         "added_metrics": list(setting.metrics),
         "failures": submission.failures,
-        **{
-            key: getattr(card, key)
-            for key in ("parameters", "trainable_parameters", "hardware", "batch_size", *MEASURED)
-        },
+        **{key: getattr(card, key) for key in ("parameters", "trainable_parameters", *SPEED)},
     }
     spent = {**(seconds or {}), "score": time.perf_counter() - started}
     for path, rows in found.items():

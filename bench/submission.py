@@ -20,6 +20,7 @@ STITCHED = "-stitched"
 """What the name of a reading ends with in which the given context replaces the system's own."""
 MEASURED = ("generation_seconds", "generation_rate", "peak_memory_mib")
 """What of a card differs from run to run."""
+SPEED = ("hardware", "batch_size", *MEASURED)
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 
 

@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from itertools import pairwise
 from typing import Any
 
 from bench.executor import bound_threads
@@ -32,6 +32,7 @@ from bench.air.adapter import Prompts  # noqa: E402
 from bench.air.decoder import MUSICGEN, Config, Decoder  # noqa: E402
 from bench.air.generate import Sampling, generate, n_generated_steps  # noqa: E402
 from bench.air.sequence import Layout  # noqa: E402
+from bench.device import chosen, forget_peak, hardware, peak_mib  # noqa: E402
 
 SHAPES = {"tiny": Config(32, 2, 4, 64, 4, 64), "mini": Config(192, 6, 4, 768, 4, 512), **MUSICGEN}
 N_PROMPTS, GOAL, FLOOR_GOAL = 10, 3.0, 1.5
@@ -82,14 +83,14 @@ class Clock:
     def call(self) -> None:
         """Do it once more."""
         stamps: list[Any] = []
-        _forget_peak(self.device)
+        forget_peak(self.device)
         started = time.perf_counter()
         self.tokens = self.work(lambda: stamps.append(_stamp(self.device)))
         if self.device == "cuda":
             torch.cuda.synchronize()
         self.seconds.append(time.perf_counter() - started)
-        self.peak_mib = max(self.peak_mib, _peak_mib(self.device))
-        gaps = zip(stamps, stamps[1:], strict=False)
+        self.peak_mib = max(self.peak_mib, peak_mib(self.device))
+        gaps = pairwise(stamps)
         self.steps_ms.append(statistics.median(_between_ms(first, second) for first, second in gaps))
 
 
@@ -103,22 +104,6 @@ def _stamp(device: str) -> Any:
 
 def _between_ms(first: Any, second: Any) -> float:
     return 1000 * (second - first) if isinstance(first, float) else float(first.elapsed_time(second))
-
-
-def _forget_peak(device: str) -> None:
-    if device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-    elif Path("/proc/self/clear_refs").exists():
-        Path("/proc/self/clear_refs").write_text("5")
-
-
-def _peak_mib(device: str) -> float:
-    """Return the peak since it was forgotten; NaN where the system does not tell."""
-    if device == "cuda":
-        return torch.cuda.max_memory_allocated() / 2**20
-    status = Path("/proc/self/status")
-    lines = status.read_text(encoding="utf-8").splitlines() if status.exists() else []
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), float("nan"))
 
 
 def decoder_of(config: Config, device: str, dtype: torch.dtype) -> Decoder:
@@ -277,10 +262,17 @@ def copy_bandwidth() -> float:
 
 def told(speeds: list[Speed]) -> str:
     """Return the table."""
-    lines = [
-        "| batch | what | against | times faster | same tokens | over the floor | ms a step | tokens a second | peak MiB |"
-    ]
-    lines.append("|---:|---|---|---:|---:|---:|---:|---:|---:|")
+    columns = (
+        "batch",
+        "what",
+        "against",
+        "times faster",
+        "same tokens",
+        "over the floor",
+        "ms a step",
+        "tokens a second",
+    )
+    lines = [f"| {' | '.join(columns)} | peak MiB |", "|---:|---|---|---:|---:|---:|---:|---:|---:|"]
     for one in speeds:
         ratio, same, over = (
             "" if value is None else text.format(value)
@@ -297,7 +289,7 @@ def main(arguments: list[str]) -> int:
     """Print the speeds; 1 where tokens differ in float32 or a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", choices=SHAPES, default="mini")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="cpu")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 8])
     parser.add_argument("--frames", type=int, default=250, help="T; 750 are 15 s")
@@ -308,9 +300,10 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
+    options.device = chosen(options.device)
     bandwidth = copy_bandwidth() if options.device == "cuda" else None
     speeds = [one for batch in options.batch for one in measured(options, batch, bandwidth)]
-    device = torch.cuda.get_device_name() if options.device == "cuda" else "cpu"
+    device = hardware(options.device)
     if options.json:
         found = {
             "device": device,

@@ -131,13 +131,18 @@ def _through(
     batch, heads, size = cache.shape[1], cache.shape[2], cache.shape[4]
     parts = linear(layer_norm(x, x.shape[-1:], *weights.norm), weights.qkv).view(batch, 3, heads, size)
     place.write(cache[:, :, :, n_beside + n_prefix :], 3, parts[:, 1:].transpose(0, 1))
-    keys, values = place.seen(cache, n_beside + n_prefix).flatten(1, 2)
-    scores = torch.bmm(parts[:, 0].reshape(batch * heads, 1, size), keys.transpose(1, 2))
+    found = _attended(parts[:, 0], place.seen(cache, n_beside + n_prefix), hidden, gates, n_beside)
+    x = torch.addmm(x, found.view(x.shape), weights.out)
+    return torch.addmm(x, gelu(linear(layer_norm(x, x.shape[-1:], *weights.last_norm), weights.fc1)), weights.fc2)
+
+
+def _attended(query: Tensor, seen: Tensor, hidden: Tensor | None, gates: Tensor | None, n_beside: int) -> Tensor:
+    """Return what each query (B, heads, d / heads) finds in keys and values (2, B, heads, n, d / heads)."""
+    keys, values = seen.flatten(1, 2)
+    scores = torch.bmm(query.reshape(len(keys), 1, -1), keys.transpose(1, 2))
     if hidden is not None:
         scores = scores.masked_fill(hidden, float("-inf"))
-    shares = _shares(scores, gates, n_beside)
-    x = torch.addmm(x, torch.bmm(shares, values).view(x.shape), weights.out)
-    return torch.addmm(x, gelu(linear(layer_norm(x, x.shape[-1:], *weights.last_norm), weights.fc1)), weights.fc2)
+    return torch.bmm(_shares(scores, gates, n_beside), values)
 
 
 def _shares(scores: Tensor, gates: Tensor | None, n_beside: int) -> Tensor:

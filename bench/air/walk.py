@@ -118,7 +118,9 @@ def walk(
     index = torch.ones(1, dtype=torch.long, device=device)
     graphs, first = [], 1
     while first < n_steps:
-        end = min((n_prefix + first) // _STRIDE * _STRIDE + _STRIDE - n_prefix, n_steps)
+        # Every number of keys would be compiled anew; then all are read at every step.
+        end = n_steps if way == "compiled" else (n_prefix + first) // _STRIDE * _STRIDE + _STRIDE - n_prefix
+        end = min(end, n_steps)
         again = _indexed(take, Indexed(index, end), end - first, way != "indexed")
         graphs.append(again)
         done()
