@@ -4,7 +4,7 @@ import json
 import math
 import sys
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -158,7 +158,7 @@ def run(
     for name in task_names() if task == "all" else [task]:
         loaded = load_task(name)
         source = source_of(dataset, audio, salt, loaded)
-        tables += report.tables_of(run_task(loaded, source, model or (), setting))
+        tables += report.tables_of(run_task(loaded, source, model or (), setting, partial(typer.echo, err=True)))
     report.publish(out)
     _print(report.payload(tables), as_json, lambda: report.terminal(tables))
 

@@ -1,7 +1,7 @@
 """Run: build, generate, score and report, resuming what is done."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from bench.build import ExampleSet, Source, build
 from bench.cache import Cache
 from bench.check import check
 from bench.defaults import defaults
-from bench.errors import BenchError
+from bench.errors import BenchError, MissingComponent
 from bench.executor import Executor
 from bench.generate import generate
 from bench.layout import Layout, exclusive
@@ -41,25 +41,45 @@ class Setting:
     device: str = "cpu"
 
 
-def run(task: Task, source: Source, systems: Sequence[str], setting: Setting) -> Path:
+def run(
+    task: Task, source: Source, systems: Sequence[str], setting: Setting, say: Callable[[str], None] = lambda line: None
+) -> Path:
     """Do everything from music to score files; return the folder of the results.
+
+    Args:
+        task: What is asked.
+        source: Where the music comes from.
+        systems: Models; the default ones when empty, without those that lack a weight file for this task.
+        setting: How it is done.
+        say: Is told which default systems were left out, and why.
 
     Raises:
         BenchError: whatever building, generating or checking refuses.
+        MissingComponent: a system that was asked for by name lacks something.
     """
     with exclusive(setting.layout.out):
         started = time.perf_counter()
         examples = build(task, source, setting.layout, setting.executor, setting.extractors, setting.limit)
         built_s = time.perf_counter() - started
         for system in systems or defaults().systems:
-            started = time.perf_counter()
-            folder = setting.layout.submission(task.name, examples.manifest.name, system)
-            cache = Cache(setting.layout.cache)
-            submission = generate(examples, system, folder, cache, setting.executor, setting.device)
-            check(folder, task, examples)[1].raise_if_any(folder)
-            generated_s = time.perf_counter() - started
-            score_into(submission, examples, setting, {"build": built_s, "generate": generated_s})
+            try:
+                _answer(system, examples, setting, built_s)
+            except MissingComponent as error:
+                if systems:
+                    raise
+                say(f"{system} is left out of {task.name}: {error}")
         return setting.layout.results(task.name, examples.manifest.name)
+
+
+def _answer(system: str, examples: ExampleSet, setting: Setting, built_s: float) -> None:
+    """Let a system answer, check what it gives and score it."""
+    started = time.perf_counter()
+    folder = setting.layout.submission(examples.task.name, examples.manifest.name, system)
+    cache = Cache(setting.layout.cache)
+    submission = generate(examples, system, folder, cache, setting.executor, setting.device)
+    check(folder, examples.task, examples)[1].raise_if_any(folder)
+    generated_s = time.perf_counter() - started
+    score_into(submission, examples, setting, {"build": built_s, "generate": generated_s})
 
 
 def score_into(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -215,3 +216,17 @@ def test_rows_of_another_identity_are_not_replaced_unasked(tmp_path: Path) -> No
     _same_identities(path, [row("sdr", "hpss v1"), row("beat-f1", "b"), row("new", "c")])
     with pytest.raises(BenchError, match=r"holds sdr as `hpss v1`, it would now be `demucs`.*--overwrite"):
         _same_identities(path, [row("sdr", "demucs")])
+
+
+def test_default_systems_without_an_adapter_for_a_control_are_left_out_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bench import run as module
+
+    chosen = replace(module.defaults(), systems=("silence", "prefix-tuning-mini"))
+    monkeypatch.setattr(module, "defaults", lambda: chosen)
+    words = ("run", "--task", "inpaint-chords", "--limit", "2", "--out", tmp_path)
+    said = bench(*words)
+    assert "prefix-tuning-mini is left out of inpaint-chords: " in said and "bench train" in said
+    assert {path.stem for path in (tmp_path / "results").rglob("*.csv")} == {"silence"}
+    assert "bench train" in bench(*words, "--model", "prefix-tuning-mini", code=2)

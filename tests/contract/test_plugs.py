@@ -139,7 +139,11 @@ def test_models_answer_a_small_request_in_shape(name: str, tmp_path: Path) -> No
     model = loaded("models", name, tmp_path)
     examples = [example("a"), example("bb")]
     is_probe = getattr(model, "is_probe", False)
-    outputs = model.edit(examples if is_probe else [one.request for one in examples])
+    try:
+        outputs = model.edit(examples if is_probe else [one.request for one in examples])
+    except MissingComponent as error:  # a system may have no adapter for these controls
+        assert "bench train" in str(error)
+        pytest.skip(str(error))
     assert len(outputs) == 2
     for output in outputs:
         assert (output.samples.shape, output.sample_rate) == ((1, 4 * RATE), RATE)
