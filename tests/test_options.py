@@ -46,12 +46,16 @@ def test_a_bad_choice_is_refused(entry: str, said: str) -> None:
         extractors_of([entry])
 
 
-def test_models_and_devices() -> None:
+def test_models_and_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     known_models(None), known_models(["silence", "noise"])
     with pytest.raises(UnknownName, match="no model is called 'nois'; did you mean noise"):
         known_models(["silence", "nois"])
-    for device in ("auto", "cpu", "cuda"):
-        known_device(device)
+    for is_here in (True, False):
+        monkeypatch.setattr("torch.cuda.is_available", lambda is_here=is_here: is_here)
+        for device in ("auto", "cpu", "cuda")[: 2 + is_here]:
+            known_device(device)
+    with pytest.raises(BenchError, match="--device cuda: torch finds no CUDA device here; leave it at auto"):
+        known_device("cuda")
     with pytest.raises(UnknownName, match="no device is called 'gpu'"):
         known_device("gpu")
 

@@ -8,7 +8,7 @@ SIZES = ("mini", "small", "medium", "large")
 
 
 def build(
-    size: str = "mini", contrast: float = 1.5, temperature: float = 1.0, top_k: int = 250, device: str = "cpu"
+    size: str = "mini", contrast: float = 1.25, temperature: float = 1.0, top_k: int = 250, device: str = "cpu"
 ) -> Model:
     """Return the reference's step beyond the paper; arguments as of `air`."""
     return Choice("air-aligned", size, Sampling(temperature, top_k, contrast), device)

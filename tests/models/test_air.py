@@ -86,7 +86,7 @@ def test_contrast_changes_what_is_made_and_1_is_none():
 
 
 def test_the_aligned_form_is_run_with_contrast_and_the_papers_without():
-    assert "contrast 1.5" in plugins.load("models", "air-aligned-mini").identity
+    assert "contrast 1.25" in plugins.load("models", "air-aligned-mini").identity
     for name in ("air-mini", "lora-mini", "prefix-tuning-mini"):
         assert "contrast 1," in plugins.load("models", name).identity
 
