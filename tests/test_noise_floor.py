@@ -9,6 +9,7 @@ import pytest
 from bench import noise_floor as floor
 from bench import plugins
 from bench.audio import Audio
+from bench.defaults import defaults
 from bench.errors import BenchError, MissingComponent
 from bench.manifest import Excerpt, Manifest
 from bench.symbols import DRUM_PROGRAM, Beats, Chords, Notes
@@ -75,7 +76,7 @@ def truth(monkeypatch: pytest.MonkeyPatch) -> Truthful:
     def load(kind: str, name: str, **options: Any) -> Any:
         if name == "absent":
             raise MissingComponent("not here")
-        if name == "hpss":
+        if name == defaults().extractors["drums"]:
             return ears["perfect-drums"]
         return {"datasets": {"truthful": dataset}, "extractors": ears}.get(kind, {}).get(name, Silent())
 
