@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import plugins, training
+from bench.device import chosen
 from bench.errors import BenchError
 from bench.executor import progress
 from bench.paths import home, write_text
@@ -64,12 +65,12 @@ def train(
         seconds: Stop after so long, with a checkpoint; the next call goes on.
 
     Raises:
-        UnknownName: no such recipe or budget.
+        UnknownName: no such recipe, budget or device.
         MissingComponent: a weight file that it needs is not there, with the recipe that makes it.
         BenchError: the checkpoint is of another budget.
     """
     recipe = load_recipe(name)
-    options, device = recipe.with_budget(budget), _device(device)
+    options, device = recipe.with_budget(budget), chosen(device)
     folder = out / name
     _claim(folder, recipe, budget)
     needs = {option: _needed(need, out) for option, need in recipe.needs.items()}
@@ -87,18 +88,6 @@ def train(
         training.write_tensors(path, tensors, getattr(trainer, "about", lambda: {})())
         _write_card(made, recipe, needs, device, tensors)
     return made
-
-
-def _device(device: str) -> str:
-    """Return cpu or cuda; `auto` is cuda where there is one."""
-    import torch
-
-    if device not in ("auto", "cpu", "cuda"):
-        raise BenchError(f"--device {device}: want auto, cpu or cuda")
-    has_cuda = torch.cuda.is_available()
-    if device == "cuda" and not has_cuda:
-        raise BenchError("--device cuda: torch finds no CUDA device here; leave it at auto")
-    return "cuda" if device != "cpu" and has_cuda else "cpu"
 
 
 def _claim(folder: Path, recipe: Recipe, budget: str) -> None:

@@ -14,8 +14,8 @@ SIZE, HOP, MARGIN_S, RANGE_DB = 2048, 512, 0.05, 80.0
 class ContextLsd:
     """Mean over context frames of the RMS over bins of the difference in dB of STFT power (2048/512, Hann).
 
-    Both powers are floored 80 dB under the reference's maximum; frames whose window comes within 50 ms of a hole are
-    left out. 0 is a context that was given back as it was.
+    Both powers are floored 80 dB under the maximum of the reference's context frames. Frames whose window comes within
+    50 ms of a hole are left out. 0 is a context that was given back as it was.
     """
 
     columns: tuple[Column, ...] = (Column("context-lsd", "dB", "lower", "context", RANGE_DB),)
