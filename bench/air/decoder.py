@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding, gelu
@@ -108,6 +109,9 @@ class Memory:
     def of(cls, config: Config, batch: int, n_steps: int, like: Tensor, n_beside: int = 0) -> "Memory":
         """Allocate for `n_steps` in all, with the type and device of `like`."""
         shape = (config.depth, 2, batch, config.heads, n_beside + n_steps, config.width // config.heads)
+        if like.device.type == "cpu" and like.dtype == torch.float32:
+            # numpy takes large arrays in large pages, which are read faster, and clears them when they are first used.
+            return cls(torch.from_numpy(np.zeros(shape, np.float32)), n_beside)
         return cls(torch.zeros(shape, dtype=like.dtype, device=like.device), n_beside)
 
     def row(self, number: int) -> "Memory":

@@ -16,6 +16,9 @@ from bench.air.sequence import Layout
 from bench.air.stepper import Stepper
 from bench.air.walk import Counted, Place, walk
 
+_FUSED_WIDTH = 512
+"""Matrices of wider decoders are read no faster by a fused step, and torch shares them among threads."""
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -58,7 +61,7 @@ def generate(
         without: The prefix without the control (B, K, T), for `sampling.contrast`.
         forced: Tokens (B, K, T) and flags (B, T) of frames that are given rather than predicted.
         step_done: Called after every step.
-        way: One of `bench.air.walk.WAYS`; empty for a CUDA graph on a GPU and counted steps elsewhere.
+        way: One of `bench.air.walk.WAYS`; empty for the fastest, see `usual_way`.
     """
     books, n_frames = prefix.shape[1:]
     layout = Layout(n_frames, books)
@@ -75,9 +78,9 @@ def generate(
     drawing.settle(stepper.prefix(grid[..., : n_frames + 1], places[:, : n_frames + 1]), Counted(0))
     step_done()
     tokens, where = grid[..., n_frames:], places[:, n_frames:]
-    way = way or ("graph" if prefix.device.type == "cuda" else "counted")
-    if way == "compiled":
-        stepper.compile()
+    way = way or usual_way(decoder)
+    if way in ("compiled", "fused"):
+        (stepper.compile if way == "compiled" else stepper.fuse)()
 
     def take(place: Place) -> None:
         drawing.settle(stepper.scores(place.row(tokens, 2), place.row(where, 1), place), place)
@@ -114,6 +117,14 @@ class _Drawing:
         drawn = draw(scores, place.row(self.numbers, 1) if self.numbers is not None else None, self.sampling)
         drawn = torch.cat([drawn, drawn]) if self.is_contrasted else drawn
         place.write(self.targets, 2, torch.where(place.row(self.is_open, 2), drawn, place.row(self.targets, 2)))
+
+
+def usual_way(decoder: Decoder) -> str:
+    """Return a CUDA graph on a GPU, fused steps for a small decoder on a CPU, counted ones for others."""
+    weight = decoder.layer_norm.weight
+    if weight.device.type == "cuda":
+        return "graph"
+    return "fused" if weight.dtype == torch.float32 and decoder.config.width <= _FUSED_WIDTH else "counted"
 
 
 def n_generated_steps(n_frames: int, books: int) -> int:

@@ -5,7 +5,7 @@ and are attended to together with the sequence. `Decoder.run` is the form that i
 transformers'; both give the same scores but for the last bits, and `tests/air/test_generate.py` holds them together.
 """
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,6 +13,9 @@ from torch.nn.functional import embedding, gelu, layer_norm, linear
 
 from bench.air.decoder import Adaptation, Decoder, Layer, Memory
 from bench.air.walk import Place
+
+if TYPE_CHECKING:
+    from bench.air.fused import Fused
 
 
 class _Weights(NamedTuple):
@@ -57,10 +60,18 @@ class Stepper:
         self._offsets = torch.arange(decoder.config.books, device=like.device) * (decoder.config.entries + 1)
         self._heads = torch.cat([head.weight for head in decoder.lm_heads])
         self._through = _through
+        self._fused: Fused | None = None
 
     def compile(self) -> None:
         """Let torch fuse what lies between the products; for a GPU, where it pays for the seconds it takes."""
         self._through = torch.compile(_through, dynamic=False)
+
+    def fuse(self) -> None:
+        """Take each step in one call; for a float32 decoder on a CPU."""
+        from bench.air.fused import Fused
+
+        norm = self._decoder.layer_norm
+        self._fused = Fused(self._layers, (norm.weight, norm.bias), self._heads)
 
     def prefix(self, inputs: Tensor, places: Tensor) -> Tensor:
         """Run the prefix and the prediction's first step (B, K, T + 1) at once; return the latter's scores.
@@ -89,6 +100,11 @@ class Stepper:
         """Return the scores (B, K, entries) behind a step's tokens (B, K), which stands where (B, d) says."""
         x = embedding(tokens + self._offsets, self._tables).sum(dim=1) + where
         n_prefix, n_beside = self._n_prefix, self._memory.n_beside
+        if self._fused is not None:
+            gates, added = (place.row(table, 2) if table is not None else None for table in (self._gates, self._added))
+            n = place.seen(self._memory.whole[0], n_beside + n_prefix).shape[3]
+            found = self._fused.scores(x, self._memory.whole, n, n_beside, gates, added)
+            return found.unflatten(-1, (len(self._offsets), -1))
         hidden = place.hidden(n_beside + n_prefix)
         depth = len(self._layers)
         gates = place.row(self._gates, 2).unbind() if self._gates is not None else [None] * depth

@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-WAYS = ("counted", "indexed", "graph", "compiled")
+WAYS = ("counted", "fused", "indexed", "graph", "compiled")
 _STRIDE = 256
 """Keys are attended to in multiples of this many steps; more would be read for nothing, fewer need more graphs."""
 
@@ -109,7 +109,7 @@ def walk(
         way: One of `WAYS`.
         done: Called after every step; on a GPU, when the step is on its way.
     """
-    if way == "counted":
+    if way in ("counted", "fused"):
         place = Counted(1)
         for _ in range(1, n_steps):
             take(place)

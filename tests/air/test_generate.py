@@ -92,18 +92,18 @@ def test_every_step_is_told():
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("is_mini", [False, True])
-def test_steps_at_an_index_give_the_same_tokens_as_counted_ones(kind, is_mini, monkeypatch):
+def test_steps_at_an_index_and_fused_ones_give_the_same_tokens_as_counted_ones(kind, is_mini, monkeypatch):
     monkeypatch.setattr(walk, "_STRIDE", 8)
     decoder = small_decoder(is_mini)
     adapter = small_adapter(kind, decoder.config)
     prefix, _, types = small_request()
     free = prefix.flip(2)
     for sampling in (GREEDY, Sampling(contrast=1.7)):
-        counted, indexed = (
+        counted, indexed, fused = (
             generate(decoder, prefix, types, adapter, sampling, [1, 2, 3], without=free, way=way)
-            for way in ("counted", "indexed")
+            for way in ("counted", "indexed", "fused")
         )
-        assert torch.equal(counted, indexed)
+        assert torch.equal(counted, indexed) and torch.equal(counted, fused)
 
 
 def test_every_step_is_told_at_an_index_too():
