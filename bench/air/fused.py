@@ -3,6 +3,8 @@
 A step of a small decoder is some hundred operations of a few microseconds each, and torch takes as long to call them as
 to compute them. Here a step is one call. Everything is float32; sums are taken in another order than torch's, so that
 scores differ from its own in the last bits.
+
+All that is compiled stands in this one file: numba notices a change of a function's own file, not of one it calls.
 """
 
 import math
