@@ -40,7 +40,7 @@ _ERF_P = np.float32(0.3275911)
 
 @_intrinsic
 def _fetch(typing: Any, array: Any, index: Any) -> Any:
-    """Ask for the cache line of a flat array's element, without waiting for it: the processor's prefetch."""
+    """Ask for the cache line of a flat array's element, without waiting: a prefetch, which may lie behind the end."""
 
     def made(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         data = context.make_array(array)(context, builder, arguments[0]).data
@@ -310,7 +310,11 @@ class Fused:
     """Matrices of a decoder side by side, ready for steps."""
 
     def __init__(self, layers: Sequence[Any], last_norm: tuple[Tensor, Tensor], heads: Tensor) -> None:
-        """Take what `bench.air.stepper` has prepared of every layer, the last normalisation and all books' heads."""
+        """Take what `bench.air.stepper` has prepared of every layer, the last normalisation and all books' heads.
+
+        Raises:
+            ValueError: a matrix has an odd number of rows or is not float32; nothing behind here looks at its ends.
+        """
         norms = [torch.stack(norm) for layer in layers for norm in (layer.norm, layer.last_norm)]
         matrices = (
             torch.stack([*norms, torch.stack(last_norm)]),
@@ -321,6 +325,8 @@ class Fused:
             heads,
         )
         self._matrices = [value.detach().contiguous().numpy() for value in matrices]
+        if odd := [value.shape for value in self._matrices[1:] if value.shape[-2] % 2 or value.dtype != np.float32]:
+            raise ValueError(f"fused steps want matrices of float32 with an even number of rows, found {odd}")
         self._n_scores = len(heads)
 
     def scores(

@@ -79,8 +79,10 @@ def generate(
     step_done()
     tokens, where = grid[..., n_frames:], places[:, n_frames:]
     way = way or usual_way(decoder)
-    if way in ("compiled", "fused"):
-        (stepper.compile if way == "compiled" else stepper.fuse)()
+    if way == "compiled":
+        stepper.compile()
+    if way == "fused":
+        stepper.fuse()
 
     def take(place: Place) -> None:
         drawing.settle(stepper.scores(place.row(tokens, 2), place.row(where, 1), place), place)
@@ -121,10 +123,11 @@ class _Drawing:
 
 def usual_way(decoder: Decoder) -> str:
     """Return a CUDA graph on a GPU, fused steps for a small decoder on a CPU, counted ones for others."""
-    weight = decoder.layer_norm.weight
+    weight, sizes = decoder.layer_norm.weight, decoder.config
     if weight.device.type == "cuda":
         return "graph"
-    return "fused" if weight.dtype == torch.float32 and decoder.config.width <= _FUSED_WIDTH else "counted"
+    is_even = not any(n % 2 for n in (sizes.width, sizes.ffn, sizes.books * sizes.entries))
+    return "fused" if is_even and weight.dtype == torch.float32 and sizes.width <= _FUSED_WIDTH else "counted"
 
 
 def n_generated_steps(n_frames: int, books: int) -> int:

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from bench.air import fused
-from bench.air.generate import usual_way
+from bench.air.decoder import Config, Decoder
+from bench.air.generate import Sampling, generate, usual_way
 from bench.air.stepper import Stepper
 from bench.air.walk import Counted
 from tests.air.small import KINDS, N_FRAMES, small_adapter, small_decoder, small_request
@@ -47,7 +48,7 @@ def test_normalisation_is_torchs():
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 4, 5, 8, 11])
-def test_products_are_numpys_at_any_batch_and_a_row_hangs_on_no_other(batch):
+def test_products_are_numpys_at_any_batch(batch):
     x, matrix, before = numbers(batch, 40), numbers(6, 40), numbers(batch, 6)
     exact = x.astype(np.float64) @ matrix.astype(np.float64).T
     for is_added in (False, True):
@@ -110,3 +111,12 @@ def test_small_decoders_of_float32_take_fused_steps_and_others_do_not():
     decoder = small_decoder()
     assert usual_way(decoder) == "fused"
     assert usual_way(decoder.bfloat16()) == "counted"
+
+
+def test_odd_numbers_of_rows_are_left_to_torch_and_refused_by_name():
+    odd = Decoder(Config(16, 1, 2, 32, 1, 5)).eval()
+    assert usual_way(odd) == "counted"
+    prefix = torch.zeros(1, 1, 8, dtype=torch.long)
+    assert generate(odd, prefix, None, None, Sampling(temperature=0), [1]).shape == (1, 1, 8)
+    with pytest.raises(ValueError, match=r"even number of rows, found \[\(5, 16\)\]"):
+        generate(odd, prefix, None, None, Sampling(temperature=0), [1], way="fused")
