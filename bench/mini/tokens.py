@@ -49,7 +49,7 @@ class Tokeniser:
 
     def quantise(self, bands: tuple[Floats, ...]) -> Codes:
         """Return the nearest entries (4, frames) of what `features` gives."""
-        return np.stack([_nearest(band, book) for band, book in zip(bands, self.centroids, strict=True)])
+        return np.stack([nearest(band, book) for band, book in zip(bands, self.centroids, strict=True)])
 
     def tensors(self) -> dict[str, Floats]:
         """Return the codebooks by the names they have in a weight file."""
@@ -123,7 +123,8 @@ def _mel_filters() -> Floats:
     return np.asarray(filters, dtype=np.float32)
 
 
-def _nearest(rows: Floats, book: Floats) -> Codes:
+def nearest(rows: Floats, book: Floats) -> Codes:
+    """Return which entry (n,) of a book (entries, d) lies nearest to each row (n, d)."""
     lengths = (book**2).sum(axis=1)
     parts = [np.argmin(lengths - 2 * (rows[k : k + _BLOCK] @ book.T), axis=1) for k in range(0, len(rows), _BLOCK)]
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)

@@ -35,14 +35,14 @@ class AdapterTrainer:
 
     def prepare(self, workers: int) -> None:
         """Make the streams, encode them, build the adapter on the frozen decoder."""
-        codec = Path(self._sources["codec"])
-        self._tokeniser = Tokeniser.of(read_tensors(codec))
+        tokens = Path(self._sources["tokens"])
+        self._tokeniser = Tokeniser.of(read_tensors(tokens))
         made = {}
         for name in ("train", "validation"):
             sounds = streams.prepare("synthetic", self._sources[name], self._data / "streams", workers=workers)
             made[name] = (
                 sounds,
-                encoded(sounds, self._tokeniser, self._data / f"codes-{sha256_of(codec)[:12]}", workers),
+                encoded(sounds, self._tokeniser, self._data / f"codes-{sha256_of(tokens)[:12]}", workers),
             )
         (self._sounds, self._songs), (self._unseen_sounds, self._unseen) = made["train"], made["validation"]
         torch.manual_seed(self._seed)
@@ -200,7 +200,7 @@ def build(
     data: Path,
     kind: str = "aligned",
     controls: tuple[str, ...] = ("drums",),
-    codec: str = "",
+    tokens: str = "",
     language: str = "",
     train: str = "synthetic-train-320",
     validation: str = "synthetic-validation-32",
@@ -226,7 +226,7 @@ def build(
         data: Folder of songs and tokens, shared with other trainers.
         kind: `prompts` (the paper's), `aligned`, `prefix` (prefix tuning) or `lora`.
         controls: What stands in the prefix: `drums`, `chords`, `piano`, several of them, or none.
-        codec: The mini codec's weight file.
+        tokens: The codebooks' weight file.
         language: The mini language model's weight file.
         train: Manifest of training songs.
         validation: Manifest of validation songs.
@@ -249,7 +249,7 @@ def build(
         raise UnknownName("kind of adapter", kind, KINDS)
     if masks not in MASKS:
         raise UnknownName("mixture of masks", masks, MASKS)
-    sources = {"controls": controls, "codec": codec, "language": language, "train": train, "validation": validation}
+    sources = {"controls": controls, "tokens": tokens, "language": language, "train": train, "validation": validation}
     sizes = {
         "kind": kind, "m": m, "rank": rank, "masks": masks, "ratio": ratio, "several": several, "rate": rate,
         "clip": clip, "steps": steps, "frames": frames, "batch": batch, "long_frames": long_frames,

@@ -1,48 +1,41 @@
-"""The mini codec: k-means codebooks of four bands, then a decoder from tokens to sound."""
+"""The mini codec: a decoder from the tokens of given codebooks to sound."""
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from bench import streams
-from bench.executor import executor
-from bench.mask import FRAME_RATE, seed_of
+from bench.mask import FRAME_RATE
 from bench.mini.songs import Songs, encoded
-from bench.mini.tokens import BOOKS, ENTRIES, HOP, SAMPLE_RATE, Tokeniser, features
+from bench.mini.tokens import BOOKS, HOP, SAMPLE_RATE, Tokeniser
 from bench.mini.vocoder import Vocoder
-from bench.training import Learner, read_tensors, write_tensors
+from bench.training import Learner, read_tensors
 from bench.weights import sha256_of
 
-Floats = npt.NDArray[np.float32]
-_KMEANS_TRACK_S = 30.0
 _WINDOWS = (512, 1024, 2048, 4096)
 _LONG_WINDOWS, _LONG_HZ = (8192, 16384), 2000.0
 _FLOOR = 1e-3
 
 
 class MiniCodec:
-    """Codebooks by k-means on all parts of the training songs, the decoder by multi-resolution spectra."""
+    """The decoder, by multi-resolution spectra of all parts of the training songs."""
 
-    def __init__(
-        self, folder: Path, data: Path, sources: dict[str, Any], sizes: dict[str, Any], seed: int, device: str
-    ) -> None:
-        """Take the working folder, the folder of songs, what to train on, the sizes and the budget's numbers."""
-        self._books = folder / "codebooks.safetensors"
+    def __init__(self, data: Path, sources: dict[str, str], sizes: dict[str, Any], seed: int, device: str) -> None:
+        """Take the folder of songs, what to train on, the sizes and the budget's numbers."""
         self._data, self._sources, self._sizes, self._seed, self._device = data, sources, sizes, seed, device
 
     def prepare(self, workers: int) -> None:
-        """Make streams and codebooks, encode every stream, build the network."""
+        """Make the streams, encode them, build the network."""
+        tokens = Path(self._sources["tokens"])
+        self.tokeniser = Tokeniser.of(read_tensors(tokens))
         self._songs = streams.prepare("synthetic", self._sources["train"], self._data / "streams", workers=workers)
         self._unseen = streams.prepare(
             "synthetic", self._sources["validation"], self._data / "streams", workers=workers
         )
-        self.tokeniser = self._codebooks(workers)
-        codes = self._data / f"codes-{sha256_of(self._books)[:12]}"
+        codes = self._data / f"codes-{sha256_of(tokens)[:12]}"
         self._codes = encoded(self._songs, self.tokeniser, codes, workers)
         self._unseen_codes = encoded(self._unseen, self.tokeniser, codes, workers)
         torch.manual_seed(self._seed)
@@ -51,17 +44,6 @@ class MiniCodec:
         for k, book in enumerate(self.tokeniser.centroids):
             getattr(self.network, f"book{k}").copy_(torch.from_numpy(book))
         self.learner = Learner(self.network, self._sizes["rate"], self._sizes["steps"])
-
-    def _codebooks(self, workers: int) -> Tokeniser:
-        if not self._books.is_file():
-            rows = executor(workers).map(
-                partial(_kmeans_rows, self._songs, self._seed),
-                self._songs.tracks[: self._sources["kmeans"]],
-                "features",
-            )
-            books = {f"tokens.{k}": _kmeans(np.concatenate([r[k] for r in rows]), self._seed) for k in range(BOOKS)}
-            write_tensors(self._books, books)
-        return Tokeniser.of(read_tensors(self._books))
 
     def step(self, k: int) -> dict[str, float]:
         """Take one step on a batch that depends on seed and `k` alone."""
@@ -107,28 +89,6 @@ class MiniCodec:
         return {**{name: torch.from_numpy(v) for name, v in self.tokeniser.tensors().items()}, **kept}
 
 
-def _kmeans_rows(songs: streams.Streams, seed: int, track: str) -> list[Floats]:
-    """Return features of half a minute of every part of a track; silent frames thinned out."""
-    rng = np.random.default_rng(seed_of(track, seed))
-    rows = []
-    for part in streams.PARTS:
-        n = round(_KMEANS_TRACK_S * SAMPLE_RATE)
-        start = int(rng.integers((songs.n_samples - n) // HOP)) * HOP
-        # The mix counts three times: it is what is played in the end.
-        step = 1 if part == "mix" else 3
-        rows.append([band[::step] for band in features(songs.cut(track, part, start, n))])
-    return [np.concatenate([r[k] for r in rows]) for k in range(BOOKS)]
-
-
-def _kmeans(rows: Floats, seed: int) -> Floats:
-    from sklearn.cluster import MiniBatchKMeans
-
-    fitted = MiniBatchKMeans(
-        ENTRIES, random_state=seed, batch_size=8192, max_iter=40, n_init=2, reassignment_ratio=0.001
-    )
-    return np.asarray(fitted.fit(rows).cluster_centers_, dtype=np.float32)
-
-
 def _loss(made: Tensor, wanted: Tensor) -> Tensor:
     """Return the distance of log spectra at six resolutions; the two longest only below 2 kHz, where chords live."""
     total = made.new_zeros(())
@@ -153,9 +113,9 @@ def _distance(made: Tensor, wanted: Tensor, size: int, bins: int | None) -> Tens
 def build(
     folder: Path,
     data: Path,
+    tokens: str = "",
     train: str = "synthetic-train-160",
     validation: str = "synthetic-validation-32",
-    kmeans: int = 96,
     width: int = 256,
     depth: int = 6,
     rate: float = 1e-3,
@@ -170,9 +130,9 @@ def build(
     Args:
         folder: Working folder.
         data: Folder of songs and tokens, shared with other trainers.
+        tokens: The codebooks' weight file.
         train: Manifest of training songs.
         validation: Manifest of validation songs.
-        kmeans: Songs that the codebooks are made of.
         width: Channels of the decoder.
         depth: Its blocks.
         rate: Highest learning rate.
@@ -182,6 +142,6 @@ def build(
         seed: Of everything random.
         device: `cpu` or `cuda`.
     """
-    sources = {"train": train, "validation": validation, "kmeans": kmeans}
+    sources = {"tokens": tokens, "train": train, "validation": validation}
     sizes = {"width": width, "depth": depth, "rate": rate, "steps": steps, "batch": batch, "crop_s": crop_s}
-    return MiniCodec(folder, data, sources, sizes, seed, device)
+    return MiniCodec(data, sources, sizes, seed, device)

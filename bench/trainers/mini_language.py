@@ -35,13 +35,13 @@ class MiniLanguage:
 
     def prepare(self, workers: int) -> None:
         """Make the streams, encode them, build the network."""
-        codec = Path(self._sources["codec"])
-        tokeniser = Tokeniser.of(read_tensors(codec))
+        tokens = Path(self._sources["tokens"])
+        tokeniser = Tokeniser.of(read_tensors(tokens))
         self._songs, self._unseen = (
             encoded(
                 streams.prepare("synthetic", self._sources[name], self._data / "streams", workers=workers),
                 tokeniser,
-                self._data / f"codes-{sha256_of(codec)[:12]}",
+                self._data / f"codes-{sha256_of(tokens)[:12]}",
                 workers,
             )
             for name in ("train", "validation")
@@ -139,7 +139,7 @@ def _flags(rng: np.random.Generator, n: int) -> npt.NDArray[np.bool_]:
 def build(
     folder: Path,
     data: Path,
-    codec: str = "",
+    tokens: str = "",
     train: str = "synthetic-train-320",
     validation: str = "synthetic-validation-32",
     width: int = 192,
@@ -160,7 +160,7 @@ def build(
     Args:
         folder: Working folder.
         data: Folder of songs and tokens, shared with other trainers.
-        codec: The mini codec's weight file.
+        tokens: The codebooks' weight file.
         train: Manifest of training songs.
         validation: Manifest of validation songs.
         width: Channels.
@@ -176,7 +176,7 @@ def build(
         seed: Of everything random.
         device: `cpu` or `cuda`.
     """
-    sources = {"train": train, "validation": validation, "codec": codec}
+    sources = {"train": train, "validation": validation, "tokens": tokens}
     names = ["width", "depth", "heads", "rate", "steps", "frames", "batch", "long_frames", "long_batch", "long_share"]
     values = (width, depth, heads, rate, steps, frames, batch, long_frames, long_batch, long_share)
     return MiniLanguage(data, sources, dict(zip(names, values, strict=True)), seed, device)
