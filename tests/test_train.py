@@ -19,8 +19,9 @@ from bench.cli import app
 from bench.errors import BenchError, MissingComponent, UnknownName
 from bench.mini import separator
 from bench.mini.codec import Codec
+from bench.mini.tokens import Tokeniser
 from bench.train import train
-from bench.trainers import mini_codec
+from bench.trainers import mini_tokens
 from bench.training import read_tensors
 from bench.weights import VARIABLE, sha256_of
 from bench.yaml import read_yaml
@@ -29,11 +30,12 @@ from tests.tiny_songs import use_songs, write_songs
 SONGS = "train: synthetic-train-2, validation: synthetic-validation-1, seed: 1"
 ADAPTER = f"m: 2, rank: 2, frames: 100, batch: 1, long_frames: 120, long_batch: 1, {SONGS}"
 RECIPES = {
-    "tiny-codec": ("mini-codec", "", f"width: 8, depth: 1, batch: 1, crop_s: 0.6, {SONGS}", "loss"),
-    "tiny-language": ("mini-language", "codec: tiny-codec", f"width: 16, depth: 1, heads: 2, frames: 150, batch: 1, long_frames: 160, long_batch: 1, {SONGS}", "loss"),
+    "tiny-tokens": ("mini-tokens", "", SONGS, "explained_3"),
+    "tiny-codec": ("mini-codec", "tokens: tiny-tokens", f"width: 8, depth: 1, batch: 1, crop_s: 0.6, {SONGS}", "loss"),
+    "tiny-language": ("mini-language", "tokens: tiny-tokens", f"width: 16, depth: 1, heads: 2, frames: 150, batch: 1, long_frames: 160, long_batch: 1, {SONGS}", "loss"),
     "tiny-separator": ("mini-separator", "", f"width: 8, depth: 1, batch: 1, crop_s: 0.5, {SONGS}", "sdr"),
     **{
-        f"tiny-{kind}": ("adapter", "codec: tiny-codec, language: tiny-language", f"kind: {kind}, controls: [drums], {ADAPTER}", "gap")
+        f"tiny-{kind}": ("adapter", "tokens: tiny-tokens, language: tiny-language", f"kind: {kind}, controls: [drums], {ADAPTER}", "gap")
         for kind in ("prompts", "aligned", "prefix", "lora")
     },
 }  # fmt: skip
@@ -63,9 +65,9 @@ def trained(tmp_path_factory, patch):
     for module in (bench.recipe, bench.train):
         patch.setattr(module, "home", lambda name: folder / name)
     patch.setenv(VARIABLE, str(folder / "no-weights"))
-    patch.setattr(mini_codec, "_KMEANS_TRACK_S", 8.0)
+    patch.setattr(mini_tokens, "_TRACK_S", 8.0)
     patch.setattr(
-        mini_codec, "_kmeans", lambda rows, seed: rows[np.random.default_rng(seed).permutation(len(rows))[:512]]
+        mini_tokens, "_kmeans", lambda rows, seed: rows[np.random.default_rng(seed).permutation(len(rows))[:512]]
     )
     use_songs(patch)
     out = folder / "out"
@@ -85,8 +87,7 @@ def curve(folder):
 def test_a_training_leaves_weights_card_curve_and_checkpoint(trained, name):
     folder = trained / name
     expected = {f"{name}.safetensors", f"{name}.yaml", "curve.csv", "checkpoint.pt", "budget.txt"}
-    extra = {"codebooks.safetensors"} if name == "tiny-codec" else set()
-    assert {path.name for path in folder.iterdir()} == expected | extra
+    assert {path.name for path in folder.iterdir()} == expected
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -110,8 +111,12 @@ def test_the_card_has_every_key_and_they_are_true(trained, name):
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_weights_are_read_by_who_uses_them(trained, name):
     path = trained / name / f"{name}.safetensors"
-    if name == "tiny-codec":
+    if name == "tiny-tokens":
+        assert Tokeniser.of(read_tensors(path)).encode(np.zeros(6400, dtype=np.float32)).shape == (4, 10)
+    elif name == "tiny-codec":
         codec = Codec(path)
+        books = Tokeniser.of(read_tensors(trained / "tiny-tokens" / "tiny-tokens.safetensors")).centroids
+        assert all(np.array_equal(a, b) for a, b in zip(codec.tokeniser.centroids, books, strict=True))
         assert codec.decode(codec.encode([np.zeros(6400, dtype=np.float32)]))[0].shape == (6400,)
     elif name == "tiny-language":
         assert read_decoder(path).config.is_mini
@@ -126,7 +131,7 @@ def test_the_weights_are_read_by_who_uses_them(trained, name):
 @pytest.mark.parametrize("name", ["tiny-codec", "tiny-language", "tiny-separator", "tiny-aligned", "tiny-lora"])
 def test_a_training_in_three_parts_is_the_training_in_one(trained, name, tmp_path, monkeypatch):
     (tmp_path / "data").symlink_to(trained / "data")
-    for need in ("tiny-codec", "tiny-language"):
+    for need in ("tiny-tokens", "tiny-language"):
         if need != name:
             (tmp_path / need).symlink_to(trained / need)
     clock = iter(range(10**6))
@@ -168,14 +173,14 @@ def test_a_changed_recipe_is_refused_in_the_same_folder(trained):
     path.write_text(before)
 
 
-def test_codebooks_of_another_budget_are_not_taken_over(trained, tmp_path):
+def test_what_another_budget_left_is_not_taken_over(trained, tmp_path):
     folder = tmp_path / "tiny-codec"
     folder.mkdir()
     (folder / "budget.txt").write_text("gpu 123\n")
-    (folder / "codebooks.safetensors").write_bytes(b"")
+    (folder / "checkpoint.pt").write_bytes(b"")
     with pytest.raises(BenchError, match="holds a training with the budget gpu"):
         train("tiny-codec", "two-cores", tmp_path, device="cpu")
-    (folder / "codebooks.safetensors").unlink()
+    (folder / "checkpoint.pt").unlink()
     assert bench.train._claim(folder, bench.recipe.load_recipe("tiny-codec"), "two-cores") is None
     assert (folder / "budget.txt").read_text().startswith("two-cores ")
 
@@ -190,15 +195,15 @@ def test_names_that_are_none_are_told_the_nearest(trained, tmp_path):
 
 def test_what_is_needed_is_looked_for_below_out_and_then_among_the_shipped(trained, tmp_path, monkeypatch):
     with pytest.raises(
-        MissingComponent, match=r"tiny-codec\.safetensors: missing; train it with `bench train tiny-codec`"
+        MissingComponent, match=r"tiny-tokens\.safetensors: missing; train it with `bench train tiny-tokens`"
     ):
         train("tiny-language", "two-cores", tmp_path, device="cpu")
-    found = trained / "tiny-codec" / "tiny-codec.safetensors"
-    assert bench.train._needed("tiny-codec", trained) == found
+    found = trained / "tiny-tokens" / "tiny-tokens.safetensors"
+    assert bench.train._needed("tiny-tokens", trained) == found
     (tmp_path / "mini").mkdir()
-    (tmp_path / "mini" / "tiny-codec.safetensors").symlink_to(found)
+    (tmp_path / "mini" / "tiny-tokens.safetensors").symlink_to(found)
     monkeypatch.setenv(VARIABLE, str(tmp_path))
-    assert bench.train._needed("tiny-codec", tmp_path) == tmp_path / "mini" / "tiny-codec.safetensors"
+    assert bench.train._needed("tiny-tokens", tmp_path) == tmp_path / "mini" / "tiny-tokens.safetensors"
 
 
 def test_devices_that_are_none_or_not_here_are_named(trained, tmp_path, monkeypatch):

@@ -18,7 +18,7 @@ FRAMES = 150
 def prepared(shared, kind="prompts", **options):
     sizes = {"m": 2, "rank": 2, "steps": 8, "frames": FRAMES, "batch": 2, "long_frames": 180, "long_batch": 1} | options
     trainer = plug.build(
-        shared, shared, kind=kind, codec=str(shared / "codec.safetensors"),
+        shared, shared, kind=kind, tokens=str(shared / "codec.safetensors"),
         language=str(shared / "language.safetensors"), train="synthetic-train-2",
         validation="synthetic-validation-1", **sizes,
     )  # fmt: skip

@@ -1,19 +1,18 @@
-"""The mini codec's trainer: its codebooks, its distance of spectra, what it leaves."""
+"""The mini codec's trainer: its distance of spectra, what it leaves."""
 
 import numpy as np
 import pytest
 import torch
 
 from bench.mini.codec import Codec
-from bench.mini.tokens import ENTRIES
 from bench.trainers import mini_codec as plug
 from bench.training import read_tensors, write_tensors
-from tests.tiny_mini import SIZES
 
 
 def built(folder, shared, **options):
     sizes = {"width": 8, "depth": 1, "steps": 4, "batch": 2, "crop_s": 0.6} | options
-    return plug.build(folder, shared, train="synthetic-train-2", validation="synthetic-validation-1", **sizes)
+    tokens = str(shared / "codec.safetensors")
+    return plug.build(folder, shared, tokens, train="synthetic-train-2", validation="synthetic-validation-1", **sizes)
 
 
 @pytest.fixture(scope="module")
@@ -22,36 +21,9 @@ def prepared(shared, tmp_path_factory):
         from tests.tiny_songs import use_songs
 
         use_songs(patch)
-        patch.setattr(plug, "_KMEANS_TRACK_S", 8.0)
         trainer = built(tmp_path_factory.mktemp("codec"), shared)
         trainer.prepare(1)
     return trainer
-
-
-def test_codebooks_are_centres_of_what_the_songs_sound_like(prepared, monkeypatch):
-    books = prepared.tokeniser.centroids
-    assert [book.shape for book in books] == [(ENTRIES, size) for size in SIZES]
-    monkeypatch.setattr(plug, "_KMEANS_TRACK_S", 8.0)
-    rows = plug._kmeans_rows(prepared._songs, 1, "train-0001")
-    for k, (band, book) in enumerate(zip(rows, books, strict=True)):
-        nearest = book[prepared.tokeniser.quantise(rows)[k]]
-        error = float(((band - nearest) ** 2).sum())
-        assert error < 0.2 * float(((band - band.mean(axis=0)) ** 2).sum())
-
-
-def test_codebooks_are_made_once_and_the_same_every_time(shared, prepared, tmp_path, monkeypatch):
-    monkeypatch.setattr(plug, "_kmeans", lambda rows, seed: pytest.fail("made again"))
-    again = built(prepared._books.parent, shared)
-    again.prepare(1)
-    assert all(
-        np.array_equal(a, b) for a, b in zip(again.tokeniser.centroids, prepared.tokeniser.centroids, strict=True)
-    )
-
-
-def test_kmeans_is_seeded():
-    rows = np.random.default_rng(0).normal(size=(1200, 3)).astype(np.float32)
-    assert np.array_equal(plug._kmeans(rows, 1), plug._kmeans(rows, 1))
-    assert plug._kmeans(rows, 1).shape == (ENTRIES, 3)
 
 
 def test_the_distance_of_a_sound_to_itself_is_0_and_grows_with_the_difference():

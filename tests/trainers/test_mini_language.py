@@ -15,7 +15,7 @@ FRAMES = 150
 def prepared(shared, **options):
     sizes = {"width": 32, "depth": 2, "heads": 4, "steps": 10, "frames": FRAMES, "batch": 3, "long_frames": 180, "long_batch": 2} | options  # fmt: skip
     trainer = plug.build(
-        shared, shared, codec=str(shared / "codec.safetensors"), train="synthetic-train-2",
+        shared, shared, tokens=str(shared / "codec.safetensors"), train="synthetic-train-2",
         validation="synthetic-validation-1", **sizes,
     )  # fmt: skip
     trainer.prepare(1)
