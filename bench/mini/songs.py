@@ -1,5 +1,6 @@
 """Songs as tokens: every part of every training song, encoded once, and crops of them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from bench import streams
 from bench.executor import executor
 from bench.mini.tokens import Codes, Tokeniser
 from bench.training import read_tensors, write_tensors
+from bench.weights import sha256_of
 
 Shorts = npt.NDArray[np.int16]
 
@@ -40,6 +42,25 @@ class Songs:
         if part == "silence":
             return np.repeat(self.silence[:, None], n, axis=1)
         return self.parts[track, part][:, start : start + n].astype(np.int64)
+
+
+def prepared(
+    data: Path, tokens: Path, manifests: Iterable[str], workers: int
+) -> tuple[Tokeniser, list[tuple[streams.Streams, Songs]]]:
+    """Return the tokeniser of a weight file, and for each manifest of `synthetic` its songs as sound and as tokens.
+
+    Args:
+        data: Folder of songs and tokens, shared by all trainings; what is there is left alone.
+        tokens: The codebooks' weight file.
+        manifests: Names.
+        workers: Processes that make what is missing.
+    """
+    tokeniser, folder = Tokeniser.of(read_tensors(tokens)), data / f"codes-{sha256_of(tokens)[:12]}"
+    found = []
+    for name in manifests:
+        sounds = streams.prepare("synthetic", name, data / "streams", workers=workers)
+        found.append((sounds, encoded(sounds, tokeniser, folder, workers)))
+    return tokeniser, found
 
 
 def encoded(songs: streams.Streams, tokeniser: Tokeniser, folder: Path, workers: int) -> Songs:

@@ -15,10 +15,9 @@ from bench.air.sequence import Layout, prefix_of
 from bench.air.training import loss_of
 from bench.errors import MissingComponent, UnknownName
 from bench.mask import blocks, draw, scatter
-from bench.mini.songs import Songs, encoded
-from bench.mini.tokens import HOP, Codes, Tokeniser
-from bench.training import Learner, read_tensors
-from bench.weights import sha256_of
+from bench.mini.songs import Songs, prepared
+from bench.mini.tokens import HOP, Codes
+from bench.training import Learner
 
 KINDS = ("prompts", "aligned", "prefix", "lora")
 MASKS = ("mixed", "scatter")
@@ -35,16 +34,9 @@ class AdapterTrainer:
 
     def prepare(self, workers: int) -> None:
         """Make the streams, encode them, build the adapter on the frozen decoder."""
-        tokens = Path(self._sources["tokens"])
-        self._tokeniser = Tokeniser.of(read_tensors(tokens))
-        made = {}
-        for name in ("train", "validation"):
-            sounds = streams.prepare("synthetic", self._sources[name], self._data / "streams", workers=workers)
-            made[name] = (
-                sounds,
-                encoded(sounds, self._tokeniser, self._data / f"codes-{sha256_of(tokens)[:12]}", workers),
-            )
-        (self._sounds, self._songs), (self._unseen_sounds, self._unseen) = made["train"], made["validation"]
+        names = (self._sources["train"], self._sources["validation"])
+        self._tokeniser, found = prepared(self._data, Path(self._sources["tokens"]), names, workers)
+        (self._sounds, self._songs), (_, self._unseen) = found
         torch.manual_seed(self._seed)
         self._decoder = weights.read_decoder(Path(self._sources["language"])).to(self._device).requires_grad_(False)
         self._adapter = self._built()

@@ -9,11 +9,10 @@ from torch import Tensor
 
 from bench import streams
 from bench.mask import FRAME_RATE
-from bench.mini.songs import Songs, encoded
-from bench.mini.tokens import BOOKS, HOP, SAMPLE_RATE, Tokeniser
+from bench.mini.songs import Songs, prepared
+from bench.mini.tokens import BOOKS, HOP, SAMPLE_RATE
 from bench.mini.vocoder import Vocoder
-from bench.training import Learner, read_tensors
-from bench.weights import sha256_of
+from bench.training import Learner
 
 _WINDOWS = (512, 1024, 2048, 4096)
 _LONG_WINDOWS, _LONG_HZ = (8192, 16384), 2000.0
@@ -29,15 +28,9 @@ class MiniCodec:
 
     def prepare(self, workers: int) -> None:
         """Make the streams, encode them, build the network."""
-        tokens = Path(self._sources["tokens"])
-        self.tokeniser = Tokeniser.of(read_tensors(tokens))
-        self._songs = streams.prepare("synthetic", self._sources["train"], self._data / "streams", workers=workers)
-        self._unseen = streams.prepare(
-            "synthetic", self._sources["validation"], self._data / "streams", workers=workers
-        )
-        codes = self._data / f"codes-{sha256_of(tokens)[:12]}"
-        self._codes = encoded(self._songs, self.tokeniser, codes, workers)
-        self._unseen_codes = encoded(self._unseen, self.tokeniser, codes, workers)
+        names = (self._sources["train"], self._sources["validation"])
+        self.tokeniser, found = prepared(self._data, Path(self._sources["tokens"]), names, workers)
+        (self._songs, self._codes), (self._unseen, self._unseen_codes) = found
         torch.manual_seed(self._seed)
         sizes = tuple(book.shape[1] for book in self.tokeniser.centroids)
         self.network = Vocoder(sizes, self._sizes["width"], self._sizes["depth"]).to(self._device)

@@ -8,16 +8,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from bench import streams
 from bench.air.decoder import PATHS_BACK, Config, Decoder
 from bench.air.sequence import prefix_of
 from bench.air.training import loss_of
 from bench.air.weights import about_decoder
 from bench.mask import blocks, scatter
-from bench.mini.songs import Songs, encoded
-from bench.mini.tokens import BOOKS, ENTRIES, Tokeniser
-from bench.training import Learner, read_tensors
-from bench.weights import sha256_of
+from bench.mini.songs import Songs, prepared
+from bench.mini.tokens import BOOKS, ENTRIES
+from bench.training import Learner
 
 PARTS, SHARES = ("bass", "other", "silence"), (0.5, 0.25, 0.25)
 """What stands in a pair's prefix. Drums, chords and piano never do: to follow them is the adapters' part."""
@@ -35,17 +33,9 @@ class MiniLanguage:
 
     def prepare(self, workers: int) -> None:
         """Make the streams, encode them, build the network."""
-        tokens = Path(self._sources["tokens"])
-        tokeniser = Tokeniser.of(read_tensors(tokens))
-        self._songs, self._unseen = (
-            encoded(
-                streams.prepare("synthetic", self._sources[name], self._data / "streams", workers=workers),
-                tokeniser,
-                self._data / f"codes-{sha256_of(tokens)[:12]}",
-                workers,
-            )
-            for name in ("train", "validation")
-        )
+        names = (self._sources["train"], self._sources["validation"])
+        _, found = prepared(self._data, Path(self._sources["tokens"]), names, workers)
+        self._songs, self._unseen = (songs for _, songs in found)
         torch.manual_seed(self._seed)
         network = Decoder(
             Config(
