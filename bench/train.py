@@ -1,6 +1,7 @@
 """Train: a recipe to a weight file with its card, resumable, checkpoints and curve beside it."""
 
 import hashlib
+import inspect
 import math
 import platform
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from bench.recipe import Recipe, load_recipe
 from bench.weights import sha256_of, shipped
 from bench.yaml import dump_yaml
 
+COMMIT = "commit.txt"
 LICENCE = (
     "MIT, as this repository; trained on composed songs rendered with TimGM6mb.sf2, which pretty_midi distributes "
     "under MIT and Debian lists under GPL-2: no sound of the font is contained in the weights"
@@ -91,7 +93,7 @@ def train(
 
 
 def _claim(folder: Path, recipe: Recipe, budget: str) -> None:
-    """Note which recipe and budget a folder's files belong to; refuse another one's."""
+    """Note which recipe and budget a folder's files belong to, and the commit that began; refuse another one's."""
     path = folder / "budget.txt"
     mine = f"{budget} {_sha256(recipe)}\n"
     found = path.read_text(encoding="utf-8") if path.is_file() else mine
@@ -100,6 +102,9 @@ def _claim(folder: Path, recipe: Recipe, budget: str) -> None:
         what = f"with the budget {theirs}" if theirs != budget else f"by another {recipe.name}.yaml"
         raise BenchError(f"{folder}: holds a training {what}; give another --out, or remove the folder to begin anew")
     write_text(path, mine)
+    begun = folder / COMMIT
+    if not begun.is_file():
+        write_text(begun, f"{commit()}\n")
 
 
 def _needed(name: str, out: Path) -> Path:
@@ -110,6 +115,12 @@ def _needed(name: str, out: Path) -> Path:
 
 def _sha256(recipe: Recipe) -> str:
     return hashlib.sha256((home("recipes") / f"{recipe.name}.yaml").read_bytes()).hexdigest()
+
+
+def _trained_on(recipe: Recipe, budget: str) -> str:
+    """Return the manifest of training songs: the recipe's, else what the trainer takes by itself."""
+    usual = inspect.signature(plugins.builder("trainers", recipe.trainer)).parameters["train"].default
+    return str(recipe.with_budget(budget).get("train", usual))
 
 
 def _write_card(made: Trained, recipe: Recipe, needs: dict[str, Path], device: str, tensors: dict[str, Any]) -> None:
@@ -125,10 +136,10 @@ def _write_card(made: Trained, recipe: Recipe, needs: dict[str, Path], device: s
         "processor_seconds": round(made.seconds),
         "hardware": f"{device}, {platform.machine()}",
         "needs": {path.stem: sha256_of(path) for path in needs.values()},
-        "training_data": recipe.with_budget(made.budget).get("train", "see the recipe's trainer"),
+        "training_data": _trained_on(recipe, made.budget),
         "validation": made.validation,
         "tolerance": recipe.tolerance,
-        "commit": commit(),
+        "commit": (made.path.parent / COMMIT).read_text(encoding="utf-8").strip(),
         "bench": version(),
         "licence": LICENCE,
     }

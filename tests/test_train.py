@@ -3,6 +3,7 @@
 import csv
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -86,7 +87,7 @@ def curve(folder):
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_training_leaves_weights_card_curve_and_checkpoint(trained, name):
     folder = trained / name
-    expected = {f"{name}.safetensors", f"{name}.yaml", "curve.csv", "checkpoint.pt", "budget.txt"}
+    expected = {f"{name}.safetensors", f"{name}.yaml", "curve.csv", "checkpoint.pt", "budget.txt", "commit.txt"}
     assert {path.name for path in folder.iterdir()} == expected
 
 
@@ -228,3 +229,24 @@ def test_the_command_ends_with_one_line_for_a_users_mistake(trained, tmp_path):
     assert said.exit_code == 2 and "did you mean tiny-codec" in said.output and "Traceback" not in said.output
     said = CliRunner().invoke(app, ["train", "tiny-lora", "--budget", "gpus", "--out", str(tmp_path)])
     assert said.exit_code == 2 and "did you mean gpu" in said.output
+
+
+def test_the_card_names_the_commit_that_began_not_the_one_that_ended(trained, tmp_path, monkeypatch):
+    (tmp_path / "data").symlink_to(trained / "data")
+    (tmp_path / "tiny-tokens").symlink_to(trained / "tiny-tokens")
+    commits = iter(["first", "second", "third"])
+    monkeypatch.setattr(bench.train, "commit", lambda: next(commits))
+    clock = iter(range(10**6))
+    monkeypatch.setattr(
+        training, "time", SimpleNamespace(monotonic=lambda: next(clock), process_time=time.process_time)
+    )
+    while not train("tiny-codec", "two-cores", tmp_path, device="cpu", seconds=2).is_done:
+        pass
+    assert read_yaml(tmp_path / "tiny-codec" / "tiny-codec.yaml")["commit"] == "first"
+
+
+def test_the_card_names_the_songs_even_where_the_recipe_leaves_them_to_the_trainer():
+    recipe = bench.recipe.Recipe("mine", "Mine.", "adapter", {}, {}, {"two-cores": {"steps": 1}}, {})
+    assert bench.train._trained_on(recipe, "two-cores") == "synthetic-train-320"
+    asked = replace(recipe, options={"train": "synthetic-train-7"})
+    assert bench.train._trained_on(asked, "two-cores") == "synthetic-train-7"
