@@ -246,11 +246,16 @@ class Decoder(nn.Module):
         adaptation: Adaptation | None,
         memory: Memory | None,
     ) -> Tensor:
-        """Run the layers over steps start, start + 1, ... (B, n, d), behind what `memory` holds; it is added to."""
+        """Run the layers over steps start, start + 1, ... (B, n, d), behind what `memory` holds; it is added to.
+
+        With a memory only the last step's output is asked for, and only that is returned (B, 1, d).
+        """
         for number, layer in enumerate(self.layers):
             if adaptation is not None and types is not None:
                 x = adaptation.before(number, x, types, start, n_prefix, memory)
-            x = x + self._attended(number, layer, x, start, types, adaptation, memory)
+            is_last_asked = memory is not None and number == self.config.depth - 1
+            asked = slice(-1, None) if is_last_asked else slice(None)
+            x = x[:, asked] + self._attended(number, layer, x, asked, start, types, adaptation, memory)
             x = x + layer.fc2(gelu(layer.fc1(layer.final_layer_norm(x))))
         return self.layer_norm(x)
 
@@ -263,16 +268,17 @@ class Decoder(nn.Module):
         number: int,
         layer: Layer,
         x: Tensor,
+        asked: slice,
         start: int,
         types: Tensor | None,
         adaptation: Adaptation | None,
         memory: Memory | None,
     ) -> Tensor:
+        """Return what attention adds to the steps that are asked for; keys and values are those of all."""
         attention = layer.self_attn
         normed = layer.self_attn_layer_norm(x)
-        query, key, value = (
-            attention.split(getattr(attention, name)(normed)) for name in ("q_proj", "k_proj", "v_proj")
-        )
+        query = attention.split(attention.q_proj(normed[:, asked]))
+        key, value = (attention.split(getattr(attention, name)(normed)) for name in ("k_proj", "v_proj"))
         n = x.shape[1]
         if memory is not None:
             kept = memory.kept[number]
@@ -281,9 +287,9 @@ class Decoder(nn.Module):
         beside = adaptation.keys_values_beside(number, self) if adaptation is not None else None
         found = self_attention(query, key, value, beside)
         if adaptation is not None and types is not None:
-            added = adaptation.attended(number, query, types, self)
+            added = adaptation.attended(number, query, types[:, asked], self)
             found = found if added is None else found + added
-        return attention.out_proj(found.transpose(1, 2).reshape(x.shape))
+        return attention.out_proj(found.transpose(1, 2).flatten(2))
 
 
 def positions(steps: Tensor, width: int) -> Tensor:

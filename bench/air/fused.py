@@ -28,6 +28,8 @@ _compiled: Any = numba.njit(cache=True, fastmath=True, error_model="numpy", nogi
 _READ, _SECOND_LEVEL, _DATA = 0, 2, 1
 _LINE = 16
 """Numbers in a cache line."""
+_ROWS_AHEAD = 16
+"""Rows of a matrix that are fetched before they are read; a processor by itself looks a row or two ahead."""
 _EPSILON = np.float32(1e-5)
 """Of layer normalisation, as in the decoder."""
 _LOG2_E = np.float32(1 / math.log(2))
@@ -119,9 +121,12 @@ def _product(x: Floats, matrix: Floats, out: Floats, is_added: bool) -> None:
     """Set out (B, n), or add to it, x (B, d) times the transpose of a matrix (n, d); n is even."""
     batch, width = x.shape
     fours = batch // 4 * 4
+    flat = matrix.reshape(matrix.size)
     zero = np.float32(0)
     for n in range(0, len(matrix), 2):
         w0, w1 = matrix[n], matrix[n + 1]
+        for i in range((n + _ROWS_AHEAD) * width, (n + _ROWS_AHEAD + 2) * width, _LINE):
+            _fetch(flat, i)
         for b in range(0, fours, 4):
             x0, x1, x2, x3 = x[b], x[b + 1], x[b + 2], x[b + 3]
             s00 = s01 = s10 = s11 = s20 = s21 = s30 = s31 = zero

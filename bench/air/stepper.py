@@ -94,7 +94,7 @@ class Stepper:
 
     def _run(self, x: Tensor, types: Tensor | None, memory: Memory) -> Tensor:
         stretch = types[:, : x.shape[1]] if types is not None else None
-        return self._decoder.run(x, 0, self._n_prefix, stretch, self._adaptation, memory)[:, -1:]
+        return self._decoder.run(x, 0, self._n_prefix, stretch, self._adaptation, memory)
 
     def scores(self, tokens: Tensor, where: Tensor, place: Place) -> Tensor:
         """Return the scores (B, K, entries) behind a step's tokens (B, K), which stands where (B, d) says."""
