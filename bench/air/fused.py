@@ -57,6 +57,13 @@ def _fetch(typing: Any, array: Any, index: Any) -> Any:
 
 
 @_compiled
+def _fetch_stretch(array: Floats, first: int, n: int) -> None:
+    """Ask for n numbers of a flat array."""
+    for i in range(first, first + n, _LINE):
+        _fetch(array, i)
+
+
+@_compiled
 def _exp(x: Floats, n: int, whole: Any) -> None:
     """Set the first n of x to e^x, for x <= 0; `whole` is int32 scratch, and its own bits as float32 are the power."""
     powers = whole.view(np.float32)
@@ -125,8 +132,7 @@ def _product(x: Floats, matrix: Floats, out: Floats, is_added: bool) -> None:
     zero = np.float32(0)
     for n in range(0, len(matrix), 2):
         w0, w1 = matrix[n], matrix[n + 1]
-        for i in range((n + _ROWS_AHEAD) * width, (n + _ROWS_AHEAD + 2) * width, _LINE):
-            _fetch(flat, i)
+        _fetch_stretch(flat, (n + _ROWS_AHEAD) * width, 2 * width)
         for b in range(0, fours, 4):
             x0, x1, x2, x3 = x[b], x[b + 1], x[b + 2], x[b + 3]
             s00 = s01 = s10 = s11 = s20 = s21 = s30 = s31 = zero
@@ -195,8 +201,7 @@ def _scored(query: Floats, keys: Floats, n: int, scores: Floats, room: Floats, a
     """Set the first n scores to the products of a query (s,) with keys (slots, s); fetch as much of the room ahead."""
     size, fours, zero = len(query), n // 4 * 4, np.float32(0)
     for j in range(0, fours, 4):
-        for i in range(j * size, (j + 4) * size, _LINE):
-            _fetch(room, ahead + i)
+        _fetch_stretch(room, ahead + j * size, 4 * size)
         k0, k1, k2, k3 = keys[j], keys[j + 1], keys[j + 2], keys[j + 3]
         s0 = s1 = s2 = s3 = zero
         for i in range(size):
@@ -232,8 +237,7 @@ def _gathered(shares: Floats, values: Floats, n: int, out: Floats, room: Floats,
     for i in range(size):
         out[i] = np.float32(0)
     for j in range(0, fours, 4):
-        for i in range(j * size, (j + 4) * size, _LINE):
-            _fetch(room, ahead + i)
+        _fetch_stretch(room, ahead + j * size, 4 * size)
         p0, p1, p2, p3 = shares[j], shares[j + 1], shares[j + 2], shares[j + 3]
         v0, v1, v2, v3 = values[j], values[j + 1], values[j + 2], values[j + 3]
         for i in range(size):
