@@ -7,6 +7,7 @@ were chosen so, never on test songs; `--setting adapter=NAME` compares adapters,
 """
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,25 @@ FILL, LEAST_FILL_DB = "fill-gap", -6.0
 SETTINGS = ("contrast=1", "contrast=1.25", "contrast=1.5", "contrast=2")
 
 
+@dataclass(frozen=True)
+class OneOfMany(Layout):
+    """A setting's own submissions and results beside examples and a cache that all settings share.
+
+    Attributes:
+        label: What the setting's folder is called.
+    """
+
+    label: str
+
+    def submission(self, task: str, manifest: str, system: str) -> Path:
+        """The outputs of the system under this setting."""
+        return Layout(self.out / self.label).submission(task, manifest, system)
+
+    def results(self, task: str, manifest: str) -> Path:
+        """The score CSVs of this setting."""
+        return Layout(self.out / self.label).results(task, manifest)
+
+
 def options_of(text: str) -> dict[str, Any]:
     """Return a model's options, e.g. of `contrast=1.5,adapter=air-mini-drums`; numbers as such."""
     pairs = (entry.partition("=") for entry in text.split(",") if entry)
@@ -42,9 +62,9 @@ def _number(text: str) -> Any:
     return text
 
 
-def scores(task: Task, system: str, options: dict[str, Any], manifest: str, out: Path) -> dict[str, Readings]:
+def scores(task: Task, system: str, options: dict[str, Any], manifest: str, layout: Layout) -> dict[str, Readings]:
     """Generate and score one setting; return its readings by column."""
-    setting = Setting(Layout(out), executor(1), dict(defaults().extractors))
+    setting = Setting(layout, executor(1), dict(defaults().extractors))
     source = source_of(manifest, None, None, task)
     examples = build(task, source, setting.layout, setting.executor, setting.extractors, None)
     folder = setting.layout.submission(task.name, examples.manifest.name, system)
@@ -82,8 +102,8 @@ def main() -> None:
         print(f"\n{name}, {chosen.manifest}\n\n| " + " | ".join(heads) + " |\n" + "|---" * 6 + "|")
         for system in chosen.system or ["air-aligned-mini"]:
             for text in chosen.setting or SETTINGS:
-                out = chosen.out / f"{system}-{text.replace('=', '').replace(',', '-')}"
-                found = scores(task, system, options_of(text), chosen.manifest, out)
+                layout = OneOfMany(chosen.out, f"{system}-{text.replace('=', '').replace(',', '-')}")
+                found = scores(task, system, options_of(text), chosen.manifest, layout)
                 print(line(task, f"{system} {text}", found), flush=True)
 
 
