@@ -2,14 +2,17 @@
 
 `PYTHONPATH=. python benchmarks/settings.py [--task TASK] [--system NAME] [--setting KEY=VALUE,...]` (repeatable)
 generates and scores each setting of each system and prints a table a task: the primary control column, what a
-swapped control loses, quality, context-lsd, and the share of songs whose fill-gap lies over -6 dB. Decoding settings
-were chosen so, never on test songs; `--setting adapter=NAME` compares adapters, those of several masking rates say.
+swapped control loses, quality, context-lsd, and the share of songs whose fill-gap lies over -6 dB. Behind it stand
+paired differences of every setting against the first, Holm-corrected a column. Decoding settings were chosen so, never
+on test songs; `--setting adapter=NAME` compares adapters, those of several masking rates say.
 """
 
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from model_results import cell, differences, filled
 
 from bench.build import build, source_of
 from bench.cache import Cache
@@ -24,7 +27,6 @@ from bench.scores import read_rows
 from bench.tally import ADHERENCE
 from bench.task import Task, load_task
 
-FILL, LEAST_FILL_DB = "fill-gap", -6.0
 SETTINGS = ("contrast=1", "contrast=1.25", "contrast=1.5", "contrast=2")
 
 
@@ -76,14 +78,8 @@ def scores(task: Task, system: str, options: dict[str, Any], manifest: str, layo
 
 def line(task: Task, label: str, found: dict[str, Readings]) -> str:
     """Return a table's line."""
-    control, quality = task.primary.get("control", ""), task.primary["quality"]
-    cells = [label]
-    for name in (control, ADHERENCE, quality, "context-lsd"):
-        whole = found[name].whole if name in found else None
-        cells.append(f"{whole.value:.3f} [{whole.low:.3f}, {whole.high:.3f}]" if whole else "")
-    levels = list(found[FILL].songs.values()) if FILL in found else []
-    cells.append(f"{sum(level > LEAST_FILL_DB for level in levels) / len(levels):.2f}" if levels else "")
-    return "| " + " | ".join(cells) + " |"
+    columns = (task.primary.get("control", ""), ADHERENCE, task.primary["quality"], "context-lsd")
+    return "| " + " | ".join([label, *(cell(found.get(name)) for name in columns), filled(found)]) + " |"
 
 
 def main() -> None:
@@ -100,11 +96,15 @@ def main() -> None:
         heads = ["setting", task.primary.get("control", ""), "right minus swapped", task.primary["quality"]]
         heads += ["context-lsd", "songs filled"]
         print(f"\n{name}, {chosen.manifest}\n\n| " + " | ".join(heads) + " |\n" + "|---" * 6 + "|")
+        every: Scores = {}
         for system in chosen.system or ["air-aligned-mini"]:
             for text in chosen.setting or SETTINGS:
                 layout = OneOfMany(chosen.out, f"{system}-{text.replace('=', '').replace(',', '-')}")
-                found = scores(task, system, options_of(text), chosen.manifest, layout)
+                every[f"{system} {text}"] = found = scores(task, system, options_of(text), chosen.manifest, layout)
                 print(line(task, f"{system} {text}", found), flush=True)
+        first, *others = every
+        for column in (task.primary.get("control", ""), ADHERENCE):
+            print("", *differences(task, every, column, [(other, first) for other in others]), sep="\n")
 
 
 if __name__ == "__main__":
