@@ -13,7 +13,6 @@ from bench.ranking import bound_of
 from bench.site.board import Board, Sheet
 from bench.site.index import Players, index_page, listen_path, systems_page
 from bench.site.player import Stage, player_page
-from bench.site.scales import short
 from bench.submission import STITCHED
 
 MOST_BYTES = 24_000_000
@@ -150,4 +149,4 @@ def _scores(sheets: Sequence[Sheet], system: str, example: str) -> str:
         if column.name in sheet.primary.values()
         and (value := sheet.values.get(column.name, {}).get(system, {}).get(example)) is not None
     }
-    return ", ".join(f"{name} {short(round(value, 2))}" for name, value in found.items() if value == value)
+    return ", ".join(f"{name} {value:.2f}" for name, value in found.items() if value == value)

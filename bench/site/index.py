@@ -23,7 +23,7 @@ KEYS = {
     "contact": "contact",
 }
 """What is shown of a card, in order, and how it is called."""
-HOW_TO_LISTEN = "bench run --task inpaint-drums\nbench report --html"
+HOW_TO_LISTEN = ("bench run --task inpaint-drums", "bench report --html")
 _PLAIN_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 
 
@@ -76,8 +76,8 @@ def _intro() -> str:
 def _no_players() -> str:
     return (
         '<aside class="box"><p>No sounds lie beside these rows, so there is nothing to listen to here. To hear what '
-        f"systems make, run a task and write its site:</p><pre><code>{text(HOW_TO_LISTEN.partition(chr(10))[0])}\n"
-        f"{text(HOW_TO_LISTEN.partition(chr(10))[2])}</code></pre></aside>"
+        f"systems make, run a task and write its site:</p><pre><code>{text(HOW_TO_LISTEN[0])}\n"
+        f"{text(HOW_TO_LISTEN[1])}</code></pre></aside>"
     )
 
 
@@ -88,8 +88,8 @@ def _sheet(board: Board, sheet: Sheet, players: Players) -> str:
         name = bare(system)
         return f"systems.html#system-{name}" if name in board.cards and _PLAIN_NAME.fullmatch(name) else ""
 
-    heading = f"on {table.manifest}" + (f": {table.part}" if table.part else "")
-    parts = [f"<h3>{text(heading)} <small>version {table.task_version}, {text(table.manifest_sha[:8])}</small></h3>"]
+    about = f"version {table.task_version}, {table.manifest_sha[:8]}" + (f"; {table.part}" if table.part else "")
+    parts = [f"<h3>on {text(table.manifest)} <small>{text(about)}</small></h3>"]
     if not sheet.is_current:
         parts.append(
             '<p class="box">Out of date: these rows rest on an older version of the task or on another list of '

@@ -5,14 +5,18 @@ from math import isnan
 from bench.leaderboard import Entry
 from bench.page import ARROWS
 from bench.protocols import Column
-from bench.site.board import Sheet
+from bench.site.board import Sheet, Speed
 from bench.site.markup import text
-from bench.site.scales import Scale, decades, short, spanning
+from bench.site.scales import Scale, ratios, short, spanning
 
-WIDTH, LABELS, ROW, TOP, FOOT = 420, 148, 17, 6, 22
+WIDTH, LABELS, ROW, TOP, FOOT = 440, 160, 17, 6, 22
 HEIGHT, LEFT = 280, 46
-NAME = 24
+NAME = 25
 """Characters of a system's name that fit beside a strip."""
+LETTER = 5.8
+"""About how wide one of them is."""
+_Box = tuple[float, float, float, float]
+"""Left, top, right, bottom."""
 
 
 def strip(sheet: Sheet, column: Column) -> str:
@@ -45,15 +49,16 @@ def trade_off(sheet: Sheet, column: Column) -> str:
         and entry.system in sheet.speeds
         and sheet.speeds[entry.system].rate > 0
     ]
-    across = decades((rate for _, rate in points), LEFT, WIDTH - 12)
+    across = ratios((rate for _, rate in points), LEFT, WIDTH - 12)
     ends = (TOP, HEIGHT - 40) if column.direction == "lower" else (HEIGHT - 40, TOP)
     up = spanning((entry.cells[column.name].value for entry, _ in points), *ends)
     if len(points) < 2 or across is None or up is None:
         return ""
+    places = [(across.at(rate), up.at(entry.cells[column.name].value)) for entry, rate in points]
     parts = [_grid(across, up)]
-    taken: list[tuple[float, float]] = []
-    for entry, rate in sorted(points, key=lambda point: up.at(point[0].cells[column.name].value)):
-        parts.append(_point(entry, sheet, across.at(rate), up.at(entry.cells[column.name].value), taken))
+    taken: list[_Box] = [(x - 5, y - 5, x + 5, y + 5) for x, y in places]
+    for (entry, _), (x, y) in zip(points, places, strict=True):
+        parts.append(_point(entry, sheet.speeds[entry.system], x, y, taken))
     middle = (LEFT + WIDTH - 12) / 2
     parts.append(f'<text x="{middle:g}" y="{HEIGHT - 6}" class="mid">seconds of sound made a second →</text>')
     better = "nearer to 0 is better" if column.direction == "zero" else "better is up"
@@ -87,21 +92,33 @@ def _row(sheet: Sheet, column: Column, entry: Entry, scale: Scale, y: float) -> 
     return "".join(parts)
 
 
-def _point(entry: Entry, sheet: Sheet, x: float, y: float, taken: list[tuple[float, float]]) -> str:
-    """Draw a point with its name, the name moved down until it covers no other; remember where it stands."""
-    speed = sheet.speeds[entry.system]
-    is_right = x > WIDTH * 0.55
-    at = y + 4
-    while any(abs(at - other) < 12 and (x > WIDTH * 0.55) == (ox > WIDTH * 0.55) for ox, other in taken):
-        at += 12
-    taken.append((x, at))
-    side, shift = ("end", -8) if is_right else ("", 8)
+def _point(entry: Entry, speed: Speed, x: float, y: float, taken: list[_Box]) -> str:
+    """Draw a point and its name where that covers neither a point nor another name; add the name's box to `taken`."""
+    side, at, box = _free(x, y, LETTER * min(len(entry.system), NAME), taken)
+    taken.append(box)
     kind = "faint" if entry.section == "under" else ""
     about = text(f"{entry.system}: {short(speed.rate)} seconds a second on {speed.hardware or 'unknown hardware'}")
     return (
         f'<g class="{kind}"><title>{about}</title><circle cx="{x:.1f}" cy="{y:.1f}" r="4"/>'
-        f'<text x="{x + shift:.1f}" y="{at:.1f}" class="{side}">{_label(entry.system)}</text></g>'
+        f'<text x="{box[2 if side else 0]:.1f}" y="{at:.1f}" class="{side}">{_label(entry.system)}</text></g>'
     )
+
+
+def _free(x: float, y: float, width: float, taken: list[_Box]) -> tuple[str, float, _Box]:
+    """Return the anchor, baseline and box of the first place beside a point that is free; the first one if none is."""
+    found = []
+    for step in (0, 12, -12, 24, -24, 36, -36):
+        for side, left in (("", x + 8), ("end", x - 8 - width)):
+            box = (left, y + step - 6, left + width, y + step + 6)
+            is_inside = left >= LEFT and box[2] <= WIDTH and box[1] >= 0 and box[3] <= HEIGHT - 40
+            if is_inside and not any(_overlap(box, other) for other in taken):
+                return side, y + step + 4, box
+            found.append((side, y + step + 4, box))
+    return found[0]
+
+
+def _overlap(a: _Box, b: _Box) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def _grid(across: Scale, up: Scale) -> str:

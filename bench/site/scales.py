@@ -35,9 +35,10 @@ class Scale:
 
     @property
     def ticks(self) -> list[float]:
-        """Three to six round numbers, or the powers of ten of a logarithmic axis."""
+        """Three to six round numbers; on a logarithmic axis 1, 2 and 5 of every power of ten."""
         if self.is_log:
-            return [10.0**k for k in range(ceil(log10(self.low) - 1e-9), floor(log10(self.high) + 1e-9) + 1)]
+            powers = range(floor(log10(self.low)), ceil(log10(self.high)) + 1)
+            return [tick for k in powers for factor in (1, 2, 5) if self.holds(tick := factor * 10.0**k)]
         step = _round_step((self.high - self.low) / 4)
         first, last = ceil(self.low / step - 1e-9), floor(self.high / step + 1e-9)
         return [round(k * step, 10) for k in range(first, last + 1)]
@@ -56,13 +57,10 @@ def spanning(values: Iterable[float], start: float, end: float) -> Scale | None:
     return Scale(low - room, high + room, start, end)
 
 
-def decades(values: Iterable[float], start: float, end: float) -> Scale | None:
-    """Return a logarithmic scale over whole powers of ten; None without values."""
+def ratios(values: Iterable[float], start: float, end: float) -> Scale | None:
+    """Return a logarithmic scale with room for a factor of two around the values; None without any over 0."""
     known = [value for value in values if value > 0 and isfinite(value)]
-    if not known:
-        return None
-    low, high = floor(log10(min(known)) + 1e-9), ceil(log10(max(known)) - 1e-9)
-    return Scale(10.0**low, 10.0 ** max(high, low + 1), start, end, is_log=True)
+    return Scale(min(known) / 2, max(known) * 2, start, end, is_log=True) if known else None
 
 
 def short(number: float) -> str:
