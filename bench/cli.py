@@ -319,7 +319,7 @@ def submit(
 
     Example: bench submit runs/submissions/inpaint-drums/synthetic-test/retrieval
     """
-    from bench import report
+    from bench import present, report
     from bench.layout import exclusive
     from bench.options import card_of, examples_of, setting_of
     from bench.submit import submit as enter
@@ -328,7 +328,7 @@ def submit(
     loaded, setting = load_task(card_of(folder).task), setting_of(out, workers, None, None)
     with exclusive(out):
         written = enter(folder, loaded, examples_of(loaded, examples, folder, out), setting)
-    written.append(report.publish())
+    written += [report.publish(), *present.refresh()]
     found = {"written": [str(path) for path in written]}
     _print(found, as_json, lambda: "written, ready for a pull request:\n" + "\n".join(f"  {path}" for path in written))
 

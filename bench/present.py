@@ -74,6 +74,16 @@ def present(folder: Path, sounds: Path | None = None, is_whole: bool = False) ->
     return Presented(site / INDEX, n_players, sum(page.stat().st_size for page in pages), left_out)
 
 
+def refresh(folder: Path | None = None) -> list[Path]:
+    """Write the pages of tables and cards again where a board has a site; return them.
+
+    Args:
+        folder: The board; the published one when None.
+    """
+    folder = folder or home("leaderboard")
+    return write_tables(folder / SITE, board_of(folder)) if (folder / SITE).is_dir() else []
+
+
 def check(folder: Path | None = None) -> list[str]:
     """List how the tables of a board's site disagree with its rows; nothing where it has no site.
 

@@ -42,7 +42,7 @@ def write_players(site: Path, board: Board, sounds: Path, is_whole: bool) -> lis
     """Write the pages of examples that can be heard, and remove those of earlier times; return what was left out.
 
     Every task gets its first example before any gets a second. Without `is_whole` there are at most three examples a
-    task, six systems an example and 24 MB in all.
+    task, six systems an example and 24 MB in all, tables included.
 
     Args:
         site: The site's folder.
@@ -54,7 +54,8 @@ def write_players(site: Path, board: Board, sounds: Path, is_whole: bool) -> lis
         BenchError: an example's files are missing or malformed, naming them.
     """
     sets = list(_sets(board, sounds, is_whole))
-    kept, n_bytes, left_out = set(), 0, []
+    kept, left_out = set(), []
+    n_bytes = sum(len(page.encode()) for page in _pages(site, board).values())
     for turn in range(max((len(one.ids) for one in sets), default=0)):
         for one in sets:
             if turn >= len(one.ids):
@@ -74,10 +75,12 @@ def write_players(site: Path, board: Board, sounds: Path, is_whole: bool) -> lis
     return left_out
 
 
-def write_tables(site: Path, board: Board) -> None:
-    """Write the pages of tables and of cards, and link the examples whose pages are there."""
-    for name, page in _pages(site, board).items():
+def write_tables(site: Path, board: Board) -> list[Path]:
+    """Write the pages of tables and of cards, link the examples whose pages are there, and return the two."""
+    pages = _pages(site, board)
+    for name, page in pages.items():
         write_text(site / name, page)
+    return [site / name for name in pages]
 
 
 def differences(site: Path, board: Board) -> list[str]:

@@ -24,6 +24,8 @@ KEYS = {
 }
 """What is shown of a card, in order, and how it is called."""
 HOW_TO_LISTEN = ("bench run --task inpaint-drums", "bench report --html")
+HOW_TO_HEAR_MORE = """At most three examples a task can be heard in a site, so that it stays small;
+`bench report --html --all` writes them all."""
 _PLAIN_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 
 
@@ -33,8 +35,7 @@ def index_page(board: Board, players: Players) -> str:
     links = "".join(f'<li><a href="#{text(_anchor(task))}">{text(task)}</a></li>' for task in tasks)
     parts = [f"<h1>{'The published board' if board.is_published else 'Results of a run'}</h1>", _intro()]
     parts.append(f'<nav aria-label="Tasks"><ul class="tasks">{links}</ul></nav>' if tasks else "<p>No rows yet.</p>")
-    if not players:
-        parts.append(_no_players())
+    parts.append(f"<p>{prose(HOW_TO_HEAR_MORE)}</p>" if players else _no_players())
     for task in tasks:
         sheets = [sheet for sheet in board.sheets if sheet.table.task == task]
         parts.append(f'<section id="{text(_anchor(task))}" class="task"><h2>{text(task)}</h2>')
@@ -123,11 +124,8 @@ def _plots(sheet: Sheet) -> str:
 
 def _card(name: str, keys: Mapping[str, object]) -> str:
     anchor = f' id="system-{name}"' if _PLAIN_NAME.fullmatch(name) else ""
-    said = "".join(
-        f"<dt>{called}</dt><dd>{_said(keys[key])}</dd>"
-        for key, called in KEYS.items()
-        if keys.get(key) not in ("", 0, None)
-    )
+    shown = {called: keys[key] for key, called in KEYS.items() if keys.get(key) or keys.get(key) is False}
+    said = "".join(f"<dt>{called}</dt><dd>{_said(value)}</dd>" for called, value in shown.items())
     return f'<article class="card"{anchor}><h2>{text(name)}</h2><dl>{said}</dl></article>'
 
 

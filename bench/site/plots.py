@@ -7,7 +7,7 @@ from bench.page import ARROWS
 from bench.protocols import Column
 from bench.site.board import Sheet, Speed
 from bench.site.markup import text
-from bench.site.scales import Scale, ratios, short, spanning
+from bench.site.scales import LARGEST, Scale, ratios, short, spanning
 
 WIDTH, LABELS, ROW, TOP, FOOT = 440, 160, 17, 6, 22
 HEIGHT, LEFT = 280, 46
@@ -47,7 +47,7 @@ def trade_off(sheet: Sheet, column: Column) -> str:
         if entry.section in ("ranked", "under")
         and not isnan(entry.cells[column.name].value)
         and entry.system in sheet.speeds
-        and sheet.speeds[entry.system].rate > 0
+        and 1 / LARGEST < sheet.speeds[entry.system].rate < LARGEST
     ]
     across = ratios((rate for _, rate in points), LEFT, WIDTH - 12)
     ends = (TOP, HEIGHT - 40) if column.direction == "lower" else (HEIGHT - 40, TOP)

@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import ceil, floor, isfinite, log10
+from math import ceil, floor, log10
+
+LARGEST = 1e12
+"""What lies beyond it, up or down, is left out: it can be no measurement."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Scale:
 
 def spanning(values: Iterable[float], start: float, end: float) -> Scale | None:
     """Return a straight scale with a little room around the values; None without any."""
-    known = [value for value in values if isfinite(value)]
+    known = [value for value in values if abs(value) < LARGEST]
     if not known:
         return None
     low, high = min(known), max(known)
@@ -59,7 +62,7 @@ def spanning(values: Iterable[float], start: float, end: float) -> Scale | None:
 
 def ratios(values: Iterable[float], start: float, end: float) -> Scale | None:
     """Return a logarithmic scale with room for a factor of two around the values; None without any over 0."""
-    known = [value for value in values if value > 0 and isfinite(value)]
+    known = [value for value in values if 1 / LARGEST < value < LARGEST]
     return Scale(min(known) / 2, max(known) * 2, start, end, is_log=True) if known else None
 
 
