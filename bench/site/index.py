@@ -118,7 +118,10 @@ def _plots(sheet: Sheet) -> str:
         shown += (
             f'<details><summary>All other columns, song by song</summary><div class="plots">{others}</div></details>'
         )
-    key = "A dot is a song, the bar the mean, the line its 95 % interval. Dashed: chance; dotted: ceiling."
+    key = (
+        "A dot is a song, the bar the mean, the line its 95 % interval. Dashed: chance; dotted: ceiling. "
+        "Speeds are those of each system's own run, on its own hardware."
+    )
     return f'{shown}<p class="key">{key}</p>' if shown else ""
 
 
