@@ -148,9 +148,9 @@ def _sha_today(task: Task, table: Table) -> str:
     try:
         source = source_of(name, None, None, task)
         manifest = plugins.load("datasets", source.dataset).select(source.manifest)
-    except BenchError:
+        sha: str = manifest.lasting(task.duration_s).limited(limit).sha256
+    except (BenchError, TypeError):  # a name from a row may be anything, a data set's that needs options among them
         return table.manifest_sha
-    sha: str = manifest.lasting(task.duration_s).limited(limit).sha256
     return sha
 
 

@@ -75,13 +75,14 @@ def _deck(duration_s: float) -> str:
 <button type="button" id="to-hole" aria-keyshortcuts="h">To the hole</button>
 <input type="range" id="position" min="0" max="{duration_s:g}" step="0.01" value="0" aria-label="Position in seconds">
 <output id="clock">0.0 / {duration_s:.1f} s</output></div>
-<p id="status" role="status"></p>"""
+<p id="status" role="status"></p>
+<noscript><p class="box">Without scripts this page is silent; the pictures are all there.</p></noscript>"""
 
 
 def _legend() -> str:
     keys = " · ".join(f"<kbd>{key}</kbd> {meaning}" for key, meaning in KEYS)
     return (
-        f'<p class="keys">{keys}. A click on a picture goes there, on that track.</p>'
+        f'<p class="keys"><span class="shortcuts">{keys}. </span>A click on a picture goes there, on that track.</p>'
         '<p class="keys">All tracks are brought to one loudness (LUFS of the whole); the gain stands beside each. '
         "The tinted stretch is the hole that a system had to fill; pictures show 50 Hz to 14 kHz.</p>"
     )

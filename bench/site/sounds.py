@@ -44,9 +44,9 @@ def tracks_of(example: Example, outputs: Sequence[tuple[str, Path]]) -> tuple[li
     troubles = []
     for system, path in outputs:
         try:
-            audio = read_audio(path)
+            audio = read_audio(path, example.reference.duration_s + 1)
         except BenchError:
-            troubles.append(f"{system}: its output cannot be read as sound.")
+            troubles.append(f"{system}: its output cannot be read as sound, or is far too long.")
             continue
         if (audio.n_samples, audio.sample_rate) == (example.reference.n_samples, example.reference.sample_rate):
             tracks.append(Track(system, audio, system=True))

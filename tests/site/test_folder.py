@@ -86,4 +86,4 @@ def test_an_output_that_cannot_be_read_is_said_on_the_page(tmp_path):
     run = write_small(tmp_path)
     (tmp_path / "submissions" / TASK / MANIFEST / "weak" / "song-00.wav").write_text("no sound")
     (one,) = folder._sets(board_of(run.folder), run.folder, False)
-    assert "weak: its output cannot be read as sound." in folder._page(one, "song-00")
+    assert "weak: its output cannot be read as sound" in folder._page(one, "song-00")
