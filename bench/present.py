@@ -47,7 +47,8 @@ class Presented:
     def lines(self) -> list[str]:
         """What a terminal says of it."""
         heard = f"{self.n_players} examples to listen to, {self.n_bytes / 1e6:.1f} MB"
-        missing = f"left out, as the site would get too large (--all takes them in): {', '.join(self.left_out)}"
+        n, first = len(self.left_out), next(iter(self.left_out), "")
+        missing = f"{n} more would make the site too large, {first} first; --all takes them in"
         return [str(self.index), heard, *([missing] if self.left_out else [])]
 
 

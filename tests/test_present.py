@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from bench.cli import app
 from bench.errors import BenchError
 from bench.paths import home
-from bench.present import _sha_today, board_of, check, present, refresh
+from bench.present import Presented, _sha_today, board_of, check, present, refresh
 from bench.scores import read_rows, write_rows
 from bench.task import load_task
 from bench.yaml import read_yaml
@@ -32,6 +32,14 @@ def test_the_command_writes_a_site_and_names_its_first_page(run):
     assert found.output.splitlines() == [str(run.site / "index.html"), found.output.splitlines()[1]]
     assert found.output.splitlines()[1].startswith("0 examples to listen to, 0.")
     assert json.loads(ran("--html", "--json", run.folder).output)["n_players"] == 0
+
+
+def test_what_was_left_out_is_said(tmp_path):
+    said = Presented(tmp_path / "index.html", 2, 1_500_000, ["inpaint-drums: song-02", "inpaint-piano: song-02"])
+    assert said.lines[1:] == [
+        "2 examples to listen to, 1.5 MB",
+        "2 more would make the site too large, inpaint-drums: song-02 first; --all takes them in",
+    ]
 
 
 def test_options_of_a_site_need_html(run):

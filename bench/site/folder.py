@@ -16,7 +16,11 @@ from bench.site.player import Stage, player_page
 from bench.submission import STITCHED
 
 MOST_BYTES = 24_000_000
-MOST_EXAMPLES, MOST_SYSTEMS = 3, 6
+MOST_EXAMPLES, MOST_SYSTEMS, LEAST_SYSTEMS = 3, 6, 2
+MOST_TRACKS = 150
+"""About as many tracks of 15 s as fit beside the tables."""
+GIVEN = 3
+"""Tracks of an example that are no system's: original, masked, control."""
 TOLD = ("oracle", "silence")
 """Floors and ceilings that are other tracks again: the original, and the masked sound."""
 
@@ -28,7 +32,7 @@ class _Set:
     Attributes:
         examples: The folder of requests and references.
         ids: The examples to show.
-        systems: Systems with a folder of outputs, in order, and that folder.
+        systems: Systems to hear and the folders of their outputs, in order.
         sheets: The tables of this task and manifest.
     """
 
@@ -42,7 +46,7 @@ def write_players(site: Path, board: Board, sounds: Path, is_whole: bool) -> lis
     """Write the pages of examples that can be heard, and remove those of earlier times; return what was left out.
 
     Every task gets its first example before any gets a second. Without `is_whole` there are at most three examples a
-    task, six systems an example and 24 MB in all, tables included.
+    task, six systems an example (fewer where there are many tasks) and 24 MB in all, tables included.
 
     Args:
         site: The site's folder.
@@ -110,7 +114,9 @@ def _players(site: Path) -> Players:
 def _sets(board: Board, sounds: Path, is_whole: bool) -> Iterator[_Set]:
     """Yield what can be heard: examples that are the very excerpts which the rows speak of."""
     # Names in rows may be anything. Only folders that are there are opened, by the names that they have.
-    for examples in sorted(sounds.glob("examples/*/*")):
+    folders = sorted(sounds.glob("examples/*/*"))
+    n_systems = min(MOST_SYSTEMS, max(LEAST_SYSTEMS, MOST_TRACKS // max(len(folders), 1) - GIVEN))
+    for examples in folders:
         place = (examples.parent.name, examples.name)
         index = examples / "index.csv"
         manifest = read_manifest(index) if index.is_file() else None
@@ -119,17 +125,17 @@ def _sets(board: Board, sounds: Path, is_whole: bool) -> Iterator[_Set]:
         if manifest is None or not sheets:
             continue
         ids = tuple(excerpt.id for excerpt in manifest.excerpts)
-        systems = tuple(_systems(sheets, sounds.joinpath("submissions", *place), is_whole))
+        systems = tuple(_systems(sheets, sounds.joinpath("submissions", *place), None if is_whole else n_systems))
         yield _Set(examples, ids if is_whole else ids[:MOST_EXAMPLES], systems, sheets)
 
 
-def _systems(sheets: Sequence[Sheet], submissions: Path, is_whole: bool) -> list[tuple[str, Path]]:
-    """Return the systems to hear: in the tables' order, floors and ceilings last."""
+def _systems(sheets: Sequence[Sheet], submissions: Path, most: int | None) -> list[tuple[str, Path]]:
+    """Return the systems to hear, all or so many: in the tables' order, floors and ceilings last."""
     here = {path.name: path for path in submissions.glob("*") if path.is_dir()}
     names = list(dict.fromkeys(entry.system for sheet in sheets for entry in sheet.table.entries))
     names = [name for name in names if name in here and not name.endswith(STITCHED)]
     names.sort(key=lambda name: bool(bound_of(name)))
-    chosen = names if is_whole else [name for name in names if name not in TOLD][:MOST_SYSTEMS]
+    chosen = names if most is None else [name for name in names if name not in TOLD][:most]
     return [(name, here[name]) for name in chosen]
 
 

@@ -51,6 +51,14 @@ def test_all_systems_are_heard_when_all_is_asked_for(run, light, monkeypatch):
     assert {name for name, _ in light["song-00"].outputs} == set(SYSTEMS)
 
 
+@pytest.mark.parametrize(("n_tasks", "n_systems"), [(1, 4), (22, 3), (70, 2)])
+def test_many_tasks_have_fewer_systems_each(run, light, n_tasks, n_systems):
+    for k in range(1, n_tasks):
+        (run.folder / "examples" / f"task-{k}" / MANIFEST).mkdir(parents=True)
+    write_players(run.site, board_of(run.folder), run.folder, is_whole=False)
+    assert len(light["song-00"].outputs) == n_systems
+
+
 def test_what_would_be_too_large_is_left_out_and_named(run, light, monkeypatch):
     board = board_of(run.folder)
     tables = sum(path.stat().st_size for path in write_tables(run.site, board))
