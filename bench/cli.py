@@ -319,7 +319,7 @@ def submit(
 
     Example: bench submit runs/submissions/inpaint-drums/synthetic-test/retrieval
     """
-    from bench import report
+    from bench import present, report
     from bench.layout import exclusive
     from bench.options import card_of, examples_of, setting_of
     from bench.submit import submit as enter
@@ -328,7 +328,7 @@ def submit(
     loaded, setting = load_task(card_of(folder).task), setting_of(out, workers, None, None)
     with exclusive(out):
         written = enter(folder, loaded, examples_of(loaded, examples, folder, out), setting)
-    written.append(report.publish())
+    written += [report.publish(), *present.refresh()]
     found = {"written": [str(path) for path in written]}
     _print(found, as_json, lambda: "written, ready for a pull request:\n" + "\n".join(f"  {path}" for path in written))
 
@@ -340,27 +340,38 @@ def report_(
         Path | None, typer.Argument(help="A run's folder or a results folder; the newest under --out.")
     ] = None,
     published: Annotated[bool, typer.Option("--published", help="The published board.")] = False,
+    html: Annotated[bool, typer.Option("--html", help="Write a static site with players into site/ there.")] = False,
+    whole: Annotated[bool, typer.Option("--all", help="With --html: every example and system, of any size.")] = False,
+    sounds: Annotated[
+        Path | None, typer.Option("--sounds", help="With --html: the run whose sounds are played, if another.")
+    ] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Fail if the published page and rows are out of step.")
+        bool, typer.Option("--check", help="Fail if the published pages and rows are out of step.")
     ] = False,
     out: Out = RUNS,
     as_json: AsJson = False,
 ) -> None:
-    """Print the leaderboard of a run, or the published board.
+    """Print the leaderboard of a run, or the published board; or write it as pages to look at and listen to.
 
-    Example: bench report --published
+    Example: bench report --html runs
     """
-    from bench import report
+    from dataclasses import asdict
+
+    from bench import present, report
 
     if check:
-        differences = report.check()
-        if differences:
-            raise CheckFailed(
-                "leaderboard/README.md is out of step:\n" + "\n".join(f"  {line}" for line in differences)
-            )
-        _print({"ok": True}, as_json, lambda: "leaderboard/README.md agrees with leaderboard/results")
+        if differences := report.check() + present.check():
+            raise CheckFailed("leaderboard/ is out of step:\n" + "\n".join(f"  {line}" for line in differences))
+        _print({"ok": True}, as_json, lambda: "the pages of leaderboard/ agree with leaderboard/results")
         return
-    tables = report.tables_of(report.folder_of(run, published, out))
+    folder = report.folder_of(run, published, out)
+    if html:
+        made = present.present(folder, sounds, whole)
+        _print(asdict(made), as_json, lambda: "\n".join(made.lines))
+        return
+    if whole or sounds:
+        raise BenchError("--all and --sounds say what a site holds; give --html with them")
+    tables = report.tables_of(folder)
     _print(report.payload(tables), as_json, lambda: report.terminal(tables))
 
 

@@ -116,20 +116,19 @@ def _markdown_table(table: Table, origins: Origins) -> str:
         wrap = {"best": "**", "title": "*"}.get(kind, "")
         named = [f"{wrap}{cell}{wrap}" if cell else "" for cell in (cells[0], escape(cells[1]))]
         text.append("| " + " | ".join([*named, *cells[2:]]) + " |")
-    text += ["", *(f"- {escape(note, 2000)}" for note in notes(table)), f"- {_made(table, origins)}"]
+    text += ["", *(f"- {escape(note, 2000)}" for note in [*notes(table), made(table, origins)])]
     text += ["", "<details><summary>How each column was computed</summary>", ""]
     text += [f"- {escape(name)}: {escape(identity, 2000)}" for name, identity in table.identities.items()]
     return "\n".join([*text, "", "</details>", ""])
 
 
-def _made(table: Table, origins: Origins) -> str:
-    """Say on which manifest and by which versions the rows were made."""
+def made(table: Table, origins: Origins) -> str:
+    """Say on which manifest and by which versions the rows were made; foreign text is not escaped."""
     found = [origins.get((table.task, table.manifest, entry.system), Origin()) for entry in table.entries]
     versions = ", ".join(sorted({origin.version for origin in found} - {""}))
     seen = ", ".join(sorted({origin.visibility for origin in found} - {""}))
-    manifest = f"Manifest {escape(table.manifest)}, sha256 {escape(table.manifest_sha)}"
-    manifest += f" ({escape(seen)})" if seen else ""
-    return f"{manifest}; scored by bench {escape(versions or 'of unknown version')}."
+    manifest = f"Manifest {table.manifest}, sha256 {table.manifest_sha}" + (f" ({seen})" if seen else "")
+    return f"{manifest}; scored by bench {versions or 'of unknown version'}."
 
 
 def title(table: Table) -> str:

@@ -89,6 +89,11 @@ def read_results(folder: Path) -> list[Row]:
     return [row for path in _files(folder) for row in read_rows(path)]
 
 
+def results_files(folder: Path) -> dict[tuple[str, str, str], Path]:
+    """Return every CSV that `read_results` reads, by the task, manifest and system that its path names."""
+    return {_key(path): path for path in _files(folder)}
+
+
 def render(folder: Path) -> str:
     """Return the page of a folder's rows; without any, a page that says so."""
     return markdown(tables_of(folder), _origins(folder))

@@ -1,0 +1,125 @@
+"""Tests of bench.present and of `bench report --html`."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+from typer.testing import CliRunner
+
+from bench.cli import app
+from bench.errors import BenchError
+from bench.paths import home
+from bench.present import Presented, _sha_today, board_of, check, present, refresh
+from bench.scores import read_rows, write_rows
+from bench.task import load_task
+from bench.yaml import read_yaml
+from tests.site.small import MANIFEST, TASK, write_small
+
+
+@pytest.fixture
+def run(tmp_path):
+    return write_small(tmp_path / "run", sounds=False)
+
+
+def ran(*arguments):
+    return CliRunner().invoke(app, ["report", *map(str, arguments)])
+
+
+def test_the_command_writes_a_site_and_names_its_first_page(run):
+    found = ran("--html", run.folder)
+    assert found.exit_code == 0, found.output
+    assert found.output.splitlines() == [str(run.site / "index.html"), found.output.splitlines()[1]]
+    assert found.output.splitlines()[1].startswith("0 examples to listen to, 0.")
+    assert json.loads(ran("--html", "--json", run.folder).output)["n_players"] == 0
+
+
+def test_what_was_left_out_is_said(tmp_path):
+    said = Presented(tmp_path / "index.html", 2, 1_500_000, ["inpaint-drums: song-02", "inpaint-piano: song-02"])
+    assert said.lines[1:] == [
+        "2 examples to listen to, 1.5 MB",
+        "2 more would make the site too large, inpaint-drums: song-02 first; --all takes them in",
+    ]
+
+
+def test_options_of_a_site_need_html(run):
+    found = ran("--all", run.folder)
+    assert found.exit_code == 2
+    assert "give --html with them" in found.output
+
+
+def test_a_run_without_examples_has_no_sounds_to_lend(run, tmp_path):
+    found = ran("--html", "--sounds", tmp_path / "nowhere", run.folder)
+    assert found.exit_code == 2
+    assert "holds no examples to listen to" in found.output
+
+
+def test_a_board_plays_the_sounds_of_a_run(run, tmp_path):
+    lender = write_small(tmp_path / "lender")
+    shutil.rmtree(lender.folder / "results")
+    assert present(run.folder, lender.folder).n_players == 3
+    assert f"listen/{TASK}/{MANIFEST}/song-00.html" in run.page()
+    assert check(run.folder) == []
+
+
+def test_a_site_out_of_step_is_found_and_mended(run):
+    assert check(run.folder) == []
+    assert refresh(run.folder) == []
+    present(run.folder)
+    assert check(run.folder) == []
+    rows = read_rows(run.csv("weak"))
+    run.csv("weak").unlink()
+    (problem,) = check(run.folder)
+    assert problem.startswith("site/index.html:")
+    assert "is out of step" in problem
+    assert len(refresh(run.folder)) == 2
+    assert check(run.folder) == []
+    write_rows(run.csv("weak"), rows)
+    assert len(check(run.folder)) == 1
+
+
+def test_a_digit_changed_by_hand_is_found(run):
+    present(run.folder)
+    path = run.site / "index.html"
+    path.write_text(path.read_text().replace("0.30 ", "0.80 ", 1))
+    assert len(check(run.folder)) == 1
+    path.unlink()
+    assert len(check(run.folder)) == 1
+
+
+def test_the_published_site_is_written_in_a_clone_only(run, monkeypatch):
+    monkeypatch.setattr("bench.present.home", lambda name: run.folder)
+    monkeypatch.setattr("bench.present.is_clone", lambda: False)
+    with pytest.raises(BenchError, match="clone of the repository only"):
+        present(run.folder)
+    monkeypatch.setattr("bench.present.is_clone", lambda: True)
+    assert present(run.folder).index.is_file()
+    assert "The published board" in run.page()
+
+
+def test_rows_of_an_older_version_or_list_are_not_current(run, monkeypatch):
+    assert board_of(run.folder).sheets[0].is_current
+    monkeypatch.setattr("bench.present._sha_today", lambda task, table: "other")
+    assert not board_of(run.folder).sheets[0].is_current
+
+
+def test_published_cards_are_read(run):
+    path = run.folder / "systems" / "strong.yaml"
+    path.parent.mkdir()
+    path.write_text("system: strong\nnotes: said here\nparameters: 1200\n")
+    assert board_of(run.folder).cards == {"strong": {"parameters": 1200, "notes": "said here"}}
+
+
+@pytest.mark.parametrize("name", ["synthetic-quick-first0", "synthetic-nothing", "folder", "nothing", "synthetic-../x"])
+def test_a_manifest_that_nobody_knows_is_its_own(run, name):
+    sheet = board_of(run.folder).sheets[0]
+    assert _sha_today(load_task(TASK), replace(sheet.table, manifest=name)) == sheet.table.manifest_sha
+
+
+@pytest.mark.parametrize("name", ["synthetic-quick", "synthetic-quick-first4"])
+def test_a_manifest_of_the_suite_has_one_sha_today(run, name):
+    table = replace(board_of(run.folder).sheets[0].table, manifest=name)
+    task = load_task(TASK)
+    assert _sha_today(task, table) != table.manifest_sha
+    if name == "synthetic-quick":
+        assert _sha_today(task, table) == read_yaml(home("tasks") / "versions.lock")[f"{TASK}@{task.version}"][name]
