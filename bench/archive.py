@@ -264,10 +264,13 @@ def _zip_entries(file: io.FileIO, meter: _Meter) -> Iterator[Entry]:
     with zipfile.ZipFile(_Careful(file)) as archive:
         for info in archive.infolist():
             name = info.orig_filename
-            yield Entry(name.removesuffix("/"), info.is_dir(), _zip_wrong(info), _zip_pieces(archive, info, meter))
+            wrong = _zip_wrong(info, meter.n_packed)
+            yield Entry(name.removesuffix("/"), info.is_dir(), wrong, _zip_pieces(archive, info, meter))
 
 
-def _zip_wrong(info: zipfile.ZipInfo) -> str:
+def _zip_wrong(info: zipfile.ZipInfo, n_packed: int) -> str:
+    if info.header_offset + info.compress_size > n_packed:
+        return f"says it takes {info.compress_size} bytes of the archive's {n_packed}"
     if info.flag_bits & 0x41:
         return "is encrypted; pack it without a password"
     if info.compress_type not in _METHODS:

@@ -64,7 +64,9 @@ def _mended(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return function(*args, **kwargs)
         except BenchError as error:
-            typer.echo(f"bench: {error}", err=True)
+            from bench.page import printable
+
+            typer.echo("bench: " + printable(str(error), keep="\n"), err=True)
             raise typer.Exit(error.exit_code) from error
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""

@@ -87,9 +87,9 @@ class Card:
                 raise BenchError(f"{key}: {shown(str(number), 40)}; want numbers from 0 to {MAX_NUMBER:.0e}")
         for key in ("system", "task", "manifest"):
             if not _NAME.fullmatch(name := getattr(self, key)):
-                raise BenchError(f"{key}: {name!r} is not 1 to 64 of a-z 0-9 . - beginning with a letter or digit")
+                raise BenchError(f"{key}: {name!a} is not 1 to 64 of a-z 0-9 . - beginning with a letter or digit")
         if self.system.endswith(STITCHED):
-            raise BenchError(f"system: {self.system!r} ends in {STITCHED}, which names a reading of ours; leave it out")
+            raise BenchError(f"system: {self.system} ends in {STITCHED}, which names a reading of ours; leave it out")
 
 
 @dataclass(frozen=True)

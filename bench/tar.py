@@ -102,7 +102,8 @@ def _pax(raw: bytes) -> dict[str, str]:
     found = {}
     while raw:
         length, _, _ = raw.partition(b" ")
-        record = raw[len(length) + 1 : int(length)] if re.fullmatch(rb"\d{1,5}", length) else b""
+        is_length = re.fullmatch(rb"\d{1,5}", length) and int(length) <= len(raw)
+        record = raw[len(length) + 1 : int(length)] if is_length else b""
         key, equals, value = record.removesuffix(b"\n").partition(b"=")
         if not equals or not record.endswith(b"\n"):
             raise ValueError("a pax header is damaged")

@@ -65,10 +65,10 @@ def read_header(path: Path) -> Header:
         with path.open("rb") as file:
             n_bytes = path.stat().st_size
             chunks = list(_chunks(file, n_bytes))
-            return _header(chunks, n_bytes)
+            return _header(chunks)
     except OSError as error:
         raise BenchError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, struct.error) as error:
+    except ValueError as error:
         raise BenchError(f"{path}: {error}") from error
 
 
@@ -89,12 +89,12 @@ def _chunks(file: BinaryIO, n_bytes: int) -> Iterator[_Chunk]:
     # A byte that pads the last chunk may be counted and left out.
     if size + 8 > n_bytes + 1:
         raise ValueError(f"cut off: says it has {size + 8} bytes and has {n_bytes}")
-    place, number = 12, 0
-    while place + 8 <= n_bytes and number < MAX_CHUNKS:
+    place, end, number = 12, min(size + 8, n_bytes), 0
+    while place + 8 <= end and number < MAX_CHUNKS:
         file.seek(place)
         name, size = struct.unpack("<4sI", file.read(8))
-        if place + 8 + size > n_bytes:
-            raise ValueError(f"cut off: {_named(name)} says {size} bytes, {n_bytes - place - 8} are there")
+        if place + 8 + size > end:
+            raise ValueError(f"cut off: {_named(name)} says {size} bytes, {end - place - 8} are there")
         yield _Chunk(name, size, file.read(min(size, 40)))
         place, number = place + 8 + size + size % 2, number + 1
     if number == MAX_CHUNKS:
@@ -103,13 +103,15 @@ def _chunks(file: BinaryIO, n_bytes: int) -> Iterator[_Chunk]:
         yield _Chunk(b"", n_bytes - place, b"")
 
 
-def _header(chunks: list[_Chunk], n_bytes: int) -> Header:
+def _header(chunks: list[_Chunk]) -> Header:
     sound, form = _only(chunks, b"data"), _only(chunks, b"fmt ")
     if chunks.index(form) > chunks.index(sound):
         raise ValueError("the chunk 'data' comes before 'fmt '")
+    if len(form.head) < 16:
+        raise ValueError(f"its chunk 'fmt ' has {form.size} bytes, want 16 or more")
     tag, channels, sample_rate, _, block, bits = struct.unpack("<HHIIHH", form.head[:16])
-    if tag == _EXTENSIBLE:
-        tag = struct.unpack("<H", form.head[24:26])[0] if form.head[26:40] == _GUID else tag
+    if tag == _EXTENSIBLE and form.head[26:40] == _GUID:
+        (tag,) = struct.unpack("<H", form.head[24:26])
     if not channels or not sample_rate:
         raise ValueError(f"says it has {channels} channels at {sample_rate} Hz")
     encoding = _ENCODINGS.get((tag, bits), f"of format {tag:#06x} with {bits} bits")
