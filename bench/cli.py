@@ -247,7 +247,7 @@ def generate(
 def check(
     folder: Handed,
     task: Annotated[str | None, typer.Option("--task", "-t", help="The task; the card's when not given.")] = None,
-    requests: Annotated[Path | None, typer.Option("--requests", help="The examples folder that it answers.")] = None,
+    requests: Annotated[Path | None, typer.Option("--requests", help="The requests that it answers.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse what is otherwise only flagged.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -258,13 +258,13 @@ def check(
     from bench.archive import opened
     from bench.check import Findings
     from bench.check import check as look_over
-    from bench.options import card_of, examples_of
+    from bench.options import card_of, requests_of
     from bench.task import load_task
 
     try:
         with opened(folder) as here:
             loaded = load_task(task or card_of(here).task)
-            examples = examples_of(loaded, requests, None, RUNS) if requests else None
+            examples = requests_of(loaded, requests) if requests else None
             _, found = look_over(here, loaded, examples)
     except CheckFailed as error:
         if not as_json:

@@ -9,10 +9,12 @@ from bench.device import chosen
 from bench.errors import BenchError, UnknownName
 from bench.executor import executor
 from bench.layout import Layout
+from bench.manifest import Excerpt, Manifest
 from bench.run import Setting
 from bench.score import limit_of
-from bench.submission import Card, read_submission
+from bench.submission import CARD, Card, read_submission
 from bench.task import Task, parse_spec
+from bench.yaml import read_yaml
 
 
 def card_of(folder: Path) -> Card:
@@ -104,6 +106,21 @@ def examples_of(task: Task, folder: Path | None, submission: Path | None, out: P
             f"{out}: no examples of {task.name}; make them with `bench build --task {task.name} --out {out}`"
         )
     return open_examples(made[-1].parent, task)
+
+
+def requests_of(task: Task, folder: Path) -> ExampleSet:
+    """Open what a submission is checked against: examples, or requests alone, as participants have them.
+
+    Raises:
+        BenchError: the folder holds neither, or the card to fill in does not lie beside the requests.
+    """
+    home = folder.parent if folder.name == "requests" else folder
+    ids = sorted(path.parent.name for path in folder.glob("*/request.yaml"))
+    if (home / "build.yaml").exists() or not ids:
+        return open_examples(home, task)
+    manifest = str(read_yaml(folder / CARD).get("manifest"))
+    excerpts = tuple(Excerpt(name, "", "", 0.0, task.duration_s) for name in ids)
+    return ExampleSet(folder.parent, task, Manifest(manifest, excerpts))
 
 
 def _named(task: Task, manifest: str, out: Path) -> ExampleSet:
