@@ -14,6 +14,7 @@ from bench.errors import BenchError, CheckFailed
 from bench.fingerprint import LIST_BYTES, fingerprint, overlap, read_list
 from bench.leaks import Resemblance, resemblance
 from bench.manifest import song_of
+from bench.page import printable
 from bench.paths import shown
 from bench.submission import CARD, FAILED, SWAPPED, TRAINING, Submission, misnamed, not_plain, read_submission
 from bench.task import Task
@@ -25,6 +26,7 @@ LOUDEST = 1000.0
 _HEADER_BYTES = 64 * 1024
 """What a WAV may have beside its sound."""
 _CLIPPED_RUN = 8
+_MOST_LINES, _MOST_LETTERS = 50, 400
 
 
 @dataclass
@@ -137,14 +139,21 @@ def _listed(names: list[str]) -> str:
 
 def _check_folder(folder: Path, found: Findings) -> None:
     """Refuse what is no plain file under a plain name."""
+    refused = []
     for path in [*sorted(folder.iterdir()), *_swapped(folder)]:
         name = _short(str(path), folder)
         if wrong := misnamed(path.name):
-            found.problems.append(f"{shown(name)}: {wrong}")
+            refused.append(f"{shown(name)}: {wrong}")
         elif path.suffix == ".wav" or path.name == TRAINING or (path.is_dir() and not path.is_symlink()):
             continue  # whoever reads it says so of it
         elif wrong := not_plain(path):
-            found.problems.append(f"{name}: {wrong}")
+            refused.append(f"{name}: {wrong}")
+    found.problems += _at_most(refused, "more files are refused in the same way")
+
+
+def _at_most(lines: list[str], rest: str) -> list[str]:
+    more = len(lines) - _MOST_LINES
+    return [*lines[:_MOST_LINES], *([f"{more} {rest}"] if more > 0 else [])]
 
 
 def _check_names(folder: Path, ids: list[str], found: Findings) -> None:
@@ -179,7 +188,8 @@ def _check_training(path: Path, examples: ExampleSet | None, found: Findings) ->
     names = {name for excerpt in examples.manifest.excerpts for name in (song_of(excerpt.id), excerpt.track)}
     references = {name: examples.folder / "references" / f"{name}.wav" for name in examples.ids}
     here = {name: fingerprint(read_audio(where)) for name, where in references.items() if where.exists()}
-    found.flags += [f"{path.name}: {line}" for line in overlap(training, sorted(names), here)]
+    alike = [f"{path.name}: {printable(line)[:_MOST_LETTERS]}" for line in overlap(training, sorted(names), here)]
+    found.flags += _at_most(alike, "more songs are like test songs")
 
 
 def _check_output(path: Path, task: Task, examples: ExampleSet | None, found: Findings) -> None:

@@ -258,12 +258,11 @@ def check(
     from bench.archive import opened
     from bench.check import Findings
     from bench.check import check as look_over
-    from bench.options import card_of, requests_of
-    from bench.task import load_task
+    from bench.options import requests_of, task_of
 
     try:
         with opened(folder) as here:
-            loaded = load_task(task or card_of(here).task)
+            loaded = task_of(here, task)
             examples = requests_of(loaded, requests) if requests else None
             _, found = look_over(here, loaded, examples)
     except CheckFailed as error:
@@ -302,12 +301,11 @@ def score(
     from bench.archive import opened
     from bench.check import check as look_over
     from bench.layout import exclusive
-    from bench.options import card_of, examples_of, setting_of
+    from bench.options import examples_of, setting_of, task_of
     from bench.run import score_into
-    from bench.task import load_task
 
     with opened(folder) as here:
-        loaded, setting = load_task(task or card_of(here).task), setting_of(out, workers, extractor, None, metric)
+        loaded, setting = task_of(here, task), setting_of(out, workers, extractor, None, metric)
         with exclusive(out):
             made = examples_of(loaded, examples, here, out)
             submission, found = look_over(here, loaded, made)
@@ -335,12 +333,11 @@ def submit(
     from bench import report
     from bench.archive import opened
     from bench.layout import exclusive
-    from bench.options import card_of, examples_of, setting_of
+    from bench.options import examples_of, setting_of, task_of
     from bench.submit import submit as enter
-    from bench.task import load_task
 
     with opened(folder) as here:
-        loaded, setting = load_task(card_of(here).task), setting_of(out, workers, None, None)
+        loaded, setting = task_of(here, None), setting_of(out, workers, None, None)
         with exclusive(out):
             written = enter(here, loaded, examples_of(loaded, examples, here, out), setting)
     written.append(report.publish())

@@ -6,20 +6,35 @@ from bench import plugins
 from bench.build import ExampleSet, build, open_examples, source_of
 from bench.defaults import defaults
 from bench.device import chosen
-from bench.errors import BenchError, UnknownName
+from bench.errors import BenchError, CheckFailed, UnknownName
 from bench.executor import executor
 from bench.layout import Layout
 from bench.manifest import Excerpt, Manifest
 from bench.run import Setting
 from bench.score import limit_of
 from bench.submission import CARD, Card, read_submission
-from bench.task import Task, parse_spec
+from bench.task import Task, load_task, parse_spec
 from bench.yaml import read_yaml
 
 
 def card_of(folder: Path) -> Card:
     """Return the card of a submission; raises `BenchError` where it has none."""
     return read_submission(folder).card
+
+
+def task_of(folder: Path, name: str | None) -> Task:
+    """Return the task that is asked for, or else the one that a submission's card names.
+
+    Raises:
+        UnknownName: no task has the name that is asked for.
+        CheckFailed: the card cannot be read, or names no task.
+    """
+    if name:
+        return load_task(name)
+    try:
+        return load_task(card_of(folder).task)
+    except UnknownName as error:
+        raise CheckFailed(f"{folder / CARD}: task: {error}") from error
 
 
 def setting_of(

@@ -32,7 +32,8 @@ MAX_NUMBER = 10**15
 """What a card's numbers lie below."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 _FILE = re.compile(r"(?=.{1,140}$)\.?[A-Za-z0-9_()+-]+([ .]+[A-Za-z0-9_()+-]+)*")
-_UNSEEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
+UNSEEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
+"""Categories of characters that are not seen: they move a cursor, turn a line around, or hide in it."""
 _KINDS = {stat.S_IFLNK: "a link", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a fifo", stat.S_IFSOCK: "a socket"}
 
 
@@ -177,5 +178,5 @@ def _unfit(key: str, value: object, wanted: Any) -> str:
         return ""
     if len(value) > (most := MAX_LETTERS.get(key, MAX_LINE)):
         return f"{len(value)} characters, at most {most}"
-    unseen = [c for c in value if unicodedata.category(c) in _UNSEEN and c != "\n"]
+    unseen = [c for c in value if unicodedata.category(c) in UNSEEN and c != "\n"]
     return f"holds the character U+{ord(unseen[0]):04X}, which is not seen; leave it out" if unseen else ""

@@ -1,6 +1,7 @@
 """The example of another environment: from requests alone to a submission that is checked and scored."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -38,9 +39,10 @@ def test_a_script_without_bench_answers_what_bench_builds(tmp_path: Path) -> Non
     subprocess.run([str(word) for word in words], check=True, capture_output=True)
     assert json.loads(bench("check", tmp_path / "mine", "--requests", handed, "--strict", "--json"))["ok"]
     handed.rename(built["requests"])
+    shutil.make_archive(str(tmp_path / "mine"), "zip", tmp_path, "mine")
     tables = []
-    for out in ("first", "second"):
-        bench("score", tmp_path / "mine", "--examples", built["folder"], "--out", tmp_path / out)
+    for out, form in (("first", "mine"), ("second", "mine"), ("packed", "mine.zip")):
+        bench("score", tmp_path / form, "--examples", built["folder"], "--out", tmp_path / out)
         (path,) = (tmp_path / out / "results").rglob("loop-and-control.csv")
         tables.append(path.read_bytes())
-    assert tables[0] == tables[1] and tables[0].count(b"\n") > 20
+    assert tables[0] == tables[1] == tables[2] and tables[0].count(b"\n") > 20

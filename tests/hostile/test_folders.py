@@ -107,6 +107,16 @@ PLACES: dict[str, tuple[Change, str]] = {
     "failed-is-no-list": (lambda h: (h / "failed.yaml").write_text("- a"), "failed.yaml: want 'key: value' lines"),
     "training-no-text": (lambda h: (h / "training-list.txt").write_bytes(b"\xff\xfe"), "training-list.txt: cannot be read as a training list"),
     "training-damaged": (lambda h: (h / "training-list.txt").write_text("song\tevil"), "training-list.txt:1: damaged landmarks"),
+    "training-many": (lambda h: (h / "training-list.txt").write_text("a\n" * 200_001), "training-list.txt: 200001 lines, want at most"),
+    "training-bomb-of-many": (
+        lambda h: (h / "training-list.txt").write_bytes((b"s\t" + base64.b64encode(zlib.compress(bytes(2**20))) + b"\n") * 300),
+        "training-list.txt:257: landmarks of more than 268435456 bytes",
+    ),
+    "training-frame": (
+        lambda h: (h / "training-list.txt").write_bytes(b"s\t" + base64.b64encode(zlib.compress(b"\xff" * 8))),
+        "training-list.txt:1: damaged landmarks (one lies at frame 4294967295",
+    ),
+    "names-many": (lambda h: [(h / f"\u0430{k}").touch() for k in range(60)], "10 more files are refused in the same way"),
     "training-bomb": (
         lambda h: (h / "training-list.txt").write_bytes(b"s\t" + base64.b64encode(zlib.compress(bytes(2**28)))),
         "training-list.txt:1: damaged landmarks (more than 1048576 bytes",
@@ -341,6 +351,21 @@ def test_a_terminal_gets_no_commands(tmp_path: Path) -> None:
     card_of(CARD + '"\\e[2Jevil": 1\n')(home)
     shown = CliRunner().invoke(cli.app, ["check", str(home)])
     assert shown.exit_code == 1 and "no key is called" in shown.output and "\x1b" not in shown.output
+
+
+@pytest.mark.parametrize("verb", ["check", "score", "submit"])
+def test_a_card_that_names_no_task_is_refused_by_every_verb(tmp_path: Path, verb: str) -> None:
+    home = good(tmp_path)
+    card(task="inpaint-drum")(home)
+    shown = CliRunner().invoke(cli.app, [verb, str(home)])
+    assert shown.exit_code == 1 and f"{home}/submission.yaml: task: no task is called 'inpaint-drum'" in shown.output
+
+
+@pytest.mark.parametrize("verb", ["check", "score", "submit"])
+def test_every_verb_refuses_an_archive_that_may_not_be(tmp_path: Path, verb: str) -> None:
+    (tmp_path / "mine.zip").write_bytes(b"no archive")
+    shown = CliRunner().invoke(cli.app, [verb, str(tmp_path / "mine.zip")])
+    assert shown.exit_code == 1 and f"{tmp_path}/mine.zip: 1 problem\n  cannot be unpacked" in shown.output
 
 
 def test_what_is_no_submission_at_all_is_bad_usage(tmp_path: Path) -> None:
