@@ -66,12 +66,12 @@ def check(folder: Path, task: Task, examples: ExampleSet | None = None) -> tuple
     found = Findings()
     try:
         submission = read_submission(folder)
-        _check_card(submission, task, examples, found)
-        failed = _failed(submission, examples, found)
     except BenchError as error:
         found.problems.append(_short(str(error), folder))
         return None, found
+    _check_card(submission, task, examples, found)
     _check_folder(folder, found)
+    failed = _failed(submission, examples, found)
     ids = examples.ids if examples else [path.stem for path in _wavs(folder)]
     swapped = {path.name for path in _swapped(folder)}
     for name in ids:
@@ -110,7 +110,6 @@ def _check_card(submission: Submission, task: Task, examples: ExampleSet | None,
         )
     if examples and card.manifest != examples.manifest.name:
         found.problems.append(f"{CARD}: manifest is {card.manifest}, the examples are of {examples.manifest.name}")
-
     is_ours = card.system in plugins.names("models")
     if is_ours and card.notes != plugins.about("models", card.system):
         found.problems.append(
@@ -121,7 +120,11 @@ def _check_card(submission: Submission, task: Task, examples: ExampleSet | None,
 
 def _failed(submission: Submission, examples: ExampleSet | None, found: Findings) -> set[str]:
     """Return the requests that need no output, which nobody but a model of this suite can have."""
-    failed = set(submission.failures)
+    try:
+        failed = set(submission.failures)
+    except BenchError as error:
+        found.problems.append(_short(str(error), submission.folder))
+        return set()
     if failed and submission.card.system not in plugins.names("models"):
         found.problems.append(f"{FAILED}: is for models of this suite, run by `bench generate`; answer every request")
         return set()
@@ -144,7 +147,7 @@ def _check_folder(folder: Path, found: Findings) -> None:
         name = _short(str(path), folder)
         if wrong := misnamed(path.name):
             refused.append(f"{shown(name)}: {wrong}")
-        elif path.suffix == ".wav" or path.name == TRAINING or (path.is_dir() and not path.is_symlink()):
+        elif path.suffix == ".wav" or path.name in (FAILED, TRAINING) or (path.is_dir() and not path.is_symlink()):
             continue  # whoever reads it says so of it
         elif wrong := not_plain(path):
             refused.append(f"{name}: {wrong}")
