@@ -29,12 +29,12 @@ Here are {n} requests, a folder each. Answer every one with a WAV; nothing of th
 
 One folder, or that folder as a .zip or .tar.gz:
 
-- `<id>.wav` for every request: mono, {sample_rate} Hz, exactly {n_samples} samples, PCM of 16 or 24 bits or float of
-  32. Fill the holes and leave the rest as it was. Levels count as they are: nothing is normalised.
+- `<id>.wav` for every request: mono, {sample_rate} Hz, exactly {n_samples} samples, 16- or 24-bit PCM or
+  32-bit float. Fill the holes and leave the rest as it was. Levels count as they are: nothing is normalised.
 - `{card}`: the card beside this page, filled in.
 - If you like, `{training}`: what the system was trained on, a song a line.
 - Where the system follows a control, if you like, `swapped/<id>.wav`: the same request answered with the control of
-  another one. From these it is measured how much the control matters.
+  another song. From these it is measured how much the control matters.
 
 ## How to check it
 
