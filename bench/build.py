@@ -28,6 +28,7 @@ from bench.example import (
 )
 from bench.executor import Executor
 from bench.hearing import Extractors
+from bench.invitation import invite
 from bench.layout import Layout
 from bench.manifest import Excerpt, Manifest, read_manifest
 from bench.mask import Mask
@@ -159,6 +160,7 @@ def build(
         if not (folder / "requests" / e.id / "request.yaml").exists()
     ]
     executor.map(_build_one, jobs, f"building {task.name}")
+    invite(folder / "requests", task, manifest.name, len(manifest.excerpts))
     return ExampleSet(folder, task, manifest)
 
 

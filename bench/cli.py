@@ -42,6 +42,7 @@ Metrics = Annotated[
 ]
 Examples = Annotated[Path | None, typer.Option("--examples", help="What `bench build` made; built again if not given.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+Handed = Annotated[Path, typer.Argument(help="A submission: its folder, or that packed as .zip or .tar.gz.")]
 RUNS = Path("runs")
 
 
@@ -63,7 +64,9 @@ def _mended(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return function(*args, **kwargs)
         except BenchError as error:
-            typer.echo(f"bench: {error}", err=True)
+            from bench.page import printable
+
+            typer.echo("bench: " + printable(str(error), keep="\n"), err=True)
             raise typer.Exit(error.exit_code) from error
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
@@ -242,9 +245,9 @@ def generate(
 @app.command()
 @_mended
 def check(
-    folder: Annotated[Path, typer.Argument(help="A submission's folder.")],
+    folder: Handed,
     task: Annotated[str | None, typer.Option("--task", "-t", help="The task; the card's when not given.")] = None,
-    requests: Annotated[Path | None, typer.Option("--requests", help="The examples folder that it answers.")] = None,
+    requests: Annotated[Path | None, typer.Option("--requests", help="The requests that it answers.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse what is otherwise only flagged.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -252,13 +255,20 @@ def check(
 
     Example: bench check my-outputs --task inpaint-drums
     """
+    from bench.archive import opened
+    from bench.check import Findings
     from bench.check import check as look_over
-    from bench.options import card_of, examples_of
-    from bench.task import load_task
+    from bench.options import requests_of, task_of
 
-    loaded = load_task(task or card_of(folder).task)
-    examples = examples_of(loaded, requests, None, RUNS) if requests else None
-    _, found = look_over(folder, loaded, examples)
+    try:
+        with opened(folder) as here:
+            loaded = task_of(here, task)
+            examples = requests_of(loaded, requests) if requests else None
+            _, found = look_over(here, loaded, examples)
+    except CheckFailed as error:
+        if not as_json:
+            raise
+        found = Findings([str(error)])
     is_ok = not found.problems and not (strict and found.flags)
     payload = {"ok": is_ok, "problems": found.problems, "flags": found.flags}
     if as_json:
@@ -271,7 +281,7 @@ def check(
 @app.command()
 @_mended
 def score(
-    folder: Annotated[Path, typer.Argument(help="A submission's folder.")],
+    folder: Handed,
     task: Annotated[str | None, typer.Option("--task", "-t", help="The task; the card's when not given.")] = None,
     examples: Examples = None,
     workers: Workers = 1,
@@ -288,18 +298,19 @@ def score(
     Example: bench score my-outputs
     """
     from bench import report
+    from bench.archive import opened
     from bench.check import check as look_over
     from bench.layout import exclusive
-    from bench.options import card_of, examples_of, setting_of
+    from bench.options import examples_of, setting_of, task_of
     from bench.run import score_into
-    from bench.task import load_task
 
-    loaded, setting = load_task(task or card_of(folder).task), setting_of(out, workers, extractor, None, metric)
-    with exclusive(out):
-        made = examples_of(loaded, examples, folder, out)
-        submission, found = look_over(folder, loaded, made)
-        found.raise_if_any(folder)
-        path = score_into(submission, made, setting, must_agree=not overwrite)  # type: ignore[arg-type]
+    with opened(folder) as here:
+        loaded, setting = task_of(here, task), setting_of(out, workers, extractor, None, metric)
+        with exclusive(out):
+            made = examples_of(loaded, examples, here, out)
+            submission, found = look_over(here, loaded, made)
+            found.raise_if_any(folder)
+            path = score_into(submission, made, setting, must_agree=not overwrite)  # type: ignore[arg-type]
     for flag in found.flags:
         typer.echo(f"flag: {flag}", err=True)
     tables = report.tables_of(path.parent)
@@ -309,7 +320,7 @@ def score(
 @app.command()
 @_mended
 def submit(
-    folder: Annotated[Path, typer.Argument(help="A submission's folder.")],
+    folder: Handed,
     examples: Examples = None,
     workers: Workers = 1,
     out: Out = RUNS,
@@ -320,14 +331,15 @@ def submit(
     Example: bench submit runs/submissions/inpaint-drums/synthetic-test/retrieval
     """
     from bench import present, report
+    from bench.archive import opened
     from bench.layout import exclusive
-    from bench.options import card_of, examples_of, setting_of
+    from bench.options import examples_of, setting_of, task_of
     from bench.submit import submit as enter
-    from bench.task import load_task
 
-    loaded, setting = load_task(card_of(folder).task), setting_of(out, workers, None, None)
-    with exclusive(out):
-        written = enter(folder, loaded, examples_of(loaded, examples, folder, out), setting)
+    with opened(folder) as here:
+        loaded, setting = task_of(here, None), setting_of(out, workers, None, None)
+        with exclusive(out):
+            written = enter(here, loaded, examples_of(loaded, examples, here, out), setting)
     written += [report.publish(), *present.refresh()]
     found = {"written": [str(path) for path in written]}
     _print(found, as_json, lambda: "written, ready for a pull request:\n" + "\n".join(f"  {path}" for path in written))

@@ -24,6 +24,10 @@ noise 20 dB below, another gain and a Vorbis codec, 0.13 or more agree with a so
 with one that holds half of them, 0.029 or less with another song; of four recordings 15 s agree to 0.32 or more with
 their own, 0.002 or less with another."""
 LIST_BYTES, SONG_BYTES = 64 * 2**20, 2**20
+LIST_SONGS, UNPACKED_BYTES = 200_000, 4 * LIST_BYTES
+"""Lines of a training list, and what its landmarks unpack to: both are held in memory, and matched song by song."""
+LAST_FRAME = 2**20
+"""Of a landmark: more than six hours into a recording. Offsets are counted in an array as long as they reach."""
 _SIZE, _HOP = 1024, 256
 _NEAR_FRAMES, _NEAR_BINS, _FAN, _AHEAD, _APART = 12, 10, 6, 64, 128
 _RANGE_DB = 60.0
@@ -86,11 +90,16 @@ def read_list(path: Path) -> list[tuple[str, Landmarks]]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise BenchError(f"{path}: cannot be read as a training list ({error})") from error
-    found = []
+    if len(lines) > LIST_SONGS:
+        raise BenchError(f"{path}: {len(lines)} lines, want at most {LIST_SONGS}")
+    found, n_bytes = [], 0
     for number, line in enumerate(lines, 1):
         if line.strip() and not line.startswith("#"):
             name, _, packed = line.partition("\t")
-            found.append((name.strip(), _unpacked(packed.strip(), f"{path}:{number}")))
+            landmarks = _unpacked(packed.strip(), f"{path}:{number}")
+            if (n_bytes := n_bytes + landmarks.nbytes) > UNPACKED_BYTES:
+                raise BenchError(f"{path}:{number}: landmarks of more than {UNPACKED_BYTES} bytes; leave songs out")
+            found.append((name.strip(), landmarks))
     return found
 
 
@@ -107,6 +116,8 @@ def _unpacked(packed: str, where: str) -> Landmarks:
             f"{where}: damaged landmarks ({error}); make them with `python -m bench.fingerprint`"
         ) from error
     values: Landmarks = np.frombuffer(raw, "<u4").reshape(-1, 2).astype(np.uint32)
+    if values[:, 1].max(initial=0) > LAST_FRAME:
+        raise BenchError(f"{where}: damaged landmarks (one lies at frame {values[:, 1].max()}, at most {LAST_FRAME})")
     return values[np.lexsort((values[:, 1], values[:, 0]))]
 
 

@@ -17,7 +17,7 @@ from bench.example import Request, other_songs
 from bench.executor import Executor, Serial
 from bench.manifest import song_of
 from bench.paths import write_text
-from bench.submission import FAILED, SWAPPED, Card, Submission, write_card
+from bench.submission import CARD, FAILED, SPEED, SWAPPED, Card, Submission, read_submission, write_card
 from bench.yaml import dump_yaml
 
 
@@ -81,8 +81,11 @@ def generate(
     else:
         (folder / FAILED).unlink(missing_ok=True)
     card = _card(examples, system, model, device, answers, time.perf_counter() - started)
-    if not (folder / "submission.yaml").exists() or any(one.n_made for one in answers):
-        write_card(folder, card)
+    if (folder / CARD).exists() and not any(one.n_made for one in answers):
+        # Nothing was made now: what making it took is known from then.
+        made_then = read_submission(folder).card
+        card = replace(card, **{key: getattr(made_then, key) for key in SPEED})
+    write_card(folder, card)
     _loaded.clear()
     return Submission(folder, card)
 

@@ -6,18 +6,35 @@ from bench import plugins
 from bench.build import ExampleSet, build, open_examples, source_of
 from bench.defaults import defaults
 from bench.device import chosen
-from bench.errors import BenchError, UnknownName
+from bench.errors import BenchError, CheckFailed, UnknownName
 from bench.executor import executor
 from bench.layout import Layout
+from bench.manifest import Excerpt, Manifest
 from bench.run import Setting
 from bench.score import limit_of
-from bench.submission import Card, read_submission
-from bench.task import Task, parse_spec
+from bench.submission import CARD, Card, read_submission
+from bench.task import Task, load_task, parse_spec
+from bench.yaml import read_yaml
 
 
 def card_of(folder: Path) -> Card:
     """Return the card of a submission; raises `BenchError` where it has none."""
     return read_submission(folder).card
+
+
+def task_of(folder: Path, name: str | None) -> Task:
+    """Return the task that is asked for, or else the one that a submission's card names.
+
+    Raises:
+        UnknownName: no task has the name that is asked for.
+        CheckFailed: the card cannot be read, or names no task.
+    """
+    if name:
+        return load_task(name)
+    try:
+        return load_task(card_of(folder).task)
+    except UnknownName as error:
+        raise CheckFailed(f"{folder / CARD}: task: {error}") from error
 
 
 def setting_of(
@@ -104,6 +121,21 @@ def examples_of(task: Task, folder: Path | None, submission: Path | None, out: P
             f"{out}: no examples of {task.name}; make them with `bench build --task {task.name} --out {out}`"
         )
     return open_examples(made[-1].parent, task)
+
+
+def requests_of(task: Task, folder: Path) -> ExampleSet:
+    """Open what a submission is checked against: examples, or requests alone, as participants have them.
+
+    Raises:
+        BenchError: the folder holds neither, or the card to fill in does not lie beside the requests.
+    """
+    home = folder.parent if folder.name == "requests" else folder
+    ids = sorted(path.parent.name for path in folder.glob("*/request.yaml"))
+    if (home / "build.yaml").exists() or not ids:
+        return open_examples(home, task)
+    manifest = str(read_yaml(folder / CARD).get("manifest"))
+    excerpts = tuple(Excerpt(name, "", "", 0.0, task.duration_s) for name in ids)
+    return ExampleSet(folder.parent, task, Manifest(manifest, excerpts))
 
 
 def _named(task: Task, manifest: str, out: Path) -> ExampleSet:

@@ -13,6 +13,7 @@ from string import ascii_letters, ascii_lowercase, digits
 from bench import statistics
 from bench.leaderboard import Cell, Entry, Table
 from bench.ranking import LINE
+from bench.submission import UNSEEN
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,6 @@ TITLES = {
     "bounds": "ceilings and floors, never ranked",
 }
 _PLAIN = frozenset(ascii_letters + digits + " .,;-+=/%()'·—–↑↓→")
-_UNSEEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 
 HEADER = f"""\
 # Results
@@ -105,7 +105,7 @@ def escape(text: str, limit: int = 400) -> str:
 
 def printable(text: str, keep: str = "") -> str:
     """Replace line breaks, control and invisible formatting characters by a blank, those in `keep` excepted."""
-    return "".join(" " if unicodedata.category(c) in _UNSEEN and c not in keep else c for c in text)
+    return "".join(" " if unicodedata.category(c) in UNSEEN and c not in keep else c for c in text)
 
 
 def _markdown_table(table: Table, origins: Origins) -> str:

@@ -10,6 +10,7 @@ from rich.console import Group
 from rich.table import Table as Grid
 from rich.text import Text
 
+from bench import plugins
 from bench.errors import BenchError
 from bench.leaderboard import Table, tables
 from bench.page import Origin, head, lines, markdown, notes, printable, title
@@ -17,13 +18,14 @@ from bench.paths import home, is_clone, write_text
 from bench.protocols import Column
 from bench.readings import leftovers, readings
 from bench.scores import WHOLE_SET, Row, read_rows
+from bench.submission import STITCHED
 from bench.tally import ADHERENCE, columns_of
 from bench.task import Task, load_task, task_names, with_metrics
 from bench.yaml import read_yaml
 
 PAGE, RUN_PAGE, RESULTS = "README.md", "report.md", "results"
 SIZES = {"mini": "mini", "small": "full size", "medium": "full size", "large": "full size"}
-"""Parts of a system's name that say how large its base model is; other sizes are not ranked with it."""
+"""Parts of our models' names that say how large their base is; other sizes are not ranked with them."""
 
 
 def folder_of(run: Path | None, published: bool, out: Path) -> Path:
@@ -76,7 +78,12 @@ def in_order(task: Task, columns: Iterable[Column]) -> list[Column]:
 
 
 def size_of(system: str) -> str:
-    """Return the size that a system's name tells, empty where it tells none."""
+    """Return the size that the name of one of our models tells; empty where it tells none, and for all other systems.
+
+    A stranger's name chooses no table: whatever it is called, it stands beside every size.
+    """
+    if system.removesuffix(STITCHED) not in plugins.names("models"):
+        return ""
     return next((SIZES[part] for part in system.split("-") if part in SIZES), "")
 
 

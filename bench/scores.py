@@ -9,6 +9,7 @@ from pathlib import Path
 from bench.errors import BenchError
 from bench.paths import write_text
 
+MAX_BYTES = 64 * 2**20
 WHOLE_SET = "*"
 """Stands in `example` for the whole set; `*~01` and on are the seeded half-sets that a distance's interval rests on."""
 NO_PHASE = "no-phase"
@@ -78,9 +79,12 @@ def read_rows(path: Path) -> list[Row]:
     """Read rows.
 
     Raises:
-        BenchError: missing file, wrong columns, or a field that is no number, naming file and line.
+        BenchError: missing file, one that is too large, wrong columns, or a field that is no number, naming file and
+            line.
     """
     try:
+        if path.stat().st_size > MAX_BYTES:
+            raise BenchError(f"{path}: {path.stat().st_size} bytes of scores, at most {MAX_BYTES}")
         with path.open(encoding="utf-8", newline="") as file:
             lines = list(csv.reader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:

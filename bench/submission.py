@@ -2,12 +2,16 @@
 
 import math
 import re
+import stat
+import unicodedata
 from dataclasses import asdict, dataclass, fields
+from os.path import lexists
 from pathlib import Path
+from typing import Any
 
-from bench.errors import BenchError
-from bench.paths import write_text
-from bench.yaml import dump_yaml, read_yaml
+from bench.errors import BenchError, CheckFailed
+from bench.paths import shown, write_text
+from bench.yaml import MAX_BYTES, dump_yaml, read_yaml
 
 CARD = "submission.yaml"
 FAILED = "failed.yaml"
@@ -21,7 +25,16 @@ STITCHED = "-stitched"
 MEASURED = ("generation_seconds", "generation_rate", "peak_memory_mib")
 """What of a card differs from run to run."""
 SPEED = ("hardware", "batch_size", *MEASURED)
+MAX_LETTERS = {"notes": 2000, "training_data": 2000}
+"""Of a card's texts; of all others `MAX_LINE`."""
+MAX_LINE = 200
+MAX_NUMBER = 10**15
+"""What a card's numbers lie below."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
+_FILE = re.compile(r"(?=.{1,140}$)\.?[A-Za-z0-9_()+-]+([ .]+[A-Za-z0-9_()+-]+)*")
+UNSEEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
+"""Categories of characters that are not seen: they move a cursor, turn a line around, or hide in it."""
+_KINDS = {stat.S_IFLNK: "a link", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a fifo", stat.S_IFSOCK: "a socket"}
 
 
 @dataclass(frozen=True)
@@ -68,18 +81,16 @@ class Card:
     def __post_init__(self) -> None:
         """Refuse values of a wrong kind and names that cannot stand in paths."""
         for column in fields(self):
-            value, wanted = getattr(self, column.name), column.type
-            kinds = (int, float) if wanted is float else (wanted,)
-            if not isinstance(value, kinds) or isinstance(value, bool) != (wanted is bool):  # type: ignore[arg-type]
-                raise BenchError(f"{column.name}: want {getattr(wanted, '__name__', wanted)}, found {value!r}")
+            if wrong := _unfit(column.name, getattr(self, column.name), column.type):
+                raise BenchError(f"{column.name}: {wrong}")
         for key in ("parameters", "trainable_parameters", "batch_size", *MEASURED):
-            if not 0 <= getattr(self, key) < math.inf:
-                raise BenchError(f"{key}: {getattr(self, key)}; want numbers from 0")
+            if not 0 <= (number := getattr(self, key)) < MAX_NUMBER:
+                raise BenchError(f"{key}: {shown(str(number), 40)}; want numbers from 0 to {MAX_NUMBER:.0e}")
         for key in ("system", "task", "manifest"):
             if not _NAME.fullmatch(name := getattr(self, key)):
-                raise BenchError(f"{key}: {name!r} is not 1 to 64 of a-z 0-9 . - beginning with a letter or digit")
+                raise BenchError(f"{key}: {name!a} is not 1 to 64 of a-z 0-9 . - beginning with a letter or digit")
         if self.system.endswith(STITCHED):
-            raise BenchError(f"system: {self.system!r} ends in {STITCHED}, which names a reading of ours; leave it out")
+            raise BenchError(f"system: {self.system} ends in {STITCHED}, which names a reading of ours; leave it out")
 
 
 @dataclass(frozen=True)
@@ -95,31 +106,77 @@ class Submission:
 
     @property
     def failures(self) -> dict[str, str]:
-        """The requests on which the model failed, each with its reason; only `bench generate` writes these."""
+        """The requests on which the model failed, each with its reason; only `bench generate` writes these.
+
+        Raises:
+            CheckFailed: the list is a link, too long, or no list of failures.
+        """
         path = self.folder / FAILED
-        return {key: str(value) for key, value in read_yaml(path).items()} if path.exists() else {}
+        if not lexists(path):
+            return {}
+        return {key: str(value)[:MAX_LINE] for key, value in _read(path).items()}
 
 
 def read_submission(folder: Path) -> Submission:
     """Read a submission's card.
 
     Raises:
-        BenchError: no such folder, no card, or a card with an unknown, missing or wrong key.
+        BenchError: no such folder.
+        CheckFailed: no card, one that is no plain file, or one with an unknown, missing or wrong key.
     """
     if not folder.is_dir():
         raise BenchError(f"{folder}: no such folder; give the folder that holds {CARD} and the WAVs")
     path = folder / CARD
-    if not path.exists():
-        raise BenchError(f"{path}: missing; a submission needs a card ({', '.join(c.name for c in fields(Card))})")
-    keys = read_yaml(path, allowed=[column.name for column in fields(Card)])
+    known = [column.name for column in fields(Card)]
+    if not lexists(path):
+        raise CheckFailed(f"{path}: missing; a submission needs a card ({', '.join(known)})")
+    keys = _read(path, known)
     try:
         return Submission(folder, Card(**keys))
     except TypeError as error:
-        raise BenchError(f"{path}: {str(error).replace('Card.__init__()', 'the card')}") from error
+        raise CheckFailed(f"{path}: {str(error).replace('Card.__init__()', 'the card')}") from error
     except BenchError as error:
-        raise BenchError(f"{path}: {error}") from error
+        raise CheckFailed(f"{path}: {error}") from error
 
 
 def write_card(folder: Path, card: Card) -> None:
     """Write the card into a submission's folder."""
     write_text(folder / CARD, dump_yaml(asdict(card)))
+
+
+def misnamed(name: str) -> str:
+    """Say why a file of a submission may not be called so; empty where it may."""
+    if _FILE.fullmatch(name):
+        return ""
+    return "is a name beyond 140 of A-Z a-z 0-9 . _ - + ( ) and blanks inside; give the file another"
+
+
+def not_plain(path: Path, most: float = math.inf) -> str:
+    """Say why a file is not to be opened: a link, no plain file, or more than `most` bytes; empty where it may be."""
+    state = path.lstat()
+    kind = stat.S_IFMT(state.st_mode)
+    if kind != stat.S_IFREG:
+        return f"is {_KINDS.get(kind, 'a device')}; put the file itself there"
+    return f"has {state.st_size} bytes, at most {most}" if state.st_size > most else ""
+
+
+def _read(path: Path, allowed: list[str] | None = None) -> dict[str, Any]:
+    if wrong := not_plain(path, MAX_BYTES):
+        raise CheckFailed(f"{path}: {wrong}")
+    try:
+        return read_yaml(path, allowed)
+    except BenchError as error:
+        raise CheckFailed(str(error)) from error
+
+
+def _unfit(key: str, value: object, wanted: Any) -> str:
+    """Say why a value may not stand in a card: of another kind, too long, or with characters that are not seen."""
+    kinds = (int, float) if wanted is float else (wanted,)
+    if not isinstance(value, kinds) or isinstance(value, bool) != (wanted is bool):
+        return f"want {wanted.__name__}, found {shown(repr(value))}"
+    if not isinstance(value, str):
+        return ""
+    if len(value) > (most := MAX_LETTERS.get(key, MAX_LINE)):
+        return f"{len(value)} characters, at most {most}"
+    unseen = [c for c in value if unicodedata.category(c) in UNSEEN and c != "\n"]
+    return f"holds the character U+{ord(unseen[0]):04X}, which is not seen; leave it out" if unseen else ""

@@ -15,7 +15,7 @@ import pytest
 from bench import paths
 from bench.audio import Audio, write_audio
 from bench.errors import BenchError
-from bench.paths import atomic, home, is_clone, unwritable, write_text
+from bench.paths import atomic, home, is_clone, shown, unwritable, write_text
 
 # Root may write anywhere: the child gives its rights up before it tries.
 TRY = """
@@ -110,3 +110,17 @@ def test_only_a_clone_has_a_board_to_write(tmp_path: Path, monkeypatch: pytest.M
     assert not is_clone()
     (tmp_path / "pyproject.toml").write_text("")
     assert is_clone()
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("a b.wav", "a b.wav"),
+        ("\x1b[2J", "\\x1b[2J"),
+        ("\u0430", "\\u0430"),
+        ("a\\b", "a\\b"),
+        ("\udcff\n", "\\udcff\\n"),
+    ],
+)
+def test_foreign_text_is_shown_as_plain_letters(text: str, wanted: str) -> None:
+    assert shown(text) == wanted and shown(text * 100, 5) == (wanted * 100)[:5] + "..."

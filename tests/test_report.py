@@ -340,7 +340,14 @@ def test_columns_begin_with_what_ranks():
 
 @pytest.mark.parametrize(
     ("system", "size"),
-    [("air-mini", "mini"), ("air-large", "full size"), ("retrieval", ""), ("air-mini-stitched", "mini")],
+    [
+        ("air-mini", "mini"),
+        ("air-large", "full size"),
+        ("retrieval", ""),
+        ("air-mini-stitched", "mini"),
+        ("my-mini", ""),
+        ("mini", ""),
+    ],
 )
 def test_names_tell_sizes(system, size):
     assert report.size_of(system) == size

@@ -78,7 +78,8 @@ def test_rows_carry_chance_and_ceiling(runs: Path) -> None:
 
 def test_requests_hold_nothing_of_the_hole(runs: Path) -> None:
     folder = runs / "examples" / "inpaint-drums" / f"synthetic-quick-first{LIMIT}"
-    for request in sorted((folder / "requests").iterdir()):
+    assert {path.name for path in (folder / "requests").glob("*.*")} == {"README.md", "submission.yaml"}
+    for request in sorted(path for path in (folder / "requests").iterdir() if path.is_dir()):
         masked, _ = soundfile.read(request / "masked.wav")
         reference, _ = soundfile.read(folder / "references" / f"{request.name}.wav")
         assert (masked[188 * 640 : 562 * 640] == 0).all()

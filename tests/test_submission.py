@@ -11,7 +11,7 @@ from bench.errors import BenchError
 from bench.submission import Card, Submission, read_submission, write_card
 
 names = st.from_regex(r"\A[a-z0-9][a-z0-9.-]{0,63}\Z")
-words = st.text(st.characters(exclude_categories=["C"]), max_size=40)
+words = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), max_size=40)
 cards = st.builds(
     Card, system=names, task=names, task_version=st.integers(1, 99), manifest=names, contact=words, training_data=words,
     paper=words, parameters=st.integers(0, 10**12), notes=words, hardware=words,
