@@ -103,7 +103,7 @@ def main() -> None:
                 every[f"{system} {text}"] = found = scores(task, system, options_of(text), chosen.manifest, layout)
                 print(line(task, f"{system} {text}", found), flush=True)
         first, *others = every
-        for column in (task.primary.get("control", ""), ADHERENCE):
+        for column in (task.primary.get("control", ""), ADHERENCE, task.primary["quality"], "context-lsd"):
             print("", *differences(task, every, column, [(other, first) for other in others]), sep="\n")
 
 
