@@ -1,0 +1,393 @@
+"use strict";
+{
+  const HEARD_S = 1; // how long a version must have sounded before it can be judged
+  const LETTERS = ["A", "B"];
+  const SVG = "http://www.w3.org/2000/svg";
+  const parsed = (id) => JSON.parse(document.getElementById(id).textContent);
+  const $ = (id) => document.getElementById(id);
+  const test = parsed("test");
+  const isAb = test.form === "ab";
+  const player = new LoopPlayer();
+
+  let state = null; // { participant, at, seconds, heard: { trial: { code: seconds } }, ratings }
+  let sitting = []; // this listener's trials, in order, their stimuli in order
+  let example = null;
+  let rows = new Map(); // by code: what stands on the screen for a version
+  let openly = new Map();
+  let loop = 0;
+  let byKey = false;
+  let lastTick = 0;
+  let keeps = true;
+
+  const make = (tag, attributes = {}, ...children) => {
+    const node = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) {
+      if (value !== false) node.setAttribute(name, value === true ? "" : value);
+    }
+    node.append(...children);
+    return node;
+  };
+
+  // What is kept: one entry per test and listener, and who listened last.
+  const PLACE = `steerbench-listening/${test.test}`;
+  const kept = (place) => {
+    try {
+      return JSON.parse(localStorage.getItem(place));
+    } catch {
+      return null;
+    }
+  };
+  const save = () => {
+    try {
+      localStorage.setItem(`${PLACE}/${state.participant}`, JSON.stringify(state));
+      localStorage.setItem(PLACE, JSON.stringify(state.participant));
+    } catch {
+      keeps = false;
+    }
+  };
+
+  const row = (design, number) => design[number % design.length];
+  const sittingOf = (participant) => {
+    const axes = Object.keys(test.axes);
+    return row(test.orders.axes, participant).flatMap((place) => {
+      const trials = test.trials.filter((trial) => trial.axis === axes[place]);
+      return row(test.orders.trials[axes[place]], participant).map((which) => {
+        const trial = trials[which];
+        const order = row(test.orders.stimuli[trial.stimuli.length], participant + test.trials.indexOf(trial));
+        return { ...trial, stimuli: order.map((stimulus) => trial.stimuli[stimulus]) };
+      });
+    });
+  };
+
+  const trial = () => sitting[state.at];
+  const ratings = () => (state.ratings[trial().code] ??= isAb ? null : {});
+  const heard = () => (state.heard[trial().code] ??= {});
+  const hasHeard = (code) => (heard()[code] ?? 0) >= HEARD_S;
+  const isAnswered = ({ code, stimuli }) => {
+    const given = state.ratings[code];
+    return isAb ? typeof given === "string" : stimuli.every((one) => given?.[one] !== undefined);
+  };
+  const labelOf = (code) => {
+    const place = trial().stimuli.indexOf(code);
+    return isAb ? LETTERS[place] : String(place + 1);
+  };
+
+  const only = (name) => {
+    for (const section of ["intro", "trial", "end"]) $(section).hidden = section !== name;
+    scrollTo(0, 0);
+  };
+
+  const choose = (name) => {
+    player.choose(name);
+    for (const [other, { button }] of [...rows, ...openly]) button.setAttribute("aria-pressed", String(other === name));
+  };
+
+  const toggle = () => {
+    if (!player.isLoaded) return;
+    player.wake();
+    if (player.isPlaying) player.stop();
+    else player.start();
+    show();
+  };
+
+  const listenTo = (name, isKey = false) => {
+    byKey = isKey;
+    choose(name);
+    if (player.isLoaded && !player.isPlaying) toggle();
+    if (isKey && rows.has(name)) rows.get(name).focus();
+  };
+
+  const setLoop = (which) => {
+    loop = which;
+    const [start, end] = example.loops[loop];
+    player.setLoop(start, end);
+    [...$("loops").children].forEach((button, k) => button.setAttribute("aria-pressed", String(k === loop)));
+    show();
+  };
+
+  const show = () => {
+    const at = player.position;
+    $("position").value = String(at);
+    $("position").setAttribute("aria-valuetext", `${at.toFixed(1)} of ${example.duration.toFixed(1)} seconds`);
+    $("clock").textContent = `${at.toFixed(1)} s`;
+    $("play").textContent = player.isPlaying ? "Pause" : "Play";
+  };
+
+  const unlock = () => {
+    for (const [code, { open }] of rows) open(hasHeard(code));
+    const unheard = trial().stimuli.filter((code) => !hasHeard(code));
+    const isDone = isAnswered(trial());
+    $("next").setAttribute("aria-disabled", String(!isDone));
+    $("status").textContent = unheard.length
+      ? `Still to be played: ${unheard.map(labelOf).join(", ")}.`
+      : isDone
+        ? keeps
+          ? ""
+          : "This browser keeps nothing: finish without closing or reloading the page."
+        : isAb
+          ? "Which one?"
+          : `Still to be rated: ${trial().stimuli.filter((code) => ratings()[code] === undefined).map(labelOf).join(", ")}.`;
+  };
+
+  const tick = () => {
+    const now = player.now;
+    if (player.isPlaying) {
+      const code = player.chosen;
+      if (rows.has(code)) {
+        const was = hasHeard(code);
+        heard()[code] = (heard()[code] ?? 0) + Math.min(0.25, Math.max(0, now - lastTick));
+        if (!was && hasHeard(code)) {
+          save();
+          unlock();
+          if (byKey) rows.get(code).focus();
+        }
+      }
+      show();
+    }
+    lastTick = now;
+    requestAnimationFrame(tick);
+  };
+
+  const pressable = (label, key, onClick) => {
+    const shown = key ? [make("kbd", {}, key), ` ${label}`] : [label];
+    const button = make("button", { type: "button", class: "choose", "aria-pressed": "false" }, ...shown);
+    if (key) button.setAttribute("aria-keyshortcuts", key);
+    button.addEventListener("click", onClick);
+    return button;
+  };
+
+  const slider = (code, place) => {
+    const button = pressable(String(place + 1), "", () => listenTo(code));
+    button.setAttribute("aria-label", `Play version ${place + 1}`);
+    if (place < 10) button.setAttribute("aria-keyshortcuts", String((place + 1) % 10));
+    const input = make("input", { type: "range", min: 0, max: 100, step: 1, "aria-label": `Rating of version ${place + 1}` });
+    const value = make("output", { class: "value" });
+    const line = make("li", { class: "stimulus" }, button, make("div", { class: "rating" }, input), value);
+    const paint = () => {
+      const given = ratings()[code];
+      line.classList.toggle("unrated", given === undefined);
+      input.value = String(given ?? 50);
+      value.textContent = given === undefined ? "–" : String(given);
+      input.setAttribute("aria-valuetext", given === undefined ? "not rated" : String(given));
+    };
+    const rate = () => {
+      if (input.disabled) return;
+      ratings()[code] = Number(input.value);
+      paint();
+      save();
+      unlock();
+    };
+    input.addEventListener("input", rate);
+    input.addEventListener("click", rate);
+    paint();
+    const open = (isOpen) => (input.disabled = !isOpen);
+    const focus = () => (input.disabled ? button : input).focus();
+    return { button, line, open, focus };
+  };
+
+  const choices = (codes) => {
+    const group = make("fieldset", { class: "choices" }, make("legend", { class: "unseen" }, "Your answer"));
+    const answers = [[codes[0], "A is better"], [test.same, "No difference"], [codes[1], "B is better"]];
+    for (const [answer, label] of answers) {
+      const input = make("input", { type: "radio", name: "answer", value: answer });
+      input.checked = state.ratings[trial().code] === answer;
+      input.addEventListener("change", () => {
+        state.ratings[trial().code] = answer;
+        save();
+        unlock();
+      });
+      group.append(make("label", {}, input, make("span", {}, label)));
+    }
+    return group;
+  };
+
+  const fill = () => {
+    const { stimuli } = trial();
+    rows = new Map();
+    $("stimuli").className = isAb ? "pair" : "";
+    if (!isAb) {
+      stimuli.forEach((code, place) => rows.set(code, slider(code, place)));
+      $("stimuli").replaceChildren(...[...rows.values()].map(({ line }) => line));
+      return;
+    }
+    const group = choices(stimuli);
+    stimuli.forEach((code, place) => {
+      const button = pressable(LETTERS[place], String(place + 1), () => listenTo(code));
+      rows.set(code, {
+        button,
+        line: make("li", {}, button),
+        open: () => (group.disabled = !stimuli.every(hasHeard)),
+        focus: () => button.focus(),
+      });
+    });
+    $("stimuli").replaceChildren(...[...rows.values()].map(({ line }) => line), make("li", { class: "answer" }, group));
+  };
+
+  const draw = () => {
+    const box = $("holes");
+    box.replaceChildren();
+    for (const [start, end] of example.holes) {
+      const hole = document.createElementNS(SVG, "rect");
+      const share = (seconds) => `${(100 * seconds) / example.duration}%`;
+      for (const [name, value] of Object.entries({ x: share(start), width: share(end - start), height: "100%" })) {
+        hole.setAttribute(name, value);
+      }
+      hole.setAttribute("class", "hole");
+      box.append(hole);
+    }
+    $("position").max = String(example.duration);
+    openly = new Map();
+    example.open.forEach(([name], place) => {
+      const label = place === 0 ? "Reference" : `Control: ${name}`;
+      openly.set(`*${place}`, { button: pressable(label, place === 0 ? "r" : place === 1 ? "c" : "", () => listenTo(`*${place}`)) });
+    });
+    $("openly").replaceChildren(...[...openly.values()].map(({ button }) => button));
+    const n = example.loops.length - 1;
+    const label = (k) => (k === n ? "Everything" : n > 1 ? `Stretch ${k + 1}` : "Marked stretch");
+    $("loops").replaceChildren(...example.loops.map((_, k) => pressable(label(k), "", () => setLoop(k))));
+  };
+
+  const open = async () => {
+    only("trial");
+    const now = trial();
+    const axis = test.axes[now.axis];
+    const axes = [...new Set(sitting.map((one) => one.axis))];
+    example = parsed(`example-${now.example}`);
+    $("part").textContent = axes.length > 1 ? `Part ${axes.indexOf(now.axis) + 1} of ${axes.length}: ${axis.title}` : axis.title;
+    $("count").textContent = `${state.at + 1} of ${sitting.length}`;
+    $("done").max = sitting.length;
+    $("done").value = sitting.filter(isAnswered).length;
+    $("question").textContent = axis.question;
+    $("question").focus({ preventScroll: true });
+    $("back").hidden = state.at === 0;
+    $("play").disabled = true;
+    fill();
+    draw();
+    unlock();
+    choose("*0");
+    const tracks = new Map(example.open.map(([, sound], place) => [`*${place}`, sound]));
+    for (const code of now.stimuli) tracks.set(code, example.sounds[code]);
+    try {
+      if (!(await player.load(tracks))) return;
+    } catch {
+      $("status").textContent = "This browser cannot decode Opus in Ogg; a newer one can.";
+      return;
+    }
+    $("play").disabled = false;
+    setLoop(0);
+    player.seek(example.loops[0][0]);
+    show();
+  };
+
+  const go = (at) => {
+    player.stop();
+    state.at = at;
+    save();
+    if (at < sitting.length) open();
+    else finish();
+  };
+
+  const answer = () => {
+    const { participant, seconds } = state;
+    const given = Object.fromEntries(sitting.map(({ code }) => [code, state.ratings[code]]));
+    const { format, form } = test;
+    return JSON.stringify({ format, test: test.test, form, participant, seconds, ratings: given }, null, 1);
+  };
+
+  const finish = () => {
+    only("end");
+    $("end-title").focus({ preventScroll: true });
+    const isServed = location.protocol.startsWith("http");
+    $("send").hidden = !isServed;
+    $("download").className = isServed ? "" : "main";
+    $("end-said").textContent = isServed
+      ? "All screens are answered. Send your ratings; if that fails, download them and hand in the file."
+      : "All screens are answered. Download your ratings and hand in the file.";
+    URL.revokeObjectURL($("download").href);
+    $("download").href = URL.createObjectURL(new Blob([answer()], { type: "application/json" }));
+    $("download").download = `ratings-${test.test}-${state.participant}.json`;
+  };
+
+  const send = async () => {
+    $("send").disabled = true;
+    try {
+      const headers = { "Content-Type": "application/json" };
+      const reply = await fetch("ratings", { method: "POST", headers, body: answer() });
+      $("end-status").textContent = reply.ok ? "Your ratings have arrived. You can close this page." : await reply.text();
+      $("send").disabled = reply.ok;
+    } catch {
+      $("end-status").textContent = "Nobody answered. Download your ratings and hand in the file.";
+      $("send").disabled = false;
+    }
+  };
+
+  const begin = (event) => {
+    event.preventDefault();
+    player.wake();
+    const participant = Number($("participant").value);
+    const fresh = { participant, at: 0, seconds: 0, heard: {}, ratings: {} };
+    state = kept(`${PLACE}/${participant}`) ?? fresh;
+    sitting = sittingOf(participant);
+    const undone = sitting.findIndex((one) => !isAnswered(one));
+    go(Math.min(state.at, undone < 0 ? sitting.length : undone));
+  };
+
+  const next = () => {
+    if (isAnswered(trial())) go(state.at + 1);
+    else unlock();
+  };
+
+  const actions = {
+    " ": toggle,
+    r: () => listenTo("*0", true),
+    c: () => openly.has("*1") && listenTo("*1", true),
+    l: () => player.isLoaded && setLoop((loop + 1) % example.loops.length),
+  };
+  for (let digit = 0; digit < 10; digit += 1) {
+    actions[String(digit)] = () => {
+      const code = trial().stimuli[(digit + 9) % 10];
+      if (code) listenTo(code, true);
+    };
+  }
+  const isOurs = (event) =>
+    !$("trial").hidden &&
+    Object.hasOwn(actions, event.key) &&
+    !(event.ctrlKey || event.altKey || event.metaKey) &&
+    !(event.key === " " && event.target.closest(".steps, a, [type=radio]"));
+  document.addEventListener("keydown", (event) => {
+    if (!$("trial").hidden && event.key === "Enter" && !event.target.closest("button, a")) next();
+    if (!isOurs(event)) return;
+    event.preventDefault();
+    if (!event.repeat) actions[event.key]();
+  });
+  document.addEventListener("keyup", (event) => {
+    // Some browsers click a focused button when the space bar comes up.
+    if (event.key === " " && isOurs(event)) event.preventDefault();
+  });
+
+  $("begin").addEventListener("submit", begin);
+  $("play").addEventListener("click", toggle);
+  $("position").addEventListener("input", () => {
+    player.seek(Number($("position").value));
+    show();
+  });
+  $("next").addEventListener("click", next);
+  $("back").addEventListener("click", () => go(state.at - 1));
+  $("again").addEventListener("click", () => go(sitting.length - 1));
+  $("send").addEventListener("click", send);
+  setInterval(() => {
+    if (!state || document.hidden || $("trial").hidden) return;
+    state.seconds += 1;
+    save();
+  }, 1000);
+  addEventListener("beforeunload", (event) => {
+    if (state && !keeps) event.preventDefault();
+  });
+
+  const asked = /[?&#]p=(\d{1,6})(?:&|$)/.exec(location.search + location.hash)?.[1];
+  const last = asked ?? kept(PLACE);
+  if (last !== null && last !== undefined) $("participant").value = String(last);
+  if (asked !== undefined) $("participant").readOnly = true;
+  if (last !== null && kept(`${PLACE}/${last}`)) $("intro-status").textContent = "You began before: the test goes on where you stopped.";
+  requestAnimationFrame(tick);
+}
