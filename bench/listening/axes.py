@@ -49,7 +49,7 @@ AXES = {
         ),
         Axis(
             "adherence",
-            "Following",
+            "Following the control",
             "How well does the music in the marked stretch follow the control?",
             "Which one follows the control better in the marked stretch?",
             MASKED,
@@ -57,7 +57,7 @@ AXES = {
         ),
         Axis(
             "quality",
-            "Sound",
+            "Sound quality",
             "How good is the sound, compared with the reference?",
             "Which one sounds better?",
             LOW_PASS,

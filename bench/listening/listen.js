@@ -1,6 +1,5 @@
 "use strict";
 {
-  const HEARD_S = 1; // how long a version must have sounded before it can be judged
   const LETTERS = ["A", "B"];
   const SVG = "http://www.w3.org/2000/svg";
   const parsed = (id) => JSON.parse(document.getElementById(id).textContent);
@@ -9,15 +8,13 @@
   const isAb = test.form === "ab";
   const player = new LoopPlayer();
 
-  let state = null; // { participant, at, seconds, heard: { trial: { code: seconds } }, ratings }
-  let sitting = []; // this listener's trials, in order, their stimuli in order
+  let sitting = null;
   let example = null;
   let rows = new Map(); // by code: what stands on the screen for a version
   let openly = new Map();
   let loop = 0;
   let byKey = false;
   let lastTick = 0;
-  let keeps = true;
 
   const make = (tag, attributes = {}, ...children) => {
     const node = document.createElement(tag);
@@ -28,47 +25,8 @@
     return node;
   };
 
-  // What is kept: one entry per test and listener, and who listened last.
-  const PLACE = `steerbench-listening/${test.test}`;
-  const kept = (place) => {
-    try {
-      return JSON.parse(localStorage.getItem(place));
-    } catch {
-      return null;
-    }
-  };
-  const save = () => {
-    try {
-      localStorage.setItem(`${PLACE}/${state.participant}`, JSON.stringify(state));
-      localStorage.setItem(PLACE, JSON.stringify(state.participant));
-    } catch {
-      keeps = false;
-    }
-  };
-
-  const row = (design, number) => design[number % design.length];
-  const sittingOf = (participant) => {
-    const axes = Object.keys(test.axes);
-    return row(test.orders.axes, participant).flatMap((place) => {
-      const trials = test.trials.filter((trial) => trial.axis === axes[place]);
-      return row(test.orders.trials[axes[place]], participant).map((which) => {
-        const trial = trials[which];
-        const order = row(test.orders.stimuli[trial.stimuli.length], participant + test.trials.indexOf(trial));
-        return { ...trial, stimuli: order.map((stimulus) => trial.stimuli[stimulus]) };
-      });
-    });
-  };
-
-  const trial = () => sitting[state.at];
-  const ratings = () => (state.ratings[trial().code] ??= isAb ? null : {});
-  const heard = () => (state.heard[trial().code] ??= {});
-  const hasHeard = (code) => (heard()[code] ?? 0) >= HEARD_S;
-  const isAnswered = ({ code, stimuli }) => {
-    const given = state.ratings[code];
-    return isAb ? typeof given === "string" : stimuli.every((one) => given?.[one] !== undefined);
-  };
   const labelOf = (code) => {
-    const place = trial().stimuli.indexOf(code);
+    const place = sitting.trial.stimuli.indexOf(code);
     return isAb ? LETTERS[place] : String(place + 1);
   };
 
@@ -113,34 +71,32 @@
     $("play").textContent = player.isPlaying ? "Pause" : "Play";
   };
 
+  const whatIsLeft = () => {
+    const { stimuli } = sitting.trial;
+    const list = (codes) => codes.map(labelOf).join(", ");
+    const unheard = stimuli.filter((code) => !sitting.hasHeard(code));
+    if (unheard.length) return `Still to be played: ${list(unheard)}.`;
+    if (!sitting.isAnswered(sitting.trial)) {
+      return isAb ? "Which one?" : `Still to be rated: ${list(stimuli.filter((code) => sitting.rating(code) === undefined))}.`;
+    }
+    return sitting.keeps ? "" : "This browser keeps nothing: finish without closing or reloading the page.";
+  };
+
   const unlock = () => {
-    for (const [code, { open }] of rows) open(hasHeard(code));
-    const unheard = trial().stimuli.filter((code) => !hasHeard(code));
-    const isDone = isAnswered(trial());
-    $("next").setAttribute("aria-disabled", String(!isDone));
-    $("status").textContent = unheard.length
-      ? `Still to be played: ${unheard.map(labelOf).join(", ")}.`
-      : isDone
-        ? keeps
-          ? ""
-          : "This browser keeps nothing: finish without closing or reloading the page."
-        : isAb
-          ? "Which one?"
-          : `Still to be rated: ${trial().stimuli.filter((code) => ratings()[code] === undefined).map(labelOf).join(", ")}.`;
+    for (const [code, { open }] of rows) open(sitting.hasHeard(code));
+    $("next").setAttribute("aria-disabled", String(!sitting.isAnswered(sitting.trial)));
+    $("status").textContent = whatIsLeft();
   };
 
   const tick = () => {
     const now = player.now;
     if (player.isPlaying) {
       const code = player.chosen;
-      if (rows.has(code)) {
-        const was = hasHeard(code);
-        heard()[code] = (heard()[code] ?? 0) + Math.min(0.25, Math.max(0, now - lastTick));
-        if (!was && hasHeard(code)) {
-          save();
-          unlock();
-          if (byKey) rows.get(code).focus();
-        }
+      // A screen that was hidden for a while ticks late: only so much of it counts as heard.
+      const gone = Math.min(0.25, Math.max(0, now - lastTick));
+      if (rows.has(code) && sitting.hear(code, gone)) {
+        unlock();
+        if (byKey) rows.get(code).focus();
       }
       show();
     }
@@ -164,7 +120,7 @@
     const value = make("output", { class: "value" });
     const line = make("li", { class: "stimulus" }, button, make("div", { class: "rating" }, input), value);
     const paint = () => {
-      const given = ratings()[code];
+      const given = sitting.rating(code);
       line.classList.toggle("unrated", given === undefined);
       input.value = String(given ?? 50);
       value.textContent = given === undefined ? "–" : String(given);
@@ -172,9 +128,8 @@
     };
     const rate = () => {
       if (input.disabled) return;
-      ratings()[code] = Number(input.value);
+      sitting.rate(code, Number(input.value));
       paint();
-      save();
       unlock();
     };
     input.addEventListener("input", rate);
@@ -190,10 +145,9 @@
     const answers = [[codes[0], "A is better"], [test.same, "No difference"], [codes[1], "B is better"]];
     for (const [answer, label] of answers) {
       const input = make("input", { type: "radio", name: "answer", value: answer });
-      input.checked = state.ratings[trial().code] === answer;
+      input.checked = sitting.preference === answer;
       input.addEventListener("change", () => {
-        state.ratings[trial().code] = answer;
-        save();
+        sitting.prefer(answer);
         unlock();
       });
       group.append(make("label", {}, input, make("span", {}, label)));
@@ -202,7 +156,7 @@
   };
 
   const fill = () => {
-    const { stimuli } = trial();
+    const { stimuli } = sitting.trial;
     rows = new Map();
     $("stimuli").className = isAb ? "pair" : "";
     if (!isAb) {
@@ -216,7 +170,7 @@
       rows.set(code, {
         button,
         line: make("li", {}, button),
-        open: () => (group.disabled = !stimuli.every(hasHeard)),
+        open: () => (group.disabled = !stimuli.every((one) => sitting.hasHeard(one))),
         focus: () => button.focus(),
       });
     });
@@ -249,17 +203,17 @@
 
   const open = async () => {
     only("trial");
-    const now = trial();
+    const now = sitting.trial;
     const axis = test.axes[now.axis];
-    const axes = [...new Set(sitting.map((one) => one.axis))];
+    const axes = [...new Set(sitting.trials.map((one) => one.axis))];
     example = parsed(`example-${now.example}`);
     $("part").textContent = axes.length > 1 ? `Part ${axes.indexOf(now.axis) + 1} of ${axes.length}: ${axis.title}` : axis.title;
-    $("count").textContent = `${state.at + 1} of ${sitting.length}`;
-    $("done").max = sitting.length;
-    $("done").value = sitting.filter(isAnswered).length;
+    $("count").textContent = `${sitting.at + 1} of ${sitting.trials.length}`;
+    $("done").max = sitting.trials.length;
+    $("done").value = sitting.answered;
     $("question").textContent = axis.question;
     $("question").focus({ preventScroll: true });
-    $("back").hidden = state.at === 0;
+    $("back").hidden = sitting.at === 0;
     $("play").disabled = true;
     fill();
     draw();
@@ -281,17 +235,9 @@
 
   const go = (at) => {
     player.stop();
-    state.at = at;
-    save();
-    if (at < sitting.length) open();
-    else finish();
-  };
-
-  const answer = () => {
-    const { participant, seconds } = state;
-    const given = Object.fromEntries(sitting.map(({ code }) => [code, state.ratings[code]]));
-    const { format, form } = test;
-    return JSON.stringify({ format, test: test.test, form, participant, seconds, ratings: given }, null, 1);
+    sitting.at = at;
+    if (sitting.isOver) finish();
+    else open();
   };
 
   const finish = () => {
@@ -304,15 +250,15 @@
       ? "All screens are answered. Send your ratings; if that fails, download them and hand in the file."
       : "All screens are answered. Download your ratings and hand in the file.";
     URL.revokeObjectURL($("download").href);
-    $("download").href = URL.createObjectURL(new Blob([answer()], { type: "application/json" }));
-    $("download").download = `ratings-${test.test}-${state.participant}.json`;
+    $("download").href = URL.createObjectURL(new Blob([sitting.file], { type: "application/json" }));
+    $("download").download = sitting.fileName;
   };
 
   const send = async () => {
     $("send").disabled = true;
     try {
       const headers = { "Content-Type": "application/json" };
-      const reply = await fetch("ratings", { method: "POST", headers, body: answer() });
+      const reply = await fetch("ratings", { method: "POST", headers, body: sitting.file });
       $("end-status").textContent = reply.ok ? "Your ratings have arrived. You can close this page." : await reply.text();
       $("send").disabled = reply.ok;
     } catch {
@@ -324,16 +270,12 @@
   const begin = (event) => {
     event.preventDefault();
     player.wake();
-    const participant = Number($("participant").value);
-    const fresh = { participant, at: 0, seconds: 0, heard: {}, ratings: {} };
-    state = kept(`${PLACE}/${participant}`) ?? fresh;
-    sitting = sittingOf(participant);
-    const undone = sitting.findIndex((one) => !isAnswered(one));
-    go(Math.min(state.at, undone < 0 ? sitting.length : undone));
+    sitting = new Sitting(test, Number($("participant").value));
+    go(sitting.at);
   };
 
   const next = () => {
-    if (isAnswered(trial())) go(state.at + 1);
+    if (sitting.isAnswered(sitting.trial)) go(sitting.at + 1);
     else unlock();
   };
 
@@ -345,7 +287,7 @@
   };
   for (let digit = 0; digit < 10; digit += 1) {
     actions[String(digit)] = () => {
-      const code = trial().stimuli[(digit + 9) % 10];
+      const code = sitting.trial.stimuli[(digit + 9) % 10];
       if (code) listenTo(code, true);
     };
   }
@@ -372,22 +314,22 @@
     show();
   });
   $("next").addEventListener("click", next);
-  $("back").addEventListener("click", () => go(state.at - 1));
-  $("again").addEventListener("click", () => go(sitting.length - 1));
+  $("back").addEventListener("click", () => go(sitting.at - 1));
+  $("again").addEventListener("click", () => go(sitting.trials.length - 1));
   $("send").addEventListener("click", send);
   setInterval(() => {
-    if (!state || document.hidden || $("trial").hidden) return;
-    state.seconds += 1;
-    save();
+    if (sitting && !document.hidden && !$("trial").hidden) sitting.spend(1);
   }, 1000);
   addEventListener("beforeunload", (event) => {
-    if (state && !keeps) event.preventDefault();
+    if (sitting && !sitting.keeps) event.preventDefault();
   });
 
   const asked = /[?&#]p=(\d{1,6})(?:&|$)/.exec(location.search + location.hash)?.[1];
-  const last = asked ?? kept(PLACE);
-  if (last !== null && last !== undefined) $("participant").value = String(last);
-  if (asked !== undefined) $("participant").readOnly = true;
-  if (last !== null && kept(`${PLACE}/${last}`)) $("intro-status").textContent = "You began before: the test goes on where you stopped.";
+  const last = asked ?? Sitting.last(test);
+  if (last !== null) $("participant").value = String(last);
+  $("participant").readOnly = asked !== undefined;
+  if (last !== null && Sitting.wasBegun(test, last)) {
+    $("intro-status").textContent = "You began before: the test goes on where you stopped.";
+  }
   requestAnimationFrame(tick);
 }

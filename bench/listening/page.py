@@ -23,9 +23,9 @@ KEYS = (
     ("c", "control"),
     ("1 – 9, 0", "switch"),
     ("l", "loop"),
-    ("← →", "move a rating"),
     ("Enter", "next"),
 )
+RATE = ("← →", "move a rating")
 
 
 def heard_of(example: Example, plan: Plan, outputs: Mapping[str, Audio]) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def listening_page(plan: Plan, sounds: Sequence[dict[str, Any]]) -> str:
 {json_block("test", test)}
 {"".join(json_block(f"example-{place}", one) for place, one in enumerate(sounds))}"""
     style = package_file("style.css") + package_file("listen.css", "listening")
-    codes = [package_file(name, "listening") for name in ("loop.js", "listen.js")]
+    codes = [package_file(name, "listening") for name in ("loop.js", "sitting.js", "listen.js")]
     return page(title, body, style, codes, answers_to="'self'")
 
 
@@ -110,7 +110,7 @@ def _intro(plan: Plan, is_ab: bool) -> str:
         "Each screen plays two versions of the same music. Say which is better; <em>no difference</em> is an answer."
         if is_ab
         else "Each screen plays several versions of the same music. Rate every one from 0 to 100 against the "
-        "reference. One of them is the reference itself, and should get 100."
+        "reference. One of them may be the reference itself, which should get 100."
     )
     return f"""<section id="intro" aria-labelledby="intro-title">
 <h1 id="intro-title">Listening test</h1>
@@ -119,8 +119,8 @@ def _intro(plan: Plan, is_ab: bool) -> str:
 <p>Use headphones in a quiet place. Set the volume once, at the first screen, and leave it. You must have played a
 version before you can judge it; switch between them as often as you like, the music goes on where it was.
 There are {len(plan.key.trials)} screens. You can stop at any time: this browser keeps what you did.</p>
-<form id="begin"><label>Your number, which whoever invited you told you
-<input id="participant" type="number" inputmode="numeric" min="0" max="999999" step="1" required></label>
+<form id="begin"><label for="participant">Your number, which whoever invited you told you</label>
+<input id="participant" type="number" inputmode="numeric" min="0" max="999999" step="1" required>
 <button type="submit" class="main">Begin</button></form>
 <p id="intro-status" role="status"></p>
 <noscript><p class="box">The test needs scripts, which this browser has turned off.</p></noscript>
@@ -130,7 +130,8 @@ There are {len(plan.key.trials)} screens. You can stop at any time: this browser
 def _trial(is_ab: bool) -> str:
     labels = "".join(f"<span>{label}</span>" for label in LABELS)
     scale = f'<div class="scale" aria-hidden="true"><span></span><div class="labels">{labels}</div><span></span></div>'
-    keys = " · ".join(f"<kbd>{key}</kbd> {meaning}" for key, meaning in KEYS)
+    shown = KEYS if is_ab else (*KEYS, RATE)
+    keys = " · ".join(f"<kbd>{key}</kbd> {meaning}" for key, meaning in shown)
     return f"""<section id="trial" aria-labelledby="question" hidden>
 <header class="progress"><span id="part"></span><span id="count"></span>
 <progress id="done" max="1" value="0"></progress></header>
@@ -139,7 +140,7 @@ def _trial(is_ab: bool) -> str:
 <div class="line"><svg id="holes" aria-hidden="true"></svg>
 <input type="range" id="position" min="0" max="1" step="0.01" value="0" aria-label="Position in seconds"></div>
 <output id="clock"></output></div>
-<div class="openly" id="openly" role="group" aria-label="Open to all"></div>
+<div class="openly" id="openly" role="group" aria-label="Reference and control"></div>
 <div class="openly" id="loops" role="group" aria-label="What is looped"></div>
 {"" if is_ab else scale}
 <ol id="stimuli"></ol>
