@@ -42,6 +42,10 @@ def make(
     ] = None,
     n_examples: Annotated[int, typer.Option("--examples", help="How many are heard, of different songs.")] = 8,
     systems: Names = None,
+    manifest: Annotated[
+        str | None,
+        typer.Option("--manifest", help="Whose examples, where the run has several; the newest if not given."),
+    ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Of codes and orders; drawn if not given.")] = None,
     to: Annotated[Path | None, typer.Option("--to", help="Where it goes; RUN/listen/TASK-FORM if not given.")] = None,
     as_json: AsJson = False,
@@ -52,11 +56,13 @@ def make(
     """
     from dataclasses import asdict
 
+    from bench.layout import Layout
     from bench.listen import listen
     from bench.options import examples_of
     from bench.task import load_task
 
-    examples = examples_of(load_task(task), None, None, run)
+    loaded = load_task(task)
+    examples = examples_of(loaded, Layout(run).examples(task, manifest) if manifest else None, None, run)
     made = listen(run, examples, form, _split(axes), n_examples, _split(systems), seed, to)
     show(asdict(made), as_json, lambda: "\n".join(made.lines))
 

@@ -16,7 +16,7 @@ from bench.listening.plan import MOST_STIMULI, chosen_examples, plan
 from bench.listening.server import Server
 from bench.paths import write_text
 from bench.ranking import bound_of
-from bench.report import tables_of
+from bench.report import RESULTS, tables_of
 from bench.submission import STITCHED
 
 PAGE, KEY, RATINGS = "page/index.html", "key.json", "ratings"
@@ -92,12 +92,12 @@ def listen(
         raise BenchError(f"--examples {n_examples}: want at least one")
     if seed is not None and seed < 0:
         raise BenchError(f"--seed {seed}: want a whole number from 0")
-    task, manifest = examples.task, examples.manifest
+    task = examples.task
     seed = secrets.randbits(48) if seed is None else seed
     names = _systems(run, examples, form, systems)
-    heard = chosen_examples(manifest, n_examples, seed)
+    heard = chosen_examples(_answered(run, examples, names), n_examples, seed)
     asked = axes_of(task, examples.request(heard[0]).mask, axes)
-    made = plan(task, manifest, form, asked, heard, names, seed)
+    made = plan(task, examples.manifest, form, asked, heard, names, seed)
     folder = folder or run / "listen" / f"{task.name}-{form}"
     _must_be_free(folder, made.key)
     sounds = [
@@ -130,16 +130,23 @@ def _systems(run: Path, examples: ExampleSet, form: str, wanted: Sequence[str] |
     return names
 
 
+def _answered(run: Path, examples: ExampleSet, systems: Sequence[str]) -> list[str]:
+    """Return the examples of which every system has an output."""
+    folders = [Layout(run).submission(examples.task.name, examples.manifest.name, name) for name in systems]
+    found = [name for name in examples.ids if all((folder / f"{name}.wav").is_file() for folder in folders)]
+    if not found:
+        raise BenchError(f"{folders[0].parent}: no example has an output of each of {', '.join(systems)}")
+    return found
+
+
 def _leading(run: Path, examples: ExampleSet, here: Sequence[str]) -> list[str]:
     """Return the systems that are here, in the order of the run's tables, without floors and ceilings."""
     place = (examples.task.name, examples.manifest.name)
-    scored = [table for table in tables_of(run) if (table.task, table.manifest) == place] if _has_rows(run) else []
+    scored = (
+        [table for table in tables_of(run) if (table.task, table.manifest) == place] if (run / RESULTS).is_dir() else []
+    )
     order = dict.fromkeys([entry.system for table in scored for entry in table.entries] + list(here))
     return [name for name in order if name in here and not bound_of(name) and not name.endswith(STITCHED)]
-
-
-def _has_rows(run: Path) -> bool:
-    return (run / "results").is_dir()
 
 
 def _output(run: Path, examples: ExampleSet, system: str, name: str, reference: Audio) -> Audio:

@@ -42,9 +42,9 @@ class Plan:
         }
 
 
-def chosen_examples(manifest: Manifest, n: int, seed: int) -> list[str]:
-    """Draw examples, one a song as far as there are songs."""
-    names = shuffled([excerpt.id for excerpt in manifest.excerpts], np.random.default_rng((seed, 0)))
+def chosen_examples(ids: Sequence[str], n: int, seed: int) -> list[str]:
+    """Draw n examples, or all there are, one a song as far as there are songs."""
+    names = shuffled(ids, np.random.default_rng((seed, 0)))
     firsts = {song_of(name): name for name in reversed(names)}
     ordered = [*(name for name in names if firsts[song_of(name)] == name), *names]
     return list(dict.fromkeys(ordered))[:n]

@@ -15,11 +15,12 @@ from bench.mask import Mask
 from bench.task import load_task
 
 MANY = Manifest("folder-many", tuple(Excerpt(f"song-{k:02}", "folder", f"song-{k:02}", 0.0, 15.0) for k in range(20)))
+EVERY = [excerpt.id for excerpt in MANY.excerpts]
 SYSTEMS = ("air-mini", "lora-mini", "retrieval")
 
 
 def planned(form="mushra", axes=("transition", "quality"), n=4, systems=SYSTEMS, seed=7, task="inpaint-drums"):
-    return plan(load_task(task), MANY, form, axes, [e.id for e in MANY.excerpts[:n]], systems, seed)
+    return plan(load_task(task), MANY, form, axes, EVERY[:n], systems, seed)
 
 
 def sitting(made, participant):
@@ -125,10 +126,10 @@ def test_nobody_is_caught_by_an_original_that_follows_another_control():
 
 def test_examples_are_of_different_songs_as_far_as_there_are():
     excerpts = tuple(Excerpt(f"{song}--{k}", "folder", song, 1.0 * k, 15.0) for song in "abc" for k in range(3))
-    manifest = Manifest("folder-x", excerpts)
-    assert len({song_of(name) for name in chosen_examples(manifest, 3, 5)}) == 3
-    assert len(set(chosen_examples(manifest, 100, 5))) == 9
-    assert chosen_examples(MANY, 5, 1) != chosen_examples(MANY, 5, 2)
+    ids = [excerpt.id for excerpt in excerpts]
+    assert len({song_of(name) for name in chosen_examples(ids, 3, 5)}) == 3
+    assert len(set(chosen_examples(ids, 100, 5))) == 9
+    assert chosen_examples(EVERY, 5, 1) != chosen_examples(EVERY, 5, 2)
 
 
 def test_a_task_is_asked_only_about_what_it_has():
