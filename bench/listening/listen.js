@@ -198,6 +198,7 @@
     $("openly").replaceChildren(...[...openly.values()].map(({ button }) => button));
     const n = example.loops.length - 1;
     const label = (k) => (k === n ? "Everything" : n > 1 ? `Stretch ${k + 1}` : "Marked stretch");
+    $("loops").hidden = n === 0;
     $("loops").replaceChildren(...example.loops.map((_, k) => pressable(label(k), "", () => setLoop(k))));
   };
 
