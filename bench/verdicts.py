@@ -1,6 +1,5 @@
 """Verdicts: what listeners said, screened, as rows beside a run's scores."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -159,7 +158,6 @@ def _write(path: Path, rows: Sequence[Row], found: Verdict) -> None:
             "seed": key.seed,
             "raters": len(found.raters),
             "left_out": {str(rater.participant): rater.reason for rater in found.raters if rater.reason},
-            "read": time.strftime("%Y-%m-%d"),
         },
     }
     write_rows(path, [*kept, *rows])

@@ -1,6 +1,5 @@
 "use strict";
 {
-  const LETTERS = ["A", "B"];
   const SVG = "http://www.w3.org/2000/svg";
   const parsed = (id) => JSON.parse(document.getElementById(id).textContent);
   const $ = (id) => document.getElementById(id);
@@ -16,18 +15,9 @@
   let byKey = false;
   let lastTick = 0;
 
-  const make = (tag, attributes = {}, ...children) => {
-    const node = document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes)) {
-      if (value !== false) node.setAttribute(name, value === true ? "" : value);
-    }
-    node.append(...children);
-    return node;
-  };
-
   const labelOf = (code) => {
     const place = sitting.trial.stimuli.indexOf(code);
-    return isAb ? LETTERS[place] : String(place + 1);
+    return isAb ? Versions.LETTERS[place] : String(place + 1);
   };
 
   const only = (name) => {
@@ -104,77 +94,40 @@
     requestAnimationFrame(tick);
   };
 
-  const pressable = (label, key, onClick) => {
-    const shown = key ? [make("kbd", {}, key), ` ${label}`] : [label];
-    const button = make("button", { type: "button", class: "choose", "aria-pressed": "false" }, ...shown);
-    if (key) button.setAttribute("aria-keyshortcuts", key);
-    button.addEventListener("click", onClick);
-    return button;
-  };
-
-  const slider = (code, place) => {
-    const button = pressable(String(place + 1), "", () => listenTo(code));
-    button.setAttribute("aria-label", `Play version ${place + 1}`);
-    if (place < 10) button.setAttribute("aria-keyshortcuts", String((place + 1) % 10));
-    const input = make("input", { type: "range", min: 0, max: 100, step: 1, "aria-label": `Rating of version ${place + 1}` });
-    const value = make("output", { class: "value" });
-    const line = make("li", { class: "stimulus" }, button, make("div", { class: "rating" }, input), value);
-    const paint = () => {
-      const given = sitting.rating(code);
-      line.classList.toggle("unrated", given === undefined);
-      input.value = String(given ?? 50);
-      value.textContent = given === undefined ? "–" : String(given);
-      input.setAttribute("aria-valuetext", given === undefined ? "not rated" : String(given));
-    };
-    const rate = () => {
-      if (input.disabled) return;
-      sitting.rate(code, Number(input.value));
-      paint();
-      unlock();
-    };
-    input.addEventListener("input", rate);
-    input.addEventListener("click", rate);
-    paint();
-    const open = (isOpen) => (input.disabled = !isOpen);
-    const focus = () => (input.disabled ? button : input).focus();
-    return { button, line, open, focus };
-  };
-
-  const choices = (codes) => {
-    const group = make("fieldset", { class: "choices" }, make("legend", { class: "unseen" }, "Your answer"));
-    const answers = [[codes[0], "A is better"], [test.same, "No difference"], [codes[1], "B is better"]];
-    for (const [answer, label] of answers) {
-      const input = make("input", { type: "radio", name: "answer", value: answer });
-      input.checked = sitting.preference === answer;
-      input.addEventListener("change", () => {
-        sitting.prefer(answer);
-        unlock();
-      });
-      group.append(make("label", {}, input, make("span", {}, label)));
-    }
-    return group;
-  };
-
   const fill = () => {
     const { stimuli } = sitting.trial;
-    rows = new Map();
     $("stimuli").className = isAb ? "pair" : "";
-    if (!isAb) {
-      stimuli.forEach((code, place) => rows.set(code, slider(code, place)));
-      $("stimuli").replaceChildren(...[...rows.values()].map(({ line }) => line));
-      return;
-    }
-    const group = choices(stimuli);
-    stimuli.forEach((code, place) => {
-      const button = pressable(LETTERS[place], String(place + 1), () => listenTo(code));
-      rows.set(code, {
-        button,
-        line: make("li", {}, button),
-        open: () => (group.disabled = !stimuli.every((one) => sitting.hasHeard(one))),
-        focus: () => button.focus(),
-      });
+    const lines = isAb ? compared(stimuli) : rated(stimuli);
+    $("stimuli").replaceChildren(...lines);
+  };
+
+  const rated = (stimuli) => {
+    const made = stimuli.map((code, place) => {
+      const onRate = (value) => {
+        sitting.rate(code, value);
+        unlock();
+      };
+      return [code, Versions.slider(place, sitting.rating(code), () => listenTo(code), onRate)];
     });
-    $("stimuli").replaceChildren(...[...rows.values()].map(({ line }) => line), make("li", { class: "answer" }, group));
+    rows = new Map(made);
+    return made.map(([, { line }]) => line);
+  };
+
+  const compared = (stimuli) => {
+    const onAnswer = (answer) => {
+      sitting.prefer(answer);
+      unlock();
+    };
+    const group = Versions.choices(stimuli, test.same, sitting.preference, onAnswer);
+    const isOpen = () => stimuli.every((code) => sitting.hasHeard(code));
+    rows = new Map(
+      stimuli.map((code, place) => {
+        const button = Versions.pressable(Versions.LETTERS[place], String(place + 1), () => listenTo(code));
+        return [code, { button, open: () => (group.disabled = !isOpen()), focus: () => button.focus() }];
+      }),
+    );
+    const buttons = [...rows.values()].map(({ button }) => Versions.make("li", {}, button));
+    return [...buttons, Versions.make("li", { class: "answer" }, group)];
   };
 
   const draw = () => {
@@ -193,13 +146,13 @@
     openly = new Map();
     example.open.forEach(([name], place) => {
       const label = place === 0 ? "Reference" : `Control: ${name}`;
-      openly.set(`*${place}`, { button: pressable(label, place === 0 ? "r" : place === 1 ? "c" : "", () => listenTo(`*${place}`)) });
+      openly.set(`*${place}`, { button: Versions.pressable(label, place === 0 ? "r" : place === 1 ? "c" : "", () => listenTo(`*${place}`)) });
     });
     $("openly").replaceChildren(...[...openly.values()].map(({ button }) => button));
     const n = example.loops.length - 1;
     const label = (k) => (k === n ? "Everything" : n > 1 ? `Stretch ${k + 1}` : "Marked stretch");
     $("loops").hidden = n === 0;
-    $("loops").replaceChildren(...example.loops.map((_, k) => pressable(label(k), "", () => setLoop(k))));
+    $("loops").replaceChildren(...example.loops.map((_, k) => Versions.pressable(label(k), "", () => setLoop(k))));
   };
 
   const open = async () => {

@@ -96,7 +96,7 @@ def listening_page(plan: Plan, sounds: Sequence[dict[str, Any]]) -> str:
 {json_block("test", test)}
 {"".join(json_block(f"example-{place}", one) for place, one in enumerate(sounds))}"""
     style = package_file("style.css") + package_file("listen.css", "listening")
-    codes = [package_file(name, "listening") for name in ("loop.js", "sitting.js", "listen.js")]
+    codes = [package_file(name, "listening") for name in ("loop.js", "sitting.js", "versions.js", "listen.js")]
     return page(title, body, style, codes, answers_to="'self'")
 
 
