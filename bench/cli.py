@@ -3,15 +3,19 @@
 import json
 import math
 import sys
-from collections.abc import Callable
-from functools import partial, wraps
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from bench.cli_listen import listen_app
 from bench.errors import BenchError, CheckFailed
 from bench.executor import bound_threads
+from bench.terminal import RUNS, AsJson
+from bench.terminal import mended as _mended
+from bench.terminal import plain as _plain
+from bench.terminal import show as _print
 
 app = typer.Typer(
     name="bench",
@@ -22,8 +26,8 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Checksums and statistics of data sets.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+app.add_typer(listen_app, name="listen")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 TaskName = Annotated[str, typer.Option("--task", "-t", help="A task's name; `bench list tasks`.")]
 Out = Annotated[Path, typer.Option("--out", help="The folder of the run.")]
 DatasetName = Annotated[str | None, typer.Option("--dataset", "-d", help="A data set or one of its manifests.")]
@@ -43,7 +47,6 @@ Metrics = Annotated[
 Examples = Annotated[Path | None, typer.Option("--examples", help="What `bench build` made; built again if not given.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 Handed = Annotated[Path, typer.Argument(help="A submission: its folder, or that packed as .zip or .tar.gz.")]
-RUNS = Path("runs")
 
 
 def main() -> None:
@@ -54,52 +57,6 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
-
-
-def _mended(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn our own errors into one line on stderr and their exit code."""
-
-    @wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return function(*args, **kwargs)
-        except BenchError as error:
-            from bench.page import printable
-
-            typer.echo("bench: " + printable(str(error), keep="\n"), err=True)
-            raise typer.Exit(error.exit_code) from error
-        except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            typer.echo(
-                f"bench: {where}{error.strerror or error}; check the path, its permissions and free space", err=True
-            )
-            raise typer.Exit(2) from error
-
-    return call
-
-
-def _print(value: Any, as_json: bool, text: Callable[[], Any]) -> None:
-    if as_json:
-        typer.echo(json.dumps(_plain(value), indent=2, default=str))
-        return
-    shown = text()
-    if isinstance(shown, str):
-        typer.echo(shown)
-        return
-    from rich.console import Console
-
-    console = Console(width=None if sys.stdout.isatty() else 220)
-    for part in shown if isinstance(shown, list) else [shown]:
-        console.print(part)
-
-
-def _plain(value: Any) -> Any:
-    """Replace NaN and infinity by null: JSON has neither."""
-    if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @app.command("list")

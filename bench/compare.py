@@ -11,10 +11,9 @@ from bench.page import ARROWS, printable
 from bench.protocols import Column
 from bench.ranking import ALPHA
 from bench.readings import Readings, advantage, readings
-from bench.report import in_order, read_results, task_of
+from bench.report import read_results, shown_columns, task_of
 from bench.scores import Row
 from bench.statistics import MIN_SONGS, holm
-from bench.tally import columns_of
 from bench.task import load_task
 
 MOST = 10_000
@@ -95,7 +94,7 @@ def _of_group(folder: Path, rows: list[Row], first: str, second: str) -> list[Co
     if set(scores) != {first, second}:
         return []
     task = task_of(folder, rows[0].task)
-    shown = [column for column in in_order(task, columns_of(task)) if column.is_shown or column.is_ranked]
+    shown = [column for column in shown_columns(task) if column.is_shown or column.is_ranked]
     columns = [c for c in shown if c.name in scores[first] and c.name in scores[second]]
     return _corrected([_one(column, scores[first][column.name], scores[second][column.name]) for column in columns])
 

@@ -13,6 +13,7 @@ from rich.text import Text
 from bench import plugins
 from bench.errors import BenchError
 from bench.leaderboard import Table, tables
+from bench.listening import axes
 from bench.page import Origin, head, lines, markdown, notes, printable, title
 from bench.paths import home, is_clone, write_text
 from bench.protocols import Column
@@ -23,7 +24,7 @@ from bench.tally import ADHERENCE, columns_of
 from bench.task import Task, load_task, task_names, with_metrics
 from bench.yaml import read_yaml
 
-PAGE, RUN_PAGE, RESULTS = "README.md", "report.md", "results"
+PAGE, RUN_PAGE, RESULTS, LISTENING = "README.md", "report.md", "results", "listening"
 SIZES = {"mini": "mini", "small": "full size", "medium": "full size", "large": "full size"}
 """Parts of our models' names that say how large their base is; other sizes are not ranked with them."""
 
@@ -55,7 +56,7 @@ def tables_of(folder: Path) -> list[Table]:
     for name in sorted(by_task):
         task = task_of(folder, name)
         sizes = {row.system: size for row in by_task[name] if (size := size_of(row.system))}
-        result += tables(by_task[name], in_order(task, columns_of(task)), task.primary, sizes)
+        result += tables(by_task[name], shown_columns(task), task.primary, sizes)
     return result
 
 
@@ -69,6 +70,11 @@ def task_of(folder: Path, name: str) -> Task:
     beside = [p.with_suffix(".run.yaml") for p in _files(folder) if p.parent.parent.name == name]
     added = [spec for path in beside if path.is_file() for spec in read_yaml(path).get("added_metrics", [])]
     return with_metrics(task, sorted({str(spec) for spec in added}))
+
+
+def shown_columns(task: Task) -> list[Column]:
+    """Return what the rows of a task may hold, in order for reading: its metrics' columns, then those of listeners."""
+    return [*in_order(task, columns_of(task)), *axes.COLUMNS]
 
 
 def in_order(task: Task, columns: Iterable[Column]) -> list[Column]:
@@ -88,16 +94,16 @@ def size_of(system: str) -> str:
 
 
 def read_results(folder: Path) -> list[Row]:
-    """Read every row under a folder, or under its `results/` where it has one, in order of path.
+    """Read every row under a folder, or under its `results/` and `listening/` where it has them, in order of path.
 
     Raises:
         BenchError: a file cannot be read, naming it and the line.
     """
-    return [row for path in _files(folder) for row in read_rows(path)]
+    return [row for path in [*_files(folder), *_heard(folder)] for row in read_rows(path)]
 
 
 def results_files(folder: Path) -> dict[tuple[str, str, str], Path]:
-    """Return every CSV that `read_results` reads, by the task, manifest and system that its path names."""
+    """Return every CSV of scores, not of listeners, by the task, manifest and system that its path names."""
     return {_key(path): path for path in _files(folder)}
 
 
@@ -130,11 +136,11 @@ def check(folder: Path | None = None) -> list[str]:
     """
     folder = folder or home("leaderboard")
     rows = read_results(folder)
-    problems = [problem for path in _files(folder) for problem in _file_problems(folder, path)]
+    problems = [p for path in [*_files(folder), *_heard(folder)] for p in _file_problems(folder, path)]
     problems += [f"{name}: no task is called so" for name in sorted({row.task for row in rows} - set(task_names()))]
     if problems:
         return problems
-    problems = _missing_excerpts(rows)
+    problems = _missing_excerpts(row for path in _files(folder) for row in read_rows(path))
     path, fresh = folder / PAGE, render(folder)
     kept = path.read_text(encoding="utf-8") if path.is_file() else ""
     if kept != fresh:
@@ -186,6 +192,11 @@ def _plain(value: Any) -> Any:
 def _files(folder: Path) -> list[Path]:
     inside = folder / RESULTS
     return sorted((inside if inside.is_dir() else folder).rglob("*.csv"))
+
+
+def _heard(folder: Path) -> list[Path]:
+    """Return the rows of listening tests: apart from the scores, so that scoring again does not lose them."""
+    return sorted((folder / LISTENING).rglob("*.csv"))
 
 
 def _origins(folder: Path) -> dict[tuple[str, str, str], Origin]:

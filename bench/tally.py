@@ -66,7 +66,7 @@ def _example_rows(submission: Submission, examples: ExampleSet, found: Sequence[
     for column in columns_of(examples.task):
         if any(column.name in one["values"] for one in found):
             own = [_row(submission, examples, column, one) for one in found if column.name in one["values"]]
-            rows += own + _set_rows(own, examples)
+            rows += own + set_rows(own, len({song_of(name) for name in examples.ids}))
     return rows
 
 
@@ -94,9 +94,13 @@ def _place(submission: Submission, examples: ExampleSet) -> dict[str, Any]:
     }
 
 
-def _set_rows(rows: list[Row], examples: ExampleSet) -> list[Row]:
-    """Return the mean over songs with its interval, one row per identity."""
-    songs = len({song_of(name) for name in examples.ids})
+def set_rows(rows: list[Row], n_songs: int) -> list[Row]:
+    """Return the mean over songs with its interval, one row per identity.
+
+    Args:
+        rows: The examples' rows of one system and column.
+        n_songs: Songs that were asked for.
+    """
     made = []
     for identity in dict.fromkeys(row.identity for row in rows):
         own = [row for row in rows if row.identity == identity]
@@ -112,7 +116,7 @@ def _set_rows(rows: list[Row], examples: ExampleSet) -> list[Row]:
             "low": low,
             "high": high,
             "n": float(len(values)),
-            "n_requested": songs,
+            "n_requested": n_songs,
             "state": state,
             "chance": _mean_over_songs(own, "chance"),
             "ceiling": _mean_over_songs(own, "ceiling"),

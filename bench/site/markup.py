@@ -40,9 +40,9 @@ def json_block(name: str, value: Any) -> str:
     return f'<script type="application/json" id="{name}">{shown}</script>'
 
 
-def package_file(name: str) -> str:
-    """Return the text of a style or script of this package."""
-    return (PACKAGE / "site" / name).read_text(encoding="utf-8")
+def package_file(name: str, folder: str = "site") -> str:
+    """Return the text of a style or script of a package of ours."""
+    return (PACKAGE / folder / name).read_text(encoding="utf-8")
 
 
 def document(title: str, main: str, root: str = "", scripts: Sequence[str] = ()) -> str:
@@ -54,13 +54,32 @@ def document(title: str, main: str, root: str = "", scripts: Sequence[str] = ())
         root: Path from the page to the site's folder, with a slash behind it where it is not empty.
         scripts: Files of this package that run in it.
     """
-    style, codes = package_file("style.css"), [package_file(name) for name in scripts]
+    body = f"""<a class="skip" href="#main">Skip to the content</a>
+<header class="top"><nav aria-label="Pages"><a class="brand" href="{root}index.html">SteerBench</a>
+<a href="{root}index.html">Tables</a> <a href="{root}systems.html">Systems</a></nav></header>
+<main id="main">
+{main}
+</main>"""
+    return page(title, body, package_file("style.css"), [package_file(name) for name in scripts])
+
+
+def page(title: str, body: str, style: str, codes: Sequence[str], answers_to: str = "") -> str:
+    """Return a whole page with what stands in `<body>`.
+
+    Args:
+        title: Its title, not escaped.
+        body: Markup.
+        style: The style sheet.
+        codes: The scripts that run in it.
+        answers_to: Where its scripts may send something, as a policy's `connect-src` names it; nowhere when empty.
+    """
     policy = "; ".join(
         [
             "default-src 'none'",
             "img-src data:",
             f"style-src {_source(style)}",
             f"script-src {' '.join(map(_source, codes)) or chr(39) + 'none' + chr(39)}",
+            *([f"connect-src {answers_to}"] if answers_to else []),
             "base-uri 'none'",
             "form-action 'none'",
         ]
@@ -78,12 +97,7 @@ def document(title: str, main: str, root: str = "", scripts: Sequence[str] = ())
 <style>{style}</style>
 </head>
 <body>
-<a class="skip" href="#main">Skip to the content</a>
-<header class="top"><nav aria-label="Pages"><a class="brand" href="{root}index.html">SteerBench</a>
-<a href="{root}index.html">Tables</a> <a href="{root}systems.html">Systems</a></nav></header>
-<main id="main">
-{main}
-</main>
+{body}
 {"".join(f"<script>{code}</script>" for code in codes)}
 </body>
 </html>

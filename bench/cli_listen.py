@@ -1,0 +1,121 @@
+"""The command line of listening tests: make one, serve it, read its ratings back."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from bench.errors import BenchError
+from bench.terminal import RUNS, AsJson, mended, show
+
+
+class _MakesByDefault(TyperGroup):
+    """Takes `bench listen RUN` for `bench listen make RUN`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put `make` before anything that names no command."""
+        known = {*self.commands, *ctx.help_option_names}
+        return list(super().parse_args(ctx, args if not args or args[0] in known else ["make", *args]))
+
+
+listen_app = typer.Typer(
+    cls=_MakesByDefault,
+    no_args_is_help=True,
+    help="""Ask listeners: `bench listen RUN --task T` makes a page to hand out, `import` reads what they said.
+
+    Example: bench listen runs --task inpaint-drums --seed 1
+    """,
+)
+Names = Annotated[list[str] | None, typer.Option("--systems", help="Systems to hear; repeatable, or with commas.")]
+
+
+@listen_app.command("make")
+@mended
+def make(
+    run: Annotated[Path, typer.Argument(help="The run whose outputs are heard.")],
+    task: Annotated[str, typer.Option("--task", "-t", help="A task's name; `bench list tasks`.")],
+    form: Annotated[str, typer.Option("--form", help="mushra: rate from 0 to 100. ab: say which of two.")] = "mushra",
+    axes: Annotated[
+        list[str] | None, typer.Option("--axes", help="transition, adherence, quality; repeatable, or with commas.")
+    ] = None,
+    n_examples: Annotated[int, typer.Option("--examples", help="How many are heard, of different songs.")] = 8,
+    systems: Names = None,
+    manifest: Annotated[
+        str | None,
+        typer.Option("--manifest", help="Whose examples, where the run has several; the newest if not given."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Of codes and orders; drawn if not given.")] = None,
+    to: Annotated[Path | None, typer.Option("--to", help="Where it goes; RUN/listen/TASK-FORM if not given.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a listening test: a page to hand out, and the key to keep.
+
+    Example: bench listen runs --task inpaint-drums --systems air-mini,retrieval --examples 8
+    """
+    from dataclasses import asdict
+
+    from bench.layout import Layout
+    from bench.listen import listen
+    from bench.options import examples_of
+    from bench.task import load_task
+
+    loaded = load_task(task)
+    examples = examples_of(loaded, Layout(run).examples(task, manifest) if manifest else None, None, run)
+    made = listen(run, examples, form, _split(axes), n_examples, _split(systems), seed, to)
+    show(asdict(made), as_json, lambda: "\n".join(made.lines))
+
+
+@listen_app.command("serve")
+@mended
+def serve(
+    folder: Annotated[Path, typer.Argument(help="What `bench listen` made.")],
+    port: Annotated[int, typer.Option("--port", help="0 takes any that is free.", min=0, max=65535)] = 8000,
+    host: Annotated[
+        str, typer.Option("--host", help="Who may ask: this machine alone, unless you say so.")
+    ] = "127.0.0.1",
+) -> None:
+    """Serve a listening test and take its ratings into FOLDER/ratings, until Ctrl-C.
+
+    Example: bench listen serve runs/listen/inpaint-drums-mushra
+    """
+    from bench.listen import server_of
+
+    with server_of(folder, host, port) as server:
+        typer.echo(f"{server.url}  a listener a number: {server.url}#p=0, {server.url}#p=1, …")
+        typer.echo(f"ratings go to {server.ratings}; stop with Ctrl-C")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            typer.echo("stopped")
+
+
+@listen_app.command("import")
+@mended
+def import_(
+    what: Annotated[list[Path], typer.Argument(help="The test's folder, files of ratings, or folders of them.")],
+    key: Annotated[
+        Path | None, typer.Option("--key", help="The test's key.json; the folder's own if not given.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="The folder of the run.")] = RUNS,
+    as_json: AsJson = False,
+) -> None:
+    """Read ratings back, screen the listeners, and put the results beside the run's scores.
+
+    Example: bench listen import runs/listen/inpaint-drums-mushra --out runs
+    """
+    from bench.listen import KEY, RATINGS
+    from bench.verdicts import bring, payload, terminal
+
+    folder = what[0]
+    if key is None and not (folder / KEY).is_file():
+        raise BenchError(f"{folder}: no {KEY} there; give the key that `bench listen` wrote with --key")
+    paths = [path / RATINGS if (path / KEY).is_file() else path for path in what]
+    found = bring(paths, key or folder / KEY, out)
+    show(payload(found), as_json, lambda: terminal(found))
+
+
+def _split(names: Sequence[str] | None) -> list[str] | None:
+    found = [name.strip() for entry in names or () for name in entry.split(",") if name.strip()]
+    return found or None

@@ -1,0 +1,108 @@
+"""Axes: what listeners are asked, and the columns that their answers fill. No column of listeners ranks."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from bench.errors import BenchError, UnknownName
+from bench.mask import Mask
+from bench.protocols import Column
+from bench.task import Task
+
+FORMS = ("mushra", "ab")
+PREFIXES = {"mushra": "listen", "ab": "prefer"}
+LOW_PASS, MASKED = "low-pass", "masked"
+"""Low anchors: the original without what lies above 3.5 kHz, and the request with its hole left silent."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One question.
+
+    Attributes:
+        name: Its name in options, keys and columns.
+        title: What a listener reads above the question.
+        question: The question of a test that rates.
+        preference: The question of a test that compares two.
+        anchor: The low anchor that must fail it.
+        region: What it asks about.
+    """
+
+    name: str
+    title: str
+    question: str
+    preference: str
+    anchor: str
+    region: Literal["hole", "seam", "whole"]
+
+
+AXES = {
+    axis.name: axis
+    for axis in (
+        Axis(
+            "transition",
+            "Transitions",
+            "How smoothly does the music go into the marked stretch and out of it again?",
+            "Which one goes more smoothly into the marked stretch and out of it again?",
+            MASKED,
+            "seam",
+        ),
+        Axis(
+            "adherence",
+            "Following the control",
+            "How well does the music in the marked stretch follow the control?",
+            "Which one follows the control better in the marked stretch?",
+            MASKED,
+            "hole",
+        ),
+        Axis(
+            "quality",
+            "Sound quality",
+            "How good is the sound, compared with the reference?",
+            "Which one sounds better?",
+            LOW_PASS,
+            "whole",
+        ),
+    )
+}
+
+
+def column_name(form: str, axis: str) -> str:
+    """Return the column that the answers on an axis fill: `listen-quality`, `prefer-quality` …."""
+    return f"{PREFIXES[form]}-{axis}"
+
+
+COLUMNS = tuple(
+    Column(column_name(form, axis.name), "", "higher", axis.region, 0.0) for form in FORMS for axis in AXES.values()
+)
+
+
+def axes_of(task: Task, mask: Mask, wanted: Iterable[str] | None = None) -> tuple[str, ...]:
+    """Return the axes that a task can be asked about, or the wanted ones.
+
+    Raises:
+        UnknownName: no axis is called so.
+        BenchError: one that the task has nothing to answer with: no control to follow, no context to join.
+    """
+    lacks = {}
+    if not task.controls:
+        lacks["adherence"] = "it gives no control"
+    if not edges_of(mask):
+        lacks["transition"] = "its mask leaves no context to join"
+    for name in wanted or ():
+        if name not in AXES:
+            raise UnknownName("axis", name, AXES)
+        if name in lacks:
+            raise BenchError(f"--axes {name}: {task.name} cannot be asked about it ({lacks[name]}); leave it out")
+    chosen = set(wanted or ()) or set(AXES) - set(lacks)
+    return tuple(name for name in AXES if name in chosen)
+
+
+def edges_of(mask: Mask) -> int:
+    """Return the number of places at which a hole meets context."""
+    return sum((start > 0) + (end < mask.n_frames) for start, end in mask.holes)
+
+
+def reference_serves(task: Task, axis: str) -> bool:
+    """Whether the original must be rated best: not by how it follows a control that is not its own."""
+    return not (axis == "adherence" and task.family == "edit")

@@ -1,0 +1,130 @@
+"""Ratings: what one listener answered. They come from strangers and are read as such."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.errors import BenchError
+from bench.listening.key import Key, Trial
+from bench.strict_json import parse_json
+
+FORMAT = "steerbench-listening/1"
+KEYS = ("format", "test", "form", "participant", "seconds", "ratings")
+MAX_BYTES = 256 * 1024
+MOST_FILES = 10_000
+MOST_PARTICIPANTS = 1_000_000
+SAME = "same"
+"""The answer of who hears no difference between two."""
+
+
+@dataclass(frozen=True)
+class Ratings:
+    """A listener's answers.
+
+    Attributes:
+        source: Where they were read.
+        participant: The number that picked the orders.
+        seconds: How long it took.
+        answers: By trial and stimulus: 0 to 100, or in a comparison 1 for the better, 0 for the worse, 0.5 for no
+            difference.
+    """
+
+    source: str
+    participant: int
+    seconds: float
+    answers: dict[str, dict[str, float]]
+
+
+def parse_ratings(text: bytes, source: str, key: Key) -> Ratings:
+    """Read what a listener's page wrote.
+
+    Args:
+        text: The file's bytes.
+        source: Its name, for messages.
+        key: Of the test that it must answer.
+
+    Raises:
+        BenchError: anything but a complete answer to this very test, naming file and reason.
+    """
+    keys = parse_json(text, source, KEYS, MAX_BYTES)
+    for name, wanted in (("format", FORMAT), ("test", key.test), ("form", key.form)):
+        if keys[name] != wanted:
+            raise BenchError(f"{source}: {name} is {keys[name]!r:.80}, want {wanted!r}: it answers another test")
+    participant, seconds = keys["participant"], keys["seconds"]
+    if type(participant) is not int or not 0 <= participant < MOST_PARTICIPANTS:
+        raise BenchError(f"{source}: participant is {participant!r:.80}, want a whole number under {MOST_PARTICIPANTS}")
+    if not _is_number(seconds, math.inf):
+        raise BenchError(f"{source}: seconds is {seconds!r:.80}, want a number from 0")
+    ratings = keys["ratings"]
+    if not isinstance(ratings, dict):
+        raise BenchError(f"{source}: ratings is {type(ratings).__name__}, want an object of trials")
+    trials = {trial.code: trial for trial in key.trials}
+    _same_names(ratings, trials, "trial", source)
+    read = _compared if key.form == "ab" else _rated
+    answers = {code: read(ratings[code], trial, f"{source}: trial {code}") for code, trial in trials.items()}
+    return Ratings(source, participant, float(seconds), answers)
+
+
+def read_ratings(paths: Iterable[Path], key: Key) -> list[Ratings]:
+    """Read files, or all `.json` files of folders; the same answers under the same number count once.
+
+    Raises:
+        BenchError: no file, a file that does not answer this test, or one number with two different sets of answers.
+    """
+    files = [file for path in paths for file in _files(path)]
+    if not files:
+        raise BenchError("no ratings: give .json files that listeners downloaded, or a folder of them")
+    if len(files) > MOST_FILES:
+        raise BenchError(f"{files[0].parent}: {len(files)} files of ratings, at most {MOST_FILES}")
+    found: dict[int, Ratings] = {}
+    for file in files:
+        one = parse_ratings(_bytes(file), str(file), key)
+        other = found.setdefault(one.participant, one)
+        if other.answers != one.answers:
+            raise BenchError(
+                f"{file}: participant {one.participant} answered otherwise in {other.source}; "
+                "keep one of the two, or give one of the listeners another number"
+            )
+    return [found[number] for number in sorted(found)]
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(path.glob("*.json")) if path.is_dir() else [path]
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise BenchError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _rated(given: Any, trial: Trial, where: str) -> dict[str, float]:
+    if not isinstance(given, dict):
+        raise BenchError(f"{where}: want a rating per stimulus, found {type(given).__name__}")
+    _same_names(given, trial.stimuli, "stimulus", where)
+    for code, value in given.items():
+        if not _is_number(value, 100):
+            raise BenchError(f"{where}: {code} is rated {value!r:.80}, want a number from 0 to 100")
+    return {code: float(given[code]) for code in trial.stimuli}
+
+
+def _compared(given: Any, trial: Trial, where: str) -> dict[str, float]:
+    if not isinstance(given, str) or given not in {*trial.stimuli, SAME}:
+        raise BenchError(f"{where}: the answer is {given!r:.80}, want {', '.join(trial.stimuli)} or {SAME}")
+    return {code: 0.5 if given == SAME else float(code == given) for code in trial.stimuli}
+
+
+def _same_names(given: Iterable[str], wanted: Iterable[str], kind: str, where: str) -> None:
+    given, wanted = set(given), set(wanted)
+    if unknown := sorted(given - wanted):
+        raise BenchError(f"{where}: no {kind} of this test is called {unknown[0]!r:.80}")
+    if missing := sorted(wanted - given):
+        raise BenchError(f"{where}: no answer for {kind} {missing[0]}, and {len(missing) - 1} more are missing")
+
+
+def _is_number(value: Any, most: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most and value < math.inf
