@@ -78,6 +78,7 @@ Made by `bench report` from the rows in `results/`; `bench report --check` says 
   the control itself, `other-song` another song, `noise` and `silence` what they say. `chance` and `ceiling` are what a
   metric gives by luck, and for the reference itself.
 - `—` has no number; the letter beside it says why.
+- *Out of date* is a table whose task has a newer version by now, or whose manifest another list of excerpts.
 """
 
 
@@ -113,7 +114,7 @@ def _markdown_table(table: Table, origins: Origins) -> str:
     text = [f"### {escape(title(table), 2000)}", "", "| " + " | ".join(heads) + " |"]
     text.append("|---|---|" + "---:|" * (len(heads) - 2))
     for kind, cells in lines(table):
-        wrap = {"best": "**", "title": "*"}.get(kind, "")
+        wrap = {"best": "" if table.outdated else "**", "title": "*"}.get(kind, "")
         named = [f"{wrap}{cell}{wrap}" if cell else "" for cell in (cells[0], escape(cells[1]))]
         text.append("| " + " | ".join([*named, *cells[2:]]) + " |")
     text += ["", *(f"- {escape(note, 2000)}" for note in [*notes(table), made(table, origins)])]
@@ -134,7 +135,7 @@ def made(table: Table, origins: Origins) -> str:
 def title(table: Table) -> str:
     """Return a table's heading; foreign text in it is not escaped."""
     text = f"{table.task} (version {table.task_version}) on {table.manifest} {table.manifest_sha[:8]}"
-    return text + (f": {table.part}" if table.part else "")
+    return text + (f": {table.part}" if table.part else "") + (" (out of date)" if table.outdated else "")
 
 
 def head(table: Table) -> list[str]:
@@ -177,7 +178,7 @@ def notes(table: Table) -> list[str]:
         if counts and counts[0] < wanted:
             span = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
             said.append(f"{column.name} rests on {span} of {wanted} songs; it is undefined on the others.")
-    return [*said, *table.notes]
+    return [*([table.outdated] if table.outdated else []), *said, *table.notes]
 
 
 def _letters(table: Table) -> dict[str, str]:
