@@ -12,6 +12,7 @@ from rich.text import Text
 
 from bench import plugins
 from bench.errors import BenchError
+from bench.history import history_of
 from bench.leaderboard import Table, tables
 from bench.page import Origin, head, lines, markdown, notes, printable, title
 from bench.paths import home, is_clone, write_text
@@ -198,7 +199,8 @@ def _origins(folder: Path) -> dict[tuple[str, str, str], Origin]:
         beside = path.with_suffix(".run.yaml")
         if beside.is_file():
             keys = read_yaml(beside)
-            found[_key(path)] = Origin(str(keys.get("bench", "")), str(keys.get("visibility", "")))
+            was = tuple(str(scoring) for scoring in history_of(folder, *_key(path))[:-1])
+            found[_key(path)] = Origin(str(keys.get("bench", "")), str(keys.get("visibility", "")), was)
     return found
 
 
