@@ -283,10 +283,12 @@ def submit(
     out: Out = RUNS,
     as_json: AsJson = False,
 ) -> None:
-    """Put a submission onto the published board: card, rows, provenance and page, ready for a pull request.
+    """Put a submission onto the published board, and print the text of the pull request that brings it there.
 
     Example: bench submit runs/submissions/inpaint-drums/synthetic-test/retrieval
     """
+    from dataclasses import asdict
+
     from bench import present, report
     from bench.archive import opened
     from bench.layout import exclusive
@@ -296,10 +298,12 @@ def submit(
     with opened(folder) as here:
         loaded, setting = task_of(here, None), setting_of(out, workers, None, None)
         with exclusive(out):
-            written = enter(here, loaded, examples_of(loaded, examples, here, out), setting)
-    written += [report.publish(), *present.refresh()]
-    found = {"written": [str(path) for path in written]}
-    _print(found, as_json, lambda: "written, ready for a pull request:\n" + "\n".join(f"  {path}" for path in written))
+            entered = enter(here, loaded, examples_of(loaded, examples, here, out), setting)
+    pages = [report.publish(), *present.refresh()]
+    text = entered.proposal(pages)
+    written = [str(path) for path in (*entered.written, *pages)]
+    found = {"written": written, "flags": entered.flags, "pull_request": asdict(text)}
+    _print(found, as_json, lambda: f"written, ready for a pull request, which may say:\n\n{text}")
 
 
 @app.command("report")
@@ -326,10 +330,10 @@ def report_(
     """
     from dataclasses import asdict
 
-    from bench import present, report
+    from bench import history, present, report
 
     if check:
-        if differences := report.check() + present.check():
+        if differences := report.check() + present.check() or history.check():
             raise CheckFailed("leaderboard/ is out of step:\n" + "\n".join(f"  {line}" for line in differences))
         _print({"ok": True}, as_json, lambda: "the pages of leaderboard/ agree with leaderboard/results")
         return
@@ -347,25 +351,44 @@ def report_(
 @app.command()
 @_mended
 def compare(
-    first: Annotated[str, typer.Argument(help="A system's name.")],
-    second: Annotated[str, typer.Argument(help="Another system's name.")],
+    first: Annotated[str, typer.Argument(help="A system (NAME, RUN:NAME) or a board (FOLDER, board, board@REV).")],
+    second: Annotated[str, typer.Argument(help="Another of the same kind.")],
     task: Annotated[str | None, typer.Option("--task", "-t", help="Only this task.")] = None,
-    published: Annotated[bool, typer.Option("--published", help="On the published board.")] = False,
+    published: Annotated[bool, typer.Option("--published", help="NAMEs are those of the published board.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Two boards: exit 1 unless the first has every row of the second.")
+    ] = False,
     out: Out = RUNS,
     as_json: AsJson = False,
 ) -> None:
-    """Compare two systems: paired differences, intervals, p-values, and how many songs would tell them apart.
+    """Compare two systems, or two boards row by row: paired differences, intervals and corrected p-values.
+
+    A FOLDER is a run's, its results, or a checkout's leaderboard/; REV is a git revision of the clone.
 
     Example: bench compare retrieval loop-context --task inpaint-drums
+
+    Example: bench compare runs:air-mini other-runs:air-mini
+
+    Example: bench compare board@HEAD~20 board
+
+    Example: bench compare ../checkout/leaderboard runs --check
     """
     from dataclasses import asdict
 
-    from bench.compare import compare as compare_systems
-    from bench.compare import grids
+    from bench import boards
+    from bench import compare as systems
     from bench.report import folder_of
 
-    found = compare_systems(folder_of(None, published, out), first, second, task)
-    _print([asdict(one) for one in found], as_json, lambda: grids(found, first, second))
+    if boards.are_boards(first, second):
+        changes = boards.between(first, second, task)
+        _print([asdict(one) for one in changes], as_json, lambda: boards.grids(changes, first, second))
+        if check:
+            boards.must_hold(changes)
+        return
+    if check:
+        raise BenchError("--check looks for the rows of one board in another; give two boards or folders")
+    found = systems.compare(folder_of(None, published, out), first, second, task)
+    _print([asdict(one) for one in found], as_json, lambda: systems.grids(found, first, second))
 
 
 @app.command()

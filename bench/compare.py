@@ -1,11 +1,13 @@
 """Compare: two systems, column by column, over the songs that both have."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from math import isnan, nan
 from pathlib import Path
 from typing import Any
 
+from bench.boards import opened_board
 from bench.errors import BenchError, UnknownName
 from bench.page import ARROWS, printable
 from bench.protocols import Column
@@ -64,8 +66,8 @@ def compare(folder: Path, first: str, second: str, task: str | None = None) -> l
 
     Args:
         folder: A run's folder, a results folder, or the published board.
-        first: Name of a system.
-        second: Name of another.
+        first: Name of a system in it, or `RUN:SYSTEM` for one of another run or board.
+        second: Name of another, in either form.
         task: Only this task.
 
     Raises:
@@ -74,28 +76,43 @@ def compare(folder: Path, first: str, second: str, task: str | None = None) -> l
     """
     if first == second:
         raise BenchError(f"{first} against itself has no difference; name two systems")
-    rows = [row for row in read_results(folder) if task is None or row.task == load_task(task).name]
-    systems = {row.system for row in rows}
-    for name in (first, second):
-        if name not in systems:
-            raise UnknownName("system in these results", name, systems)
+    wanted = load_task(task).name if task else None
     groups: dict[tuple[str, int, str, str], list[Row]] = {}
-    for row in rows:
-        if row.system in (first, second):
-            groups.setdefault((row.task, row.task_version, row.manifest, row.manifest_sha), []).append(row)
-    found = [one for key in sorted(groups) for one in _of_group(folder, groups[key], first, second)]
+    with ExitStack() as stack:
+        folders = [_folder_of(name, folder, stack) for name in (first, second)]
+        for name, where in zip((first, second), folders, strict=True):
+            for row in _rows_of(name, where, wanted):
+                groups.setdefault((row.task, row.task_version, row.manifest, row.manifest_sha), []).append(row)
+        found = [one for key in sorted(groups) for one in _of_group(folders, groups[key], first, second)]
     if not found:
-        raise BenchError(f"{first} and {second} have no task, version and manifest in common in {folder}")
+        places = " and ".join(dict.fromkeys(map(str, folders)))
+        raise BenchError(f"{first} and {second} have no task, version and manifest in common in {places}")
     return found
 
 
-def _of_group(folder: Path, rows: list[Row], first: str, second: str) -> list[Comparison]:
+def _folder_of(name: str, folder: Path, stack: ExitStack) -> Path:
+    """Return where a system's rows lie: `RUN` of `RUN:SYSTEM`, else the folder that is meant by all."""
+    run = name.rpartition(":")[0]
+    return stack.enter_context(opened_board(run)) if run else folder
+
+
+def _rows_of(name: str, folder: Path, task: str | None) -> list[Row]:
+    """Read a system's rows under the whole of its name, so that one system of two runs is told apart."""
+    system = name.rpartition(":")[2]
+    rows = [row for row in read_results(folder) if task in (None, row.task)]
+    if system not in (known := {row.system for row in rows}):
+        raise UnknownName("system in these results", system, known)
+    return [replace(row, system=name) for row in rows if row.system == system]
+
+
+def _of_group(folders: Sequence[Path], rows: list[Row], first: str, second: str) -> list[Comparison]:
     scores = readings(rows)
     if set(scores) != {first, second}:
         return []
-    task = task_of(folder, rows[0].task)
-    shown = [column for column in shown_columns(task) if column.is_shown or column.is_ranked]
-    columns = [c for c in shown if c.name in scores[first] and c.name in scores[second]]
+    shown: dict[str, Column] = {}
+    for task in (task_of(folder, rows[0].task) for folder in folders):
+        shown |= {c.name: c for c in shown_columns(task) if c.is_shown or c.is_ranked}
+    columns = [c for c in shown.values() if c.name in scores[first] and c.name in scores[second]]
     return _corrected([_one(column, scores[first][column.name], scores[second][column.name]) for column in columns])
 
 

@@ -58,7 +58,7 @@ task: {task}
 task_version: {version}
 manifest: {manifest}
 contact: ""               # who answers questions
-training_data: ""         # what it was trained on; name songs that are in the test set if you know of any
+training_data: ""         # what it was trained on, none if on nothing; name songs of the test set that you know of
 paper: ""                 # where it is described
 parameters: 0             # of all parts that ran; 0 for none
 trainable_parameters: 0   # of these, trained for the task

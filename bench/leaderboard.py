@@ -91,6 +91,7 @@ class Table:
         ceiling: The same of the reference's own score.
         notes: Sentences under the table.
         part: Which systems or columns it holds, where the task has several tables; else empty.
+        outdated: Why its rows are not comparable with present ones; empty where they are.
     """
 
     task: str
@@ -105,6 +106,7 @@ class Table:
     ceiling: dict[str, tuple[float, float]]
     notes: tuple[str, ...] = ()
     part: str = ""
+    outdated: str = ""
 
 
 def tables(

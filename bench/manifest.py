@@ -83,6 +83,12 @@ def song_of(excerpt_id: str) -> str:
     return excerpt_id.partition("--")[0]
 
 
+def limit_of(manifest: str) -> tuple[str, int | None]:
+    """Split `synthetic-quick-first4` into the manifest's name and its limit."""
+    match = re.fullmatch(r"(.*)-first(\d{1,9})", manifest)
+    return (match[1], int(match[2])) if match else (manifest, None)
+
+
 _COLUMNS = tuple(column.name for column in fields(Excerpt))
 _ID = re.compile(r"[a-z0-9][a-z0-9.-]{0,127}")
 

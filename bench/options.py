@@ -9,9 +9,8 @@ from bench.device import chosen
 from bench.errors import BenchError, CheckFailed, UnknownName
 from bench.executor import executor
 from bench.layout import Layout
-from bench.manifest import Excerpt, Manifest
+from bench.manifest import Excerpt, Manifest, limit_of
 from bench.run import Setting
-from bench.score import limit_of
 from bench.submission import CARD, Card, read_submission
 from bench.task import Task, load_task, parse_spec
 from bench.yaml import read_yaml

@@ -23,10 +23,12 @@ class Origin:
     Attributes:
         version: Version of bench; empty where unknown.
         visibility: `public` where anyone can make the references again, `private`, or empty where unknown.
+        earlier: What the rows were before, a sentence a scoring, the oldest first.
     """
 
     version: str = ""
     visibility: str = ""
+    earlier: tuple[str, ...] = ()
 
 
 Origins = Mapping[tuple[str, str, str], Origin]
@@ -78,6 +80,8 @@ Made by `bench report` from the rows in `results/`; `bench report --check` says 
   the control itself, `other-song` another song, `noise` and `silence` what they say. `chance` and `ceiling` are what a
   metric gives by luck, and for the reference itself.
 - `—` has no number; the letter beside it says why.
+- `history/` keeps a line for every scoring of a row, with what it rested on; the newest is that of the present rows.
+- *Out of date* is a table whose task has a newer version by now, or whose manifest another list of excerpts.
 """
 
 
@@ -113,13 +117,24 @@ def _markdown_table(table: Table, origins: Origins) -> str:
     text = [f"### {escape(title(table), 2000)}", "", "| " + " | ".join(heads) + " |"]
     text.append("|---|---|" + "---:|" * (len(heads) - 2))
     for kind, cells in lines(table):
-        wrap = {"best": "**", "title": "*"}.get(kind, "")
+        wrap = {"best": "" if table.outdated else "**", "title": "*"}.get(kind, "")
         named = [f"{wrap}{cell}{wrap}" if cell else "" for cell in (cells[0], escape(cells[1]))]
         text.append("| " + " | ".join([*named, *cells[2:]]) + " |")
     text += ["", *(f"- {escape(note, 2000)}" for note in [*notes(table), made(table, origins)])]
     text += ["", "<details><summary>How each column was computed</summary>", ""]
     text += [f"- {escape(name)}: {escape(identity, 2000)}" for name, identity in table.identities.items()]
-    return "\n".join([*text, "", "</details>", ""])
+    text += ["", "</details>", ""]
+    if was := earlier(table, origins):
+        text += ["<details><summary>What these rows were before</summary>", ""]
+        text += [f"- {escape(line, 2000)}" for line in was]
+        text += ["", "</details>", ""]
+    return "\n".join(text)
+
+
+def earlier(table: Table, origins: Origins) -> list[str]:
+    """Return earlier scorings of a table's rows, a sentence each; foreign text is not escaped."""
+    found = [(entry.system, origins.get((table.task, table.manifest, entry.system))) for entry in table.entries]
+    return [f"{system}: {line}" for system, origin in found if origin for line in origin.earlier]
 
 
 def made(table: Table, origins: Origins) -> str:
@@ -134,7 +149,7 @@ def made(table: Table, origins: Origins) -> str:
 def title(table: Table) -> str:
     """Return a table's heading; foreign text in it is not escaped."""
     text = f"{table.task} (version {table.task_version}) on {table.manifest} {table.manifest_sha[:8]}"
-    return text + (f": {table.part}" if table.part else "")
+    return text + (f": {table.part}" if table.part else "") + (" (out of date)" if table.outdated else "")
 
 
 def head(table: Table) -> list[str]:
@@ -177,7 +192,7 @@ def notes(table: Table) -> list[str]:
         if counts and counts[0] < wanted:
             span = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
             said.append(f"{column.name} rests on {span} of {wanted} songs; it is undefined on the others.")
-    return [*said, *table.notes]
+    return [*([table.outdated] if table.outdated else []), *said, *table.notes]
 
 
 def _letters(table: Table) -> dict[str, str]:

@@ -6,19 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import plugins
-from bench.build import source_of
 from bench.errors import BenchError
 from bench.leaderboard import Table
 from bench.page import Origin, made
 from bench.paths import home, is_clone
 from bench.report import read_results, results_files, tables_of, task_of
-from bench.score import limit_of
 from bench.scores import WHOLE_SET, Row
 from bench.site.board import Board, Sheet, Speed
 from bench.site.folder import differences, write_players, write_tables
 from bench.submission import CARD, Card
-from bench.task import Task
 from bench.yaml import read_yaml
 
 SITE, INDEX = "site", "index.html"
@@ -119,7 +115,7 @@ def _sheet(
     }
     return Sheet(
         table,
-        is_current=(table.task_version, table.manifest_sha) == (task.version, _sha_today(task, table)),
+        is_current=not table.outdated,
         made=made(table, origins),
         primary=task.primary,
         values=_values(table, rows),
@@ -139,20 +135,6 @@ def _values(table: Table, rows: Iterable[Row]) -> dict[str, dict[str, dict[str, 
         if not row.example.startswith(WHOLE_SET) and table.identities.get(row.metric) == row.identity:
             found.setdefault(row.metric, {}).setdefault(row.system, {})[row.example] = row.value
     return found
-
-
-def _sha_today(task: Task, table: Table) -> str:
-    """Return the sha256 that a table's manifest has today; its own where nobody can tell."""
-    name, limit = limit_of(table.manifest)
-    if name.startswith("folder-") or "-private-" in name:
-        return table.manifest_sha
-    try:
-        source = source_of(name, None, None, task)
-        manifest = plugins.load("datasets", source.dataset).select(source.manifest)
-        sha: str = manifest.lasting(task.duration_s).limited(limit).sha256
-    except (BenchError, TypeError):  # a name from a row may be anything, a data set's that needs options among them
-        return table.manifest_sha
-    return sha
 
 
 def _speed(keys: dict[str, Any]) -> Speed:

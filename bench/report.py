@@ -12,6 +12,7 @@ from rich.text import Text
 
 from bench import plugins
 from bench.errors import BenchError
+from bench.history import history_of
 from bench.leaderboard import Table, tables
 from bench.listening import axes
 from bench.page import Origin, head, lines, markdown, notes, printable, title
@@ -22,11 +23,13 @@ from bench.scores import WHOLE_SET, Row, read_rows
 from bench.submission import STITCHED
 from bench.tally import ADHERENCE, columns_of
 from bench.task import Task, load_task, task_names, with_metrics
+from bench.today import outdated
 from bench.yaml import read_yaml
 
 PAGE, RUN_PAGE, RESULTS, LISTENING = "README.md", "report.md", "results", "listening"
 SIZES = {"mini": "mini", "small": "full size", "medium": "full size", "large": "full size"}
 """Parts of our models' names that say how large their base is; other sizes are not ranked with them."""
+_STYLES = {"best": "bold", "title": "italic", "bounds": "dim"}
 
 
 def folder_of(run: Path | None, published: bool, out: Path) -> Path:
@@ -56,7 +59,8 @@ def tables_of(folder: Path) -> list[Table]:
     for name in sorted(by_task):
         task = task_of(folder, name)
         sizes = {row.system: size for row in by_task[name] if (size := size_of(row.system))}
-        result += tables(by_task[name], shown_columns(task), task.primary, sizes)
+        made = tables(by_task[name], shown_columns(task), task.primary, sizes)
+        result += [replace(t, outdated=outdated(task, t.task_version, t.manifest, t.manifest_sha)) for t in made]
     return result
 
 
@@ -165,7 +169,7 @@ def terminal(found: Sequence[Table]) -> Group:
         for place, name in enumerate(head(table)):
             grid.add_column(Text(name), justify="left" if place < 2 else "right", overflow="fold")
         for kind, cells in lines(table):
-            style = {"best": "bold", "title": "italic", "bounds": "dim"}.get(kind, "")
+            style = "dim" if table.outdated else _STYLES.get(kind, "")
             grid.add_row(*(Text(printable(cell), style=style) for cell in cells))
         grids.append(grid)
     return Group(*(grids or [Text("No rows yet.")]))
@@ -206,7 +210,8 @@ def _origins(folder: Path) -> dict[tuple[str, str, str], Origin]:
         beside = path.with_suffix(".run.yaml")
         if beside.is_file():
             keys = read_yaml(beside)
-            found[_key(path)] = Origin(str(keys.get("bench", "")), str(keys.get("visibility", "")))
+            was = tuple(str(scoring) for scoring in history_of(folder, *_key(path))[:-1])
+            found[_key(path)] = Origin(str(keys.get("bench", "")), str(keys.get("visibility", "")), was)
     return found
 
 

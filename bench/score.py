@@ -1,6 +1,5 @@
 """Score: audio in, numbers out. Sees only a submission's folder and the examples, never a model."""
 
-import re
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -217,9 +216,3 @@ def _joined(heard: Hearing, embedding: Extractor) -> Frames:
 
 def _failed(column: Column, identity: str) -> dict[str, Any]:
     return asdict(Measurement(column.worst, 0.0, "failed")) | {"identity": identity}
-
-
-def limit_of(manifest: str) -> tuple[str, int | None]:
-    """Split `synthetic-quick-first4` into the manifest's name and its limit."""
-    match = re.fullmatch(r"(.*)-first(\d+)", manifest)
-    return (match[1], int(match[2])) if match else (manifest, None)

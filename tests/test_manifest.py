@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.errors import BenchError
-from bench.manifest import Excerpt, Manifest, read_manifest
+from bench.manifest import Excerpt, Manifest, limit_of, read_manifest
 from bench.paths import home
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=20)
@@ -87,3 +87,8 @@ def test_everything_in_it_moves_the_hash() -> None:
     hashes = {Manifest("m", (excerpt,)).sha256 for excerpt in [one, *changed]}
     assert len(hashes) == 7
     assert Manifest("other name", (one,)).sha256 in hashes
+
+
+def test_a_limited_manifest_names_its_limit() -> None:
+    assert limit_of("synthetic-quick-first4") == ("synthetic-quick", 4)
+    assert limit_of("synthetic-quick") == ("synthetic-quick", None)

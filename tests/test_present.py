@@ -2,18 +2,14 @@
 
 import json
 import shutil
-from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
 
 from bench.cli import app
 from bench.errors import BenchError
-from bench.paths import home
-from bench.present import Presented, _sha_today, board_of, check, present, refresh
+from bench.present import Presented, board_of, check, present, refresh
 from bench.scores import read_rows, write_rows
-from bench.task import load_task
-from bench.yaml import read_yaml
 from tests.site.small import MANIFEST, TASK, write_small
 
 
@@ -99,7 +95,7 @@ def test_the_published_site_is_written_in_a_clone_only(run, monkeypatch):
 
 def test_rows_of_an_older_version_or_list_are_not_current(run, monkeypatch):
     assert board_of(run.folder).sheets[0].is_current
-    monkeypatch.setattr("bench.present._sha_today", lambda task, table: "other")
+    monkeypatch.setattr("bench.today.sha_today", lambda manifest, duration_s: "other")
     assert not board_of(run.folder).sheets[0].is_current
 
 
@@ -108,18 +104,3 @@ def test_published_cards_are_read(run):
     path.parent.mkdir()
     path.write_text("system: strong\nnotes: said here\nparameters: 1200\n")
     assert board_of(run.folder).cards == {"strong": {"parameters": 1200, "notes": "said here"}}
-
-
-@pytest.mark.parametrize("name", ["synthetic-quick-first0", "synthetic-nothing", "folder", "nothing", "synthetic-../x"])
-def test_a_manifest_that_nobody_knows_is_its_own(run, name):
-    sheet = board_of(run.folder).sheets[0]
-    assert _sha_today(load_task(TASK), replace(sheet.table, manifest=name)) == sheet.table.manifest_sha
-
-
-@pytest.mark.parametrize("name", ["synthetic-quick", "synthetic-quick-first4"])
-def test_a_manifest_of_the_suite_has_one_sha_today(run, name):
-    table = replace(board_of(run.folder).sheets[0].table, manifest=name)
-    task = load_task(TASK)
-    assert _sha_today(task, table) != table.manifest_sha
-    if name == "synthetic-quick":
-        assert _sha_today(task, table) == read_yaml(home("tasks") / "versions.lock")[f"{TASK}@{task.version}"][name]

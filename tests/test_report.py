@@ -64,6 +64,7 @@ def plugs(monkeypatch):
     """Columns and tasks without metric plugs or task files."""
     monkeypatch.setattr("bench.report.columns_of", lambda task: list(COLUMNS))
     monkeypatch.setattr("bench.report.load_task", lambda name: SimpleNamespace(name=name, primary=PRIMARY))
+    monkeypatch.setattr("bench.report.outdated", lambda *what: "")
     monkeypatch.setattr("bench.report.task_names", lambda: [TASK])
 
 
@@ -367,3 +368,15 @@ def test_a_number_without_phase_is_given_and_marked_and_never_ranks():
     page = markdown(found)
     assert "keeps no phase" in page
     assert {e.system: e.rank for e in found[0].entries} == {"mine": (1, 1), "yours": None}
+
+
+def test_a_table_out_of_date_says_so_everywhere_and_names_no_best(board, monkeypatch):
+    monkeypatch.setattr("bench.report.outdated", lambda *what: "Out of date: why.")
+    found = report.tables_of(board)
+    page = markdown(found)
+    assert "(out of date)" in unescape(page) and "- Out of date: why." in unescape(page)
+    assert "**strong**" not in page
+    console = Console(file=StringIO(), width=200)
+    console.print(report.terminal(found))
+    assert "Out of date: why." in console.file.getvalue()
+    assert report.payload(found)["tables"][0]["outdated"] == "Out of date: why."

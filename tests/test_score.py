@@ -15,7 +15,7 @@ from bench.manifest import Excerpt, Manifest
 from bench.mask import Mask
 from bench.paths import write_text
 from bench.protocols import Column, Measurement, SetMeasurement
-from bench.score import alters_context, limit_of, score
+from bench.score import alters_context, score
 from bench.scores import WHOLE_SET, Row
 from bench.submission import FAILED, SWAPPED, Card, Submission
 from bench.symbols import Frames
@@ -215,11 +215,6 @@ def test_scores_come_from_the_cache_the_second_time(examples: ExampleSet, tmp_pa
     before = rows_of(examples, tmp_path, dict.fromkeys(IDS, 0.1))
     monkeypatch.setattr(Level, "measure", lambda *_: pytest.fail("measured again"))
     assert rows_of(examples, tmp_path, dict.fromkeys(IDS, 0.1)) != [] and len(before) > 20
-
-
-def test_a_limited_manifest_names_its_limit() -> None:
-    assert limit_of("synthetic-quick-first4") == ("synthetic-quick", 4)
-    assert limit_of("synthetic-quick") == ("synthetic-quick", None)
 
 
 def test_a_changed_context_is_noticed_and_put_back_in_the_stitched_reading(

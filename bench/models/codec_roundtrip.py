@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Literal
 
 from bench.air.editor import outputs_of, sound_of
-from bench.air.sizes import codec_of
+from bench.air.sizes import TRAINING_DATA, codec_of
 from bench.audio import Audio
 from bench.example import Example
 from bench.protocols import Probe
 
 SIZES = ("mini", "small", "medium", "large")
+_FULL = "that of MusicGen's codec (arXiv 2306.05284)"
 
 
 class CodecRoundtrip:
@@ -21,6 +22,7 @@ class CodecRoundtrip:
         """Read the codec."""
         self._codec, codec = codec_of(size, device)
         self.identity = f"codec-roundtrip, {codec}"
+        self.training_data = TRAINING_DATA["mini"] if size == "mini" else _FULL
         self.parameters, self.keeps_phase = self._codec.parameters, self._codec.keeps_phase
 
     def edit(self, examples: Sequence[Example]) -> list[Audio]:

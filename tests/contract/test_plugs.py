@@ -72,6 +72,12 @@ def test_every_plug_refuses_an_option_that_it_does_not_take(kind: str, name: str
         plugins.load(kind, name, no_such_option=1)
 
 
+@pytest.mark.parametrize("name", plugins.names("models"))
+def test_every_model_says_on_what_it_was_trained(name: str, tmp_path: Path) -> None:
+    said = getattr(loaded("models", name, tmp_path), "training_data", "none")
+    assert said.strip() and (said == "none") == (getattr(loaded("models", name, tmp_path), "parameters", 0) == 0)
+
+
 @pytest.mark.parametrize(("kind", "name"), ALL)
 def test_every_plug_has_the_words_of_its_kind(kind: str, name: str, tmp_path: Path) -> None:
     plug = loaded(kind, name, tmp_path)
