@@ -4,7 +4,8 @@ A step of a small decoder is some hundred operations of a few microseconds each,
 to compute them. Here a step is one call. Everything is float32; sums are taken in another order than torch's, so that
 scores differ from its own in the last bits.
 
-All that is compiled stands in this one file: numba notices a change of a function's own file, not of one it calls.
+All that is compiled stands in this one file, since numba notices a change of a function's own file, not of one it
+calls; and in one function, so that a process that compiles it and one that loads it give the same bytes.
 """
 
 import math
@@ -24,7 +25,11 @@ from bench.compiling import compiling
 
 Floats = npt.NDArray[np.float32]
 _intrinsic: Any = intrinsic
-_compiled: Any = numba.njit(cache=True, fastmath=True, error_model="numpy", nogil=True)
+_FLAGS = {"fastmath": True, "error_model": "numpy", "nogil": True}
+_compiled: Any = numba.njit(cache=True, **_FLAGS)
+_part: Any = numba.njit(forceinline=True, **_FLAGS)
+"""Into the step that calls it, always: a part on its own is linked as it stands in the process that compiles and as it
+stands in the step's file where that is loaded, and the two may add up in another order."""
 _READ, _SECOND_LEVEL, _DATA = 0, 2, 1
 _LINE = 16
 """Numbers in a cache line."""
@@ -56,14 +61,14 @@ def _fetch(typing: Any, array: Any, index: Any) -> Any:
     return types.void(array, index), made
 
 
-@_compiled
+@_part
 def _fetch_stretch(array: Floats, first: int, n: int) -> None:
     """Ask for n numbers of a flat array."""
     for i in range(first, first + n, _LINE):
         _fetch(array, i)
 
 
-@_compiled
+@_part
 def _exp(x: Floats, n: int, whole: Any) -> None:
     """Set the first n of x to e^x, for x <= 0; `whole` is int32 scratch, and its own bits as float32 are the power."""
     powers = whole.view(np.float32)
@@ -84,7 +89,7 @@ def _exp(x: Floats, n: int, whole: Any) -> None:
         x[j] *= powers[j]
 
 
-@_compiled
+@_part
 def _gelu(x: Floats, scratch: Floats, whole: Any) -> None:
     """Set x to x / 2 (1 + erf(x / sqrt 2)); scratch has x's length."""
     n = len(x)
@@ -104,7 +109,7 @@ def _gelu(x: Floats, scratch: Floats, whole: Any) -> None:
         x[j] = np.float32(0.5) * x[j] * (np.float32(2) - tail if x[j] >= 0 else tail)
 
 
-@_compiled
+@_part
 def _normed(x: Floats, norm: Floats, out: Floats) -> None:
     """Normalise rows of x (B, d) with weight and bias (2, d)."""
     width = x.shape[1]
@@ -123,7 +128,7 @@ def _normed(x: Floats, norm: Floats, out: Floats) -> None:
             to[k] = (row[k] - mean) * scale * weight[k] + bias[k]
 
 
-@_compiled
+@_part
 def _product(x: Floats, matrix: Floats, out: Floats, is_added: bool) -> None:
     """Set out (B, n), or add to it, x (B, d) times the transpose of a matrix (n, d); n is even."""
     batch, width = x.shape
@@ -177,7 +182,7 @@ def _product(x: Floats, matrix: Floats, out: Floats, is_added: bool) -> None:
                 out[b, n + 1] = s1
 
 
-@_compiled
+@_part
 def _softmax(scores: Floats, first: int, end: int, gate: Any, whole: Any) -> None:
     """Turn scores[first:end] into shares that add up to the gate."""
     part = scores[first:end]
@@ -196,7 +201,7 @@ def _softmax(scores: Floats, first: int, end: int, gate: Any, whole: Any) -> Non
         part[j] *= scale
 
 
-@_compiled
+@_part
 def _scored(query: Floats, keys: Floats, n: int, scores: Floats, room: Floats, ahead: int) -> None:
     """Set the first n scores to the products of a query (s,) with keys (slots, s); fetch as much of the room ahead."""
     size, fours, zero = len(query), n // 4 * 4, np.float32(0)
@@ -217,7 +222,7 @@ def _scored(query: Floats, keys: Floats, n: int, scores: Floats, room: Floats, a
         scores[j] = total
 
 
-@_compiled
+@_part
 def _shared(scores: Floats, n: int, gates: Floats, n_beside: int, whole: Any) -> None:
     """Turn n scores into shares; those beside the sequence fall into kinds, each with its gate, if there are gates."""
     kinds = len(gates)
@@ -230,7 +235,7 @@ def _shared(scores: Floats, n: int, gates: Floats, n_beside: int, whole: Any) ->
     _softmax(scores, n_beside, n, np.float32(1), whole)
 
 
-@_compiled
+@_part
 def _gathered(shares: Floats, values: Floats, n: int, out: Floats, room: Floats, ahead: int) -> None:
     """Set out (s,) to the first n shares of values (slots, s); fetch as much of the room ahead."""
     size, fours = len(out), n // 4 * 4

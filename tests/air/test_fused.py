@@ -1,6 +1,9 @@
 """Fused steps: their arithmetic against float64, and whole steps against torch's."""
 
 import math
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -120,3 +123,39 @@ def test_odd_numbers_of_rows_are_left_to_torch_and_refused_by_name():
     assert generate(odd, prefix, None, None, Sampling(temperature=0), [1]).shape == (1, 1, 8)
     with pytest.raises(ValueError, match=r"even number of rows, found \[\(5, 16\)\]"):
         generate(odd, prefix, None, None, Sampling(temperature=0), [1], way="fused")
+
+
+STEPS = """
+import hashlib, numpy, torch
+from bench.air.fused import Fused
+from bench.air.stepper import Stepper
+from bench.air.walk import Counted
+from bench.air.decoder import Config, Decoder
+torch.manual_seed(0)
+decoder = Decoder(Config(96, 2, 2, 192, 4, 50)).eval()
+with torch.inference_mode():
+    for weight in decoder.parameters():
+        weight.mul_(5)  # Far scores: attention with small weights stays where every way of compiling rounds alike.
+    for batch in (1, 8):
+        stepper = Stepper(decoder, None, None, batch, 20, 30)
+        tokens = torch.randint(0, 50, (batch, 4, 50))
+        stepper.prefix(tokens[..., :21], decoder.places(50, 20, None)[:, :21])
+        stepper.fuse()
+        for k in range(1, 30):
+            scores = stepper.scores(tokens[..., 20 + k], decoder.places(50, 20, None)[:, 20 + k], Counted(k))
+            print(hashlib.sha256(scores.numpy().tobytes()).hexdigest())
+"""
+
+
+def test_a_process_that_compiles_a_step_and_one_that_loads_it_give_the_same_bytes(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+
+    def said():
+        command = [sys.executable, "-c", STEPS]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
+
+    compiled = said()
+    files = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nbc")}
+    assert len(compiled) == 58 and len(set(compiled)) == 58 and files
+    assert said() == compiled
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nbc")} == files
