@@ -93,7 +93,10 @@ def notes_of(folder: Path) -> Notes | None:
         return None
     parts = []
     for stem in stems:
-        notes = read_notes(_midi_file(folder, stem))
+        path = _midi_file(folder, stem)
+        if not path.is_file():
+            raise BenchError(_no_file(path))
+        notes = read_notes(path)
         programs = np.full(len(notes), stem.program)
         parts.append(Notes(notes.intervals_s, notes.pitches, notes.velocities, programs))
     return Notes.joined(parts)
@@ -127,7 +130,7 @@ def problems_of(folder: Path) -> list[str]:
     except BenchError as error:
         return [str(error)]
     midi = [folder / "all_src.mid", *(_midi_file(folder, stem) for stem in stems if stem.has_notes)]
-    found = [f"{path}: no such file; {_GET_AGAIN}" for path in midi if not path.is_file()]
+    found = [_no_file(path) for path in midi if not path.is_file()]
     for stem in stems:
         found += _sound_problems(folder, stem, rate) if stem.is_rendered else []
     return found
@@ -166,6 +169,10 @@ def _sound_problems(folder: Path, stem: Stem, sample_rate: int) -> list[str]:
     except BenchError as error:
         return [str(error)]
     return [] if rate == sample_rate else [f"{path}: of {rate} Hz, the mix of {sample_rate} Hz; {_GET_AGAIN}"]
+
+
+def _no_file(path: Path) -> str:
+    return f"{path}: no such file; {_GET_AGAIN}"
 
 
 def _midi_file(folder: Path, stem: Stem) -> Path:
