@@ -1,6 +1,6 @@
 """Stems: stretches of long recordings, and their sums."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ def stretch(path: Path, start_s: float, duration_s: float) -> Audio:
     return Audio(np.ascontiguousarray(samples.T), rate)
 
 
-def summed(parts: Sequence[Audio], duration_s: float, sample_rate: int) -> Audio:
+def summed(parts: Iterable[Audio], duration_s: float, sample_rate: int) -> Audio:
     """Add sounds that begin together, at their own levels.
 
     Args:
@@ -64,9 +64,11 @@ def summed(parts: Sequence[Audio], duration_s: float, sample_rate: int) -> Audio
         float32 (channels, round(duration_s * sample_rate)); a mono part sounds in every channel.
     """
     n = round(duration_s * sample_rate)
-    total = np.zeros((max((len(part.samples) for part in parts), default=1), n), dtype=np.float32)
+    total = np.zeros((1, n), dtype=np.float32)
     for part in parts:
         samples = part.resampled(sample_rate).samples[:, :n]
+        if len(samples) > len(total):
+            total = np.repeat(total, len(samples), axis=0)
         total[:, : samples.shape[1]] += samples
     return Audio(total, sample_rate)
 

@@ -1,6 +1,5 @@
 """Slakh2100: songs of the Lakh MIDI data set rendered with sampled instruments, each a stem with its notes."""
 
-import csv
 import re
 from collections import defaultdict
 from contextlib import suppress
@@ -17,6 +16,7 @@ from bench.manifest import Excerpt, Manifest
 from bench.paths import home
 from bench.protocols import Content, Dataset
 from bench.selection import Heard, powers
+from bench.splits import Row, lacking, read_splits
 from bench.stems import recording, stretch, summed
 
 NAME = "slakh2100"
@@ -62,14 +62,19 @@ class Slakh2100:
                 raise BenchError(
                     f"{folder}: {length:.2f} s long, {excerpt.id} asks for {start + excerpt.duration_s:g} s of it"
                 )
-            parts = [stretch(path, start, excerpt.duration_s) for path in sound_files(folder, what)]
+            parts = (stretch(path, start, excerpt.duration_s) for path in sound_files(folder, what))
             return summed(parts, excerpt.duration_s, rate)
         found = notes_of(folder) if what == "notes" else beats_of(folder) if what == "beats" else None
         return None if found is None else found.cut(start, start + excerpt.duration_s).shifted(-start)
 
     def verify(self) -> list[str]:
         """List what is missing, unreadable, listed twice, or other than committed checksums and mirdata's have it."""
-        return verify(self) + self._incomplete() + self._twice() + self._other_than_published()
+        return [
+            *verify(self),
+            *lacking(listed_tracks(), self._folders, SPLITS),
+            *self._twice(),
+            *self._other_than_published(),
+        ]
 
     def statistics(self) -> dict[str, Any]:
         """Return descriptive statistics; see `bench.library.statistics`."""
@@ -77,10 +82,10 @@ class Slakh2100:
 
     def tracks(self, split: str) -> list[str]:
         """Return the tracks of a split that are here, by their number, e.g. `Track01876`."""
-        listed = split_of_tracks()
+        listed = listed_tracks()
         if unknown := sorted(set(self._folders) - set(listed)):
             raise BenchError(f"{self._folders[unknown[0]]}: no track of Slakh2100, which has 2100; remove it")
-        return sorted(track for track in self._folders if listed[track] == split)
+        return sorted(track for track in self._folders if listed[track]["split"] == split)
 
     def files(self, track: str) -> list[Path]:
         """Return all sounds, notes and the metadata of a track."""
@@ -93,7 +98,7 @@ class Slakh2100:
         folder = self._folder(track)
         rate, seconds = recording(sound_file(folder))
         mix = stretch(sound_file(folder), 0, seconds)
-        drums = summed([stretch(path, 0, seconds) for path in sound_files(folder, "drums")], mix.duration_s, rate)
+        drums = summed((stretch(path, 0, seconds) for path in sound_files(folder, "drums")), mix.duration_s, rate)
         beats = beats_of(folder)
         return Heard(
             mix.duration_s,
@@ -131,16 +136,6 @@ class Slakh2100:
             raise BenchError(f"{self.root}: holds no {track}; get Slakh2100-redux whole")
         return self._folders[track]
 
-    def _incomplete(self) -> list[str]:
-        """Name the splits of which some tracks are here and some are not; whole ones may be left out."""
-        listed, found = split_of_tracks(), []
-        for split in SPLITS:
-            wanted = sorted(track for track, of in listed.items() if of == split)
-            lacking = [track for track in wanted if track not in self._folders]
-            if 0 < len(lacking) < len(wanted):
-                found.append(f"{split}: lacks {len(lacking)} of its {len(wanted)} tracks, {lacking[0]} and on")
-        return found
-
     def _twice(self) -> list[str]:
         """List songs of the Lakh data set that stand in the splits more than once."""
         songs = defaultdict(list)
@@ -176,15 +171,6 @@ def build(path: str = "") -> Dataset:
 
 
 @lru_cache(maxsize=1)
-def split_of_tracks() -> dict[str, str]:
-    """Return the split of every track: `test`, `validation`, `train`, or `omitted` as the duplicate of another.
-
-    Raises:
-        BenchError: the list does not have 2100 tracks with one of these splits each.
-    """
-    path = home("data_manifests") / NAME / "splits.csv"
-    with path.open(encoding="utf-8", newline="") as file:
-        found = {row["track"]: row["split"] for row in csv.DictReader(file)}
-    if len(found) != 2100 or not set(found.values()) <= {*SPLITS, "omitted"}:
-        raise BenchError(f"{path}: want 2100 tracks of {', '.join(SPLITS)} or omitted, found {len(found)}")
-    return found
+def listed_tracks() -> dict[str, Row]:
+    """Return all 2100 tracks with their split; `omitted` is one whose song another track has."""
+    return read_splits(home("data_manifests") / NAME / "splits.csv", (*SPLITS, "omitted"), 2100)
