@@ -79,7 +79,7 @@ class Moisesdb:
         return _sum(song.sounds(what), excerpt.start_s, excerpt.duration_s, rate)
 
     def verify(self) -> list[str]:
-        """List songs whose data.json will not do; else what is missing, unreadable, or other than committed checksums."""
+        """List songs whose data.json will not do, else what is missing, unreadable, or other than it was committed."""
         found = [] if len(self._folders) == N_SONGS else [f"{self.root}: {len(self._folders)} songs, not {N_SONGS}"]
         return self._unexplained() or verify(self) + found
 
