@@ -16,6 +16,7 @@ from bench import plugins
 from bench.cli import app
 from bench.datasets import slakh2100
 from bench.datasets.slakh2100 import listed_tracks
+from bench.datasets.slakh2100.track import notes_of, stems_of
 from bench.errors import BenchError, MissingComponent, UnknownName
 from bench.manifest import Excerpt, read_manifest
 from bench.scores import WHOLE_SET, read_rows
@@ -128,6 +129,18 @@ def test_a_tempo_that_the_notes_do_not_follow_gives_no_beats(tmp_path):
     assert len(load(tmp_path).read(EXCERPT, "notes")) > 20
 
 
+def test_files_count_whatever_babyslakh_says_of_them(root):
+    path = root / "test" / "Track01876" / "metadata.yaml"
+    said = path.read_text()
+    before = load().read(EXCERPT, "notes")
+    path.write_text(said.replace("rendered: true", "rendered: false").replace("saved: true", "saved: false"))
+    stems_of.cache_clear()
+    notes_of.cache_clear()
+    drums, notes = (load().read(EXCERPT, what) for what in ("drums", "notes"))
+    assert drums.samples.any() and np.array_equal(notes.intervals_s, before.intervals_s) and load().verify() == []
+    assert load().about("Track01876") == "bass, piano, strings and drums"
+
+
 def test_heard_knows_drums_and_harmony(written):
     heard = load(written).heard("Track01876")
     assert heard.duration_s == 20 and len(heard.mix) == len(heard.drums) == len(heard.harmony) == 200
@@ -187,7 +200,7 @@ def spoiled(root, how):
         return r"metadata\.yaml: stem S01: KeyError 'program_num'"
     if how == "another rate":
         soundfile.write(track / "stems" / "S01.flac", np.zeros(16000), 16000)
-        return r"S01\.flac: of 16000 Hz, the mix of 44100 Hz"
+        return r"S01\.flac: 1\.00 s at 16000 Hz, the mix 20\.00 s at 44100 Hz"
     other = root / "train" / "Track00001" / "metadata.yaml"
     other.write_text(other.read_text().replace(song_of("Track00001"), song_of("Track01876")))
     return r"Track01876 \(test\), Track00001 \(train\): one song, 0+754f\.mid"

@@ -1,7 +1,8 @@
 """A track of Slakh2100: mix.flac, stems/Sxx.flac, MIDI/Sxx.mid, all_src.mid, and metadata.yaml, which explains them.
 
 Sounds may have been converted to WAV. Numbers of stems may be missing, and a stem that metadata.yaml lists need not
-sound: `audio_rendered` says whether it does. The gain of the mix is in the stems: it is their plain sum.
+sound: `audio_rendered` says whether it does. BabySlakh says so of none, although all are there: a file that is there
+counts whatever is said of it. The gain of the mix is in the stems: it is their plain sum, and they are as long as it.
 """
 
 import re
@@ -21,6 +22,7 @@ from bench.yaml import read_yaml
 SUFFIXES = (".flac", ".wav")
 ON_GRID, LEAST_ON_GRID = 1 / 32, 0.4
 """An onset is on the grid within this much of a beat from a sixteenth; a quarter of all onsets are so by chance."""
+SLACK_S = 0.1
 _GET_AGAIN = "get the track again, or leave it out of the manifest"
 
 
@@ -33,8 +35,8 @@ class Stem:
         group: `drums`, `bass` or `other`.
         program: 0-based GM program, 128 = percussion.
         instrument: Its class in words, lower case.
-        is_rendered: Whether it sounds in the mix.
-        has_notes: Whether its notes were saved.
+        is_rendered: Whether it sounds in the mix: it is said to, or its sound is there.
+        has_notes: Whether it has notes, likewise.
     """
 
     name: str
@@ -93,7 +95,7 @@ def notes_of(folder: Path) -> Notes | None:
         return None
     parts = []
     for stem in stems:
-        path = _midi_file(folder, stem)
+        path = _midi_file(folder, stem.name)
         if not path.is_file():
             raise BenchError(_no_file(path))
         notes = read_notes(path)
@@ -124,15 +126,15 @@ def beats_of(folder: Path) -> Beats | None:
 
 
 def problems_of(folder: Path) -> list[str]:
-    """List what is missing or unreadable: metadata, mix, stems that sound, notes; and sounds of another rate."""
+    """List what is missing or unreadable: metadata, mix, stems that sound, notes; and stems unlike the mix."""
     try:
-        stems, rate = stems_of(folder), recording(sound_file(folder))[0]
+        stems, mix = stems_of(folder), recording(sound_file(folder))
     except BenchError as error:
         return [str(error)]
-    midi = [folder / "all_src.mid", *(_midi_file(folder, stem) for stem in stems if stem.has_notes)]
+    midi = [folder / "all_src.mid", *(_midi_file(folder, stem.name) for stem in stems if stem.has_notes)]
     found = [_no_file(path) for path in midi if not path.is_file()]
     for stem in stems:
-        found += _sound_problems(folder, stem, rate) if stem.is_rendered else []
+        found += _sound_problems(folder, stem, mix) if stem.is_rendered else []
     return found
 
 
@@ -140,13 +142,14 @@ def _stem(path: Path, name: str, said: Any) -> Stem:
     try:
         is_drum, program = bool(said["is_drum"]), int(said["program_num"])
         instrument = str(said["inst_class"]).lower().removesuffix(" (continued)")
-        rendered, saved = bool(said["audio_rendered"]), bool(said["midi_saved"])
+        sounds = bool(said["audio_rendered"]) or any((path.parent / "stems").glob(f"{name}.*"))
+        has_notes = bool(said["midi_saved"]) or _midi_file(path.parent, name).is_file()
     except (KeyError, TypeError, ValueError) as error:
         raise BenchError(f"{path}: stem {name}: {type(error).__name__} {error}; {_GET_AGAIN}") from error
     if not re.fullmatch(r"S\d+", name) or not (is_drum or 0 <= program < DRUM_PROGRAM):
         raise BenchError(f"{path}: stem {name} of program {program}: want S00 and on, 0 to 127; {_GET_AGAIN}")
     group = "drums" if is_drum else "bass" if instrument == "bass" else "other"
-    return Stem(name, group, DRUM_PROGRAM if is_drum else program, instrument, rendered, saved)
+    return Stem(name, group, DRUM_PROGRAM if is_drum else program, instrument, sounds, has_notes)
 
 
 def _tempo_grid(path: Path) -> tuple[Any, Any]:
@@ -162,18 +165,20 @@ def _tempo_grid(path: Path) -> tuple[Any, Any]:
         raise BenchError(f"{path}: cannot be read as MIDI ({type(error).__name__}: {error}); {_GET_AGAIN}") from error
 
 
-def _sound_problems(folder: Path, stem: Stem, sample_rate: int) -> list[str]:
+def _sound_problems(folder: Path, stem: Stem, mix: tuple[int, float]) -> list[str]:
     try:
         path = sound_file(folder / "stems", stem.name)
-        rate = recording(path)[0]
+        rate, length = recording(path)
     except BenchError as error:
         return [str(error)]
-    return [] if rate == sample_rate else [f"{path}: of {rate} Hz, the mix of {sample_rate} Hz; {_GET_AGAIN}"]
+    if rate == mix[0] and abs(length - mix[1]) <= SLACK_S:
+        return []
+    return [f"{path}: {length:.2f} s at {rate} Hz, the mix {mix[1]:.2f} s at {mix[0]} Hz; {_GET_AGAIN}"]
 
 
 def _no_file(path: Path) -> str:
     return f"{path}: no such file; {_GET_AGAIN}"
 
 
-def _midi_file(folder: Path, stem: Stem) -> Path:
-    return folder / "MIDI" / f"{stem.name}.mid"
+def _midi_file(folder: Path, name: str) -> Path:
+    return folder / "MIDI" / f"{name}.mid"
