@@ -14,7 +14,7 @@ from bench.manifest import Excerpt, Manifest
 from bench.mask import seed_of
 from bench.protocols import Content, Dataset
 from bench.selection import Heard, powers
-from bench.stems import recording, stretch, summed
+from bench.stems import check_end, recording, stretch, summed
 
 NAME = "moisesdb"
 SPLITS = ("test", "validation", "train")
@@ -72,10 +72,7 @@ class Moisesdb:
             return None
         song, end_s = self._song(excerpt.track), excerpt.start_s + excerpt.duration_s
         rate, length = _extent(song)
-        if end_s > length + 0.5 / rate:
-            raise BenchError(
-                f"{self._folders[excerpt.track]}: {length:.2f} s long, {excerpt.id} asks for {end_s:g} s of it"
-            )
+        check_end(self._folders[excerpt.track], length, end_s)
         return _sum(song.sounds(what), excerpt.start_s, excerpt.duration_s, rate)
 
     def verify(self) -> list[str]:

@@ -11,7 +11,7 @@ from bench.paths import home
 from bench.protocols import Content, Dataset
 from bench.selection import Heard, powers
 from bench.splits import Row, lacking, read_splits
-from bench.stems import recording, stretch, summed
+from bench.stems import check_end, recording, stretch, summed
 
 NAME = "musdb18hq"
 SPLITS = ("test", "validation", "train")
@@ -46,8 +46,7 @@ class Musdb18hq:
             return None
         paths, end_s = self._paths(excerpt.track), excerpt.start_s + excerpt.duration_s
         rate, length = recording(paths["mixture"])
-        if end_s > length + 0.5 / rate:
-            raise BenchError(f"{paths['mixture']}: {length:.2f} s long, {excerpt.id} asks for {end_s:g} s of it")
+        check_end(paths["mixture"], length, end_s)
         parts = (stretch(paths[name], excerpt.start_s, excerpt.duration_s) for name in FILES_OF[what])
         return summed(parts, excerpt.duration_s, rate)
 

@@ -115,7 +115,7 @@ def test_the_mix_is_the_sum_of_all_files_to_the_longest_one(written):
     assert at[145:].min() == pytest.approx(0.1, abs=0.01)  # the organ alone after 19 s
     spectrum = np.abs(np.fft.rfft(parts["other"].mono))
     assert set(np.argsort(spectrum)[-3:] / 15) == {440, 660, 1500}
-    with pytest.raises(BenchError, match=r"20\.00 s long, y asks for 21 s of it"):
+    with pytest.raises(BenchError, match=r"20\.00 s long, an excerpt asks for 21 s of it"):
         load(written).read(Excerpt("y", "moisesdb", song, 6.0, 15.0), "mix")
 
 

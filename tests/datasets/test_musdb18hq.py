@@ -88,7 +88,7 @@ def test_three_stems_are_the_mix_and_the_voice_is_in_other(written):
     spectrum = np.abs(np.fft.rfft(parts["other"].mono))
     assert set(np.argsort(spectrum)[-2:] / 15) == {440, 660}
     assert all(load(written).read(excerpt, what) is None for what in ("notes", "beats", "chords", "piano"))
-    with pytest.raises(BenchError, match=r"19\.00 s long, y asks for 20 s of it"):
+    with pytest.raises(BenchError, match=r"19\.00 s long, an excerpt asks for 20 s of it"):
         load(written).read(Excerpt("y", "musdb18hq", SONGS[0], 5.0, 15.0), "mix")
 
 

@@ -239,7 +239,7 @@ def test_a_sound_that_breaks_off_is_named(root):
     path = root / "test" / "Track01877" / "mix.wav"
     path.write_bytes(path.read_bytes()[: 44 + 10 * RATE * 2])
     excerpt = Excerpt("x", "slakh2100", "Track01877", 2.0, 15.0)
-    with pytest.raises(BenchError, match=r"Track01877: 10\.00 s long, x asks for 17 s of it"):
+    with pytest.raises(BenchError, match=r"Track01877: 10\.00 s long, an excerpt asks for 17 s of it"):
         load().read(excerpt, "mix")
     path = root / "test" / "Track01876" / "mix.flac"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])

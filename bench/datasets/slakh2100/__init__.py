@@ -19,7 +19,7 @@ from bench.paths import home
 from bench.protocols import Content, Dataset
 from bench.selection import Heard, powers
 from bench.splits import Row, lacking, read_splits
-from bench.stems import recording, stretch, summed
+from bench.stems import check_end, recording, stretch, summed
 
 NAME = "slakh2100"
 SPLITS = ("test", "validation", "train")
@@ -60,10 +60,7 @@ class Slakh2100:
         folder, start = self._folder(excerpt.track), excerpt.start_s
         if what in ("mix", "drums", "bass", "other"):
             rate, length = recording(sound_file(folder))
-            if start + excerpt.duration_s > length + 0.5 / rate:
-                raise BenchError(
-                    f"{folder}: {length:.2f} s long, {excerpt.id} asks for {start + excerpt.duration_s:g} s of it"
-                )
+            check_end(folder, length, start + excerpt.duration_s)
             parts = (stretch(path, start, excerpt.duration_s) for path in sound_files(folder, what))
             return summed(parts, excerpt.duration_s, rate)
         found = notes_of(folder) if what == "notes" else beats_of(folder) if what == "beats" else None
