@@ -27,8 +27,8 @@ def check_end(where: Path, length_s: float, end_s: float) -> None:
     """Refuse an excerpt that ends, to a tenth of a millisecond, behind what it is cut from; raises `BenchError`."""
     if end_s > length_s + 1e-4:
         raise BenchError(
-            f"{where}: {length_s:.2f} s long, an excerpt asks for {end_s:g} s of it; take a task with shorter excerpts, "
-            "or leave it out of the manifest"
+            f"{where}: {length_s:.2f} s long, an excerpt asks for {end_s:g} s of it; take a task with shorter "
+            "excerpts, or leave it out of the manifest"
         )
 
 
