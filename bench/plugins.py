@@ -55,14 +55,14 @@ def _found_in(folder: Path) -> dict[str, tuple[str, str]]:
 
 
 def weights() -> dict[str, Weights]:
-    """Return the published weights that plugs can use, by name: what their modules call `WEIGHTS`."""
-    found = {}
+    """Return the published weights that plugs can use, by name: what their modules call `WEIGHTS`, one or several."""
+    found: dict[str, Weights] = {}
     for kind in KINDS:
         for module, _ in _found(kind).values():
             path = _PACKAGE / kind / f"{module}.py"
             if path.is_file() and "\nWEIGHTS" in path.read_text(encoding="utf-8"):
-                one: Weights = importlib.import_module(f"bench.{kind}.{path.stem}").WEIGHTS
-                found[one.name] = one
+                theirs: Weights | tuple[Weights, ...] = importlib.import_module(f"bench.{kind}.{path.stem}").WEIGHTS
+                found |= {one.name: one for one in (theirs if isinstance(theirs, tuple) else (theirs,))}
     return found
 
 

@@ -8,7 +8,12 @@ SIZES = ("mini", "small", "medium", "large")
 
 
 def build(
-    size: str = "mini", contrast: float = 1.0, temperature: float = 1.0, top_k: int = 250, device: str = "cpu"
+    size: str = "mini",
+    contrast: float = 1.0,
+    temperature: float = 1.0,
+    top_k: int = 250,
+    device: str = "cpu",
+    precision: str = "auto",
 ) -> Model:
     """Return the baseline; arguments as of `air`."""
-    return Choice("prefix-tuning", size, Sampling(temperature, top_k, contrast), device)
+    return Choice("prefix-tuning", size, Sampling(temperature, top_k, contrast), device, precision=precision)
