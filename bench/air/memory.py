@@ -149,6 +149,41 @@ def refuse_if_too_big(name: str, config: Config, dtype: str, device: str) -> Non
     )
 
 
+def learning(config: Config, dtype: str, m: int, batch: int, n_frames: int = N_FRAMES) -> int:
+    """Return the bytes that a step of training prompts on a GPU takes at most, everything else being frozen.
+
+    Counted are the decoder, prompts with their gradients and AdamW's two moments, what is kept of every layer for the
+    gradient (bfloat16, torch's own attention, which keeps no scores of the sequence), and a tenth of that for what is
+    held in passing. A frozen matrix asks for none of its inputs.
+
+    Args:
+        config: The decoder's sizes.
+        dtype: Of the decoder.
+        m: Prompt vectors a layer and type of frame.
+        batch: Excerpts a step.
+        n_frames: T, frames of an excerpt.
+    """
+    d, heads, columns = config.width, config.heads, 4 * m
+    steps = batch * (2 * n_frames + config.books - 1)
+    layer = steps * (14 * d + 2 * config.ffn + heads * (4 * columns + 16)) + 8 * columns * d
+    scores = _FLOAT32 * batch * (n_frames + config.books - 1) * config.books * config.entries
+    # What goes into the first layer has no gradient yet, and is not kept for its norms.
+    kept = config.depth * layer - 8 * steps * d + scores
+    trained = config.depth * 4 * (m * d + 1)
+    return parameters(config) * _BYTES[dtype] + 4 * _FLOAT32 * trained + kept + kept // 10
+
+
+def refuse_training_if_too_big(name: str, config: Config, dtype: str, m: int, batch: int, n_frames: int) -> None:
+    """Raise `BenchError` unless a step of training fits into what is free on the GPU now; see `learning`."""
+    left, need = free_bytes("cuda"), learning(config, dtype, m, batch, n_frames)
+    if left is not None and need > left:
+        raise BenchError(
+            f"training on {name} needs about {need / _GB:.1f} GB on cuda at batch {batch} of {n_frames / 50:g} s (one "
+            f"excerpt {learning(config, dtype, m, 1, n_frames) / _GB:.1f}), {left / _GB:.1f} GB are free: take a "
+            "smaller batch, shorter excerpts, or a smaller size"
+        )
+
+
 def _fits(config: Config, dtype: str, device: str, left: int) -> bool:
     return needed(config, dtype, device=device).total <= left
 

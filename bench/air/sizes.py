@@ -1,16 +1,21 @@
 """Sizes: which files make a network of each size, and where they are."""
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+
+import numpy as np
 
 from bench.air import memory, weights
 from bench.air.adapter import merged
 from bench.air.decoder import Decoder
 from bench.air.editor import Codec, Network
 from bench.air.published import MUSICGEN, identity_of
+from bench.audio import Samples
 from bench.errors import BenchError, MissingComponent, UnknownName
 from bench.recipe import recipe_names
+from bench.songs import Codes
 from bench.weights import home, sha256_of, shipped
 
 SIZES = ("mini", "small", "medium", "large")
@@ -60,6 +65,19 @@ def codec_of(size: str, device: str = "cpu") -> tuple[Codec, str]:
     folder = _folder(size)
     sha256 = identity_of(folder)
     return _encodec(folder, sha256, device), f"encodec of musicgen-{size} {sha256}"
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """The tokens of a size's codec, for `bench.songs`; read where it is used, so that it can go to a worker."""
+
+    size: str
+    device: str = "cpu"
+
+    def encode(self, samples: Samples) -> Codes:
+        """Return the tokens (K, T) of mono samples at 32 kHz."""
+        found: Codes = codec_of(self.size, self.device)[0].encode([samples])[0].cpu().numpy().astype(np.int64)
+        return found
 
 
 def adapter_of(size: str, kind: str, controls: tuple[str, ...]) -> Path:

@@ -4,15 +4,19 @@ import math
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
+from torch.nn.functional import scaled_dot_product_attention
 
 from bench import plugins
 from bench.air import memory, sizes
 from bench.air.adapter import Prompts
 from bench.air.decoder import MUSICGEN, Config, Decoder, Memory
 from bench.air.memory import ENCODEC, fitting, needed, parameters
+from bench.air.sequence import Layout
 from bench.air.stepper import Stepper
+from bench.air.training import loss_of
 from bench.errors import BenchError, UnknownName
 from bench.weights import VARIABLE
 from tests.air.small import N_FRAMES, small_adapter, small_decoder, small_request
@@ -194,3 +198,44 @@ def test_an_adapter_of_float32_runs_on_a_decoder_of_bfloat16():
 
     tokens = generate(decoder, prefix, types, adapter, Sampling(), [1, 2, 3])
     assert tokens.shape == prefix.shape and math.isfinite(float(tokens.sum()))
+
+
+def kept_for_gradient(config, m, batch, n_frames, monkeypatch):
+    """Return the bytes that a step keeps for the gradient beside all parameters, with the attention that a GPU takes."""
+    monkeypatch.setattr(
+        "bench.air.decoder.self_attention",
+        lambda q, k, v, beside: scaled_dot_product_attention(q, k, v, is_causal=True),
+    )
+    decoder, adapter = Decoder(config).to(torch.bfloat16).requires_grad_(False), Prompts(config, m).train()
+    own = {value.untyped_storage().data_ptr() for part in (decoder, adapter) for value in part.parameters()}
+    kept = {}
+
+    def pack(value):
+        storage = value.untyped_storage()
+        kept[storage.data_ptr()] = storage
+        return value
+
+    prefix = torch.zeros(batch, 4, n_frames, dtype=torch.long)
+    types = Layout(n_frames, 4).types(np.zeros((batch, n_frames), dtype=bool))
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda value: value):
+        loss = loss_of(decoder, prefix, prefix, np.random.default_rng(0), types, adapter, hidden=0.0)
+    assert loss.requires_grad
+    return sum(storage.nbytes() for at, storage in kept.items() if at not in own)
+
+
+@pytest.mark.parametrize(
+    ("config", "m", "batch"),
+    [(Config(256, 4, 4, 1024, 4, 64), 5, 1), (Config(256, 3, 8, 512, 4, 256), 20, 2), (Config(128, 4, 8, 512), 50, 1)],
+)
+def test_what_a_training_step_keeps_is_estimated_within_a_tenth(config, m, batch, monkeypatch):
+    measured = kept_for_gradient(config, m, batch, 200, monkeypatch)
+    trained = config.depth * 4 * (m * config.width + 1)
+    fixed = parameters(config) * 2 + 16 * trained
+    estimated = (memory.learning(config, "bfloat16", m, batch, 200) - fixed) / 1.1
+    assert estimated == pytest.approx(measured, rel=0.1)
+
+
+def test_training_the_papers_setting_fits_the_documented_batches():
+    for size, batch_80, batch_24 in (("small", 32, 8), ("medium", 16, 4), ("large", 8, 2)):
+        for batch, gigabytes in ((batch_80, 80), (batch_24, 24)):
+            assert memory.learning(MUSICGEN[size], "bfloat16", 50, batch) < 0.9 * gigabytes * 1e9
