@@ -13,14 +13,15 @@ import bench.train
 from bench import plugins, streams
 from bench.air.sizes import codec_of, decoder_of
 from bench.air.weights import read_adapter
-from bench.build import build, source_of
-from bench.cache import Cache
+from bench.build import source_of
 from bench.cli import app
+from bench.defaults import defaults
 from bench.errors import BenchError, UnknownName
 from bench.executor import Serial
-from bench.generate import generate
 from bench.layout import Layout
 from bench.recipe import load_recipe, recipe_names
+from bench.run import Setting, run
+from bench.scores import read_rows
 from bench.task import load_task
 from bench.trainers import adapter as plug
 from bench.weights import VARIABLE, sha256_of
@@ -100,10 +101,12 @@ def test_the_promised_command_trains_and_the_system_of_that_size_edits_with_what
     (mine / "air" / path.name).symlink_to(path)
     monkeypatch.setenv(VARIABLE, str(mine))
     task = load_task("inpaint-drums")
-    examples = build(task, source_of(NAME, None, None, task), Layout(tmp_path / "run"), Serial(), {"drums": "hpss"}, 1)
-    submission = generate(examples, "air-small", tmp_path / "made", Cache(tmp_path / "cache"))
-    assert not submission.failures and submission.card.trainable_parameters == 4 * (4 * 32 + 1)
-    assert (tmp_path / "made" / f"{examples.ids[0]}.wav").is_file()
+    setting = Setting(Layout(tmp_path / "run"), Serial(), defaults().extractors, limit=1)
+    results = run(task, source_of(NAME, None, None, task), ["air-small"], setting)
+    found = read_yaml(results / "air-small.run.yaml")
+    assert not found["failures"] and found["trainable_parameters"] == 4 * (4 * 32 + 1)
+    assert found["made_by"].startswith(f"air-small-drums {card['sha256'][:12]} on {identity}, ")
+    assert "drum-onset-f1" in {row.metric for row in read_rows(results / "air-small.csv")}
 
 
 def test_training_lowers_the_loss_on_songs_it_has_not_seen(dataset, tmp_path):
