@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.errors import BenchError
-from bench.submission import Card, Submission, read_submission, write_card
+from bench.submission import CARD, Card, Submission, read_submission, write_card
 
 names = st.from_regex(r"\A[a-z0-9][a-z0-9.-]{0,63}\Z")
 words = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), max_size=40)
