@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
+from bench.history import history_of
 from bench.leaderboard import Table
 from bench.page import Origin, made
 from bench.paths import home, is_clone
@@ -101,7 +102,7 @@ def board_of(folder: Path) -> Board:
     beside = {place: path.with_suffix(".run.yaml") for place, path in files.items()}
     runs = {place: read_yaml(path) for place, path in beside.items() if path.is_file()}
     sheets = tuple(_sheet(folder, table, rows, files, runs) for table in tables_of(folder))
-    return Board(sheets, _cards(folder), folder == home("leaderboard"))
+    return Board(sheets, _cards(folder), folder == home("leaderboard"), _histories(folder, files))
 
 
 def _sheet(
@@ -140,6 +141,15 @@ def _values(table: Table, rows: Iterable[Row]) -> dict[str, dict[str, dict[str, 
 def _speed(keys: dict[str, Any]) -> Speed:
     rate = keys.get("generation_rate", 0.0)
     return Speed(float(rate) if isinstance(rate, int | float) else 0.0, str(keys.get("hardware", "")))
+
+
+def _histories(folder: Path, files: Iterable[_Place]) -> dict[str, dict[str, list[str]]]:
+    """Return the scorings of every row, the newest first; a run keeps none."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for task, manifest, system in sorted(files):
+        if scorings := history_of(folder, task, manifest, system):
+            found.setdefault(system, {})[f"{task}, {manifest}"] = [str(scoring) for scoring in reversed(scorings)]
+    return found
 
 
 def _cards(folder: Path) -> dict[str, dict[str, object]]:

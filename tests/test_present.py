@@ -1,13 +1,18 @@
 """Tests of bench.present and of `bench report --html`."""
 
 import json
+import re
 import shutil
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
 
+from bench import history, report
 from bench.cli import app
 from bench.errors import BenchError
+from bench.history import keep
+from bench.paths import home, write_text
 from bench.present import Presented, board_of, check, present, refresh
 from bench.scores import read_rows, write_rows
 from tests.site.small import MANIFEST, TASK, write_small
@@ -48,6 +53,21 @@ def test_a_run_without_examples_has_no_sounds_to_lend(run, tmp_path):
     found = ran("--html", "--sounds", tmp_path / "nowhere", run.folder)
     assert found.exit_code == 2
     assert "holds no examples to listen to" in found.output
+
+
+def test_a_system_shows_how_its_rows_were_scored_before_the_newest_first(run):
+    rows = run.csv("strong")
+    rows.with_suffix(".run.yaml").write_text(f'bench: "1"\ncommit: {"<b>" * 2}\n', encoding="utf-8")
+    keep(run.folder, rows)
+    write_text(run.folder / "systems" / "strong.yaml", "notes: the strong one\n")
+    write_rows(rows, [replace(one, value=0.25) for one in read_rows(rows)])
+    keep(run.folder, rows)
+    present(run.folder)
+    page = run.page("systems.html")
+    assert page.count(f"How it was scored on {TASK}, {MANIFEST}") == 1
+    newest, before = re.findall(r"<li>chord-accuracy ([0-9.]+) .*?</li>", page)
+    assert newest == "0.25" and float(before) > 0.8
+    assert "<b>" not in page and "&lt;b&gt;&lt;b&gt;" in page
 
 
 def test_a_board_plays_the_sounds_of_a_run(run, tmp_path):
@@ -104,3 +124,10 @@ def test_published_cards_are_read(run):
     path.parent.mkdir()
     path.write_text("system: strong\nnotes: said here\nparameters: 1200\n")
     assert board_of(run.folder).cards == {"strong": {"parameters": 1200, "notes": "said here"}}
+
+
+def test_the_published_board_its_history_and_its_site_are_in_step_and_hold_no_sound():
+    board = home("leaderboard")
+    assert sorted(path.name for path in (board / "site").glob("*.html")) == ["index.html", "systems.html"]
+    assert [*report.check(), *history.check(), *check()] == []
+    assert not [path for path in board.rglob("*") if path.suffix in (".wav", ".ogg", ".flac", ".mp3")]

@@ -25,7 +25,7 @@ from bench.compiling import compiling
 
 Floats = npt.NDArray[np.float32]
 _intrinsic: Any = intrinsic
-_FLAGS = {"fastmath": True, "error_model": "numpy", "nogil": True}
+_FLAGS: Any = {"fastmath": True, "error_model": "numpy", "nogil": True}
 _compiled: Any = numba.njit(cache=True, **_FLAGS)
 _part: Any = numba.njit(forceinline=True, **_FLAGS)
 """Into the step that calls it, always: a part on its own is linked as it stands in the process that compiles and as it

@@ -1,6 +1,6 @@
 """Board: all that the pages of a site show, gathered from rows, cards and provenance."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench.leaderboard import Table
@@ -59,8 +59,11 @@ class Board:
         sheets: Its tables.
         cards: What every system says of itself, by system and then by key, as its submitter wrote it.
         is_published: Whether it is the repository's own board, and not a run's.
+        histories: What every system's rows once were, by system and then by what they are of: a sentence for every
+            scoring, the newest first, foreign text not escaped.
     """
 
     sheets: tuple[Sheet, ...] = ()
     cards: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     is_published: bool = False
+    histories: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)

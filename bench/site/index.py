@@ -54,7 +54,7 @@ def systems_page(board: Board) -> str:
         "<h1>Systems</h1>",
         "<p>What every system's card says: its submitter's own words, shown as they are and checked by nobody.</p>",
     ]
-    parts += [_card(name, board.cards[name]) for name in sorted(board.cards)]
+    parts += [_card(name, board.cards[name], board.histories.get(name, {})) for name in sorted(board.cards)]
     if not board.cards:
         parts.append("<p>No cards yet.</p>")
     return document("SteerBench: systems", "\n".join(parts))
@@ -126,11 +126,17 @@ def _plots(sheet: Sheet) -> str:
     return f'{shown}<p class="key">{key}</p>' if shown else ""
 
 
-def _card(name: str, keys: Mapping[str, object]) -> str:
+def _card(name: str, keys: Mapping[str, object], histories: Mapping[str, Sequence[str]]) -> str:
     anchor = f' id="system-{name}"' if _PLAIN_NAME.fullmatch(name) else ""
     shown = {called: keys[key] for key, called in KEYS.items() if keys.get(key) or keys.get(key) is False}
     said = "".join(f"<dt>{called}</dt><dd>{_said(value)}</dd>" for called, value in shown.items())
-    return f'<article class="card"{anchor}><h2>{text(name)}</h2><dl>{said}</dl></article>'
+    once = "".join(_history(of, scorings) for of, scorings in sorted(histories.items()))
+    return f'<article class="card"{anchor}><h2>{text(name)}</h2><dl>{said}</dl>{once}</article>'
+
+
+def _history(of: str, scorings: Sequence[str]) -> str:
+    lines = "".join(f"<li>{text(scoring, 2000)}</li>" for scoring in scorings)
+    return f"<details><summary>How it was scored on {text(of)}</summary><ol>{lines}</ol></details>"
 
 
 def _said(value: object) -> str:
