@@ -99,12 +99,12 @@ def of_dataset(
         encoders: Processes that make the tokens.
     """
     ears = {**defaults().extractors, **({"drums": separator} if separator else {})}
-    codes, drums = folder / f"codes-{label}-{'-'.join(parts)}", "separated" if separator else "stems"
-    found = []
+    codes = folder / f"codes-{label}-{'-'.join(parts)}"
+    streams, found = folder / f"{separator or 'stems'}-{duration_s:g}s", []
     for name in manifests:
         sounds = prepare(
-            dataset, name, folder / f"{drums}-{duration_s:g}s", parts=parts, duration_s=duration_s, workers=workers,
-            are_whole=False, ears=Ears(tuple(sorted(ears.items())), bool(separator)),
+            dataset, name, streams, parts=parts, duration_s=duration_s, workers=workers, are_whole=False,
+            ears=Ears(tuple(sorted(ears.items())), bool(separator)),
         )  # fmt: skip
-        found.append((sounds, encoded(sounds, tokeniser, codes / sounds.folder.name, encoders)))
+        found.append((sounds, encoded(sounds, tokeniser, codes / streams.name, encoders)))
     return found

@@ -5,6 +5,8 @@ and hashes are those that the hub's own pages of these files show: huggingface.c
 """
 
 import re
+import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +105,10 @@ def read_tensor_file(path: Path) -> dict[str, Any]:
     is_pickle = path.suffix == ".bin"
     kind = "weights alone" if is_pickle else "safetensors"
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True) if is_pickle else load_file(str(path))
+        # Mapped where the form allows it: the text encoder's gigabytes are not wanted.
+        mapped = is_pickle and zipfile.is_zipfile(path)
+        load = partial(torch.load, map_location="cpu", weights_only=True, mmap=mapped) if is_pickle else load_file
+        found = load(str(path))
     except Exception as error:  # damaged files break the readers in many ways
         # torch wraps what the unpickler said into advice to read the file unsafely, and keeps it as the context.
         reason = " ".join(str(error.__context__ or error).split()).partition(" Please ")[0][:200]

@@ -100,8 +100,9 @@ def adapter_of(size: str, kind: str, controls: tuple[str, ...]) -> Path:
         if path.is_file():
             return path
     published = f", or the published adapter as {names[0]}.pth" if kind == "air" else ""
+    made = f" (`bench train {names[0]}` makes it)" if names[0] in recipe_names() else ""
     raise MissingComponent(
-        f"{folder / names[0]}.safetensors: missing; put it there{published}; the systems that end in -mini run "
+        f"{folder / names[0]}.safetensors: missing; put it there{made}{published}; the systems that end in -mini run "
         "without it"
     )
 

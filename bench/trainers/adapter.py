@@ -9,8 +9,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from bench import plugins, streams
 from bench import songs as tokens_of
-from bench import streams
 from bench.air import weights
 from bench.air.adapter import LOW_RANK, Aligned, Prefix, Prompts
 from bench.air.decoder import MUSICGEN, Decoder
@@ -42,7 +42,7 @@ class AdapterTrainer:
     def __init__(self, data: Path, sources: dict[str, Any], sizes: dict[str, Any], seed: int, device: str) -> None:
         """Take the folder of songs, what to train on, the adapter's sizes and the budget's numbers."""
         self._data, self._sources, self._sizes, self._seed, self._device = data, sources, sizes, seed, device
-        self.frozen: dict[str, str] = {}
+        self.frozen: dict[str, str] = {}  # what a card says beside the files that a recipe needs
         self._tokeniser: tokens_of.Tokeniser
 
     @property
@@ -96,6 +96,8 @@ class AdapterTrainer:
         else:
             self._tokeniser = Speaker(self._sources["size"], self._device)
             label = self.frozen["codec"] = codec_of(self._sources["size"], self._device)[1]
+        manifest = plugins.load("datasets", self._sources["dataset"]).select(names[0])
+        self.frozen["songs"] = f"{manifest.name} {manifest.sha256[:12]}"
         return of_dataset(
             self._sources["dataset"], names, self._data / self._sources["dataset"], self._tokeniser,
             label.replace(" ", "-"), parts=("mix", *self._sources["controls"]), duration_s=self._sizes["stretch_s"],

@@ -92,7 +92,8 @@ def test_the_promised_command_trains_and_the_system_of_that_size_edits_with_what
     found, tensors = read_adapter(path, frozen.config)
     assert tensors["adaptor"].shape == (1, 4, 4, 32) and found.gates.abs().max() > 0
     card = read_yaml(path.with_suffix(".yaml"))
-    assert card["needs"] == {"decoder": identity, "codec": codec_of("small")[1]}
+    songs = f"{NAME}-train {dataset.select(f'{NAME}-train').sha256[:12]}"
+    assert card["needs"] == {"decoder": identity, "codec": codec_of("small")[1], "songs": songs}
     assert (card["training_data"], card["budget"], card["steps"]) == (f"{NAME}-train", "gpu", STEPS)
     assert card["sha256"] == sha256_of(path) and "CC BY-NC 4.0" in card["licence"] and NAME in card["licence"]
     mine = tmp_path / "mine"
