@@ -66,6 +66,22 @@ def weights() -> dict[str, Weights]:
     return found
 
 
+def memory(kind: str, name: str, device: str) -> Any:
+    """Return what a plug that comes in sizes says it will need of a device's memory, and what is free there.
+
+    Nothing of its files is read: its module's `MEMORY` is called with size and device. What it gives has `need.total`
+    and `free` (bytes), `is_enough`, and says all of it as text. None where a plug says nothing.
+
+    Raises:
+        UnknownName: no plug of this kind has this name.
+        BenchError: there is no such device.
+    """
+    build = builder(kind, name)
+    module, size = _found(kind)[name]
+    said = getattr(importlib.import_module(f"bench.{kind}.{module}"), "MEMORY", None)
+    return said(size, device) if said and isinstance(build, partial) else None
+
+
 def builder(kind: str, name: str) -> Any:
     """Import the plug and return its `build` function.
 

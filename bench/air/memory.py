@@ -124,6 +124,40 @@ def fitting(config: Config, dtype: str, n_frames: int, most: int, is_contrasted:
     return 1
 
 
+@dataclass(frozen=True)
+class Room:
+    """What requests of 15 s need, and what is free.
+
+    Attributes:
+        need: Of the requests together.
+        free: Bytes that can still be taken; None where the system does not tell.
+        device: `cpu` or `cuda`.
+        batch: Requests.
+    """
+
+    need: Need
+    free: int | None
+    device: str
+    batch: int = 1
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether they fit, so far as the system tells."""
+        return self.free is None or self.need.total <= self.free
+
+    def __str__(self) -> str:
+        """Need, its parts and what is free, in 10^9 bytes."""
+        what = "for one request" if self.batch == 1 else f"at batch {self.batch}"
+        free = "" if self.free is None else f", {self.free / _GB:.1f} GB are free"
+        return f"needs about {self.need.total / _GB:.1f} GB on {self.device} {what} of 15 s ({self.need}){free}"
+
+
+def room(config: Config, dtype: str, device: str, batch: int = 1, is_contrasted: bool = False) -> Room:
+    """Compare what requests of 15 s need, weights included, with what is free now; arguments as of `needed`."""
+    need = needed(config, dtype, batch, is_contrasted=is_contrasted, device=device)
+    return Room(need, free_bytes(device), device, batch)
+
+
 def refuse_if_too_big(name: str, config: Config, dtype: str, device: str) -> None:
     """Raise unless one request of 15 s fits into what is free now.
 
@@ -136,17 +170,16 @@ def refuse_if_too_big(name: str, config: Config, dtype: str, device: str) -> Non
     Raises:
         BenchError: it does not, with what would.
     """
-    left, need = free_bytes(device), needed(config, dtype, device=device)
-    if left is None or need.total <= left:
+    asked = room(config, dtype, device)
+    if asked.is_enough:
         return
-    others = [f"the size {size}" for size, smaller in reversed(MUSICGEN.items()) if _fits(smaller, dtype, device, left)]
-    ways = [f"precision bfloat16 ({needed(config, 'bfloat16', device=device).total / _GB:.1f} GB)"]
-    ways = ways if dtype == "float32" and _fits(config, "bfloat16", device, left) else []
-    ways += [one for one in others if one != f"the size {name.rpartition('-')[2]}"][:1]
-    raise BenchError(
-        f"{name} needs about {need.total / _GB:.1f} GB on {device} for one request of 15 s ({need}), "
-        f"{left / _GB:.1f} GB are free: take {' or '.join([*ways, 'a device with more'])}"
-    )
+    half, ways = needed(config, "bfloat16", device=device), []
+    if dtype == "float32" and half.total <= (asked.free or 0):
+        ways.append(f"precision bfloat16 ({half.total / _GB:.1f} GB)")
+    smaller = [size for size, other in MUSICGEN.items() if other.width < config.width]
+    fitting_sizes = [size for size in smaller if room(MUSICGEN[size], dtype, device).is_enough]
+    ways += [f"the size {size}" for size in fitting_sizes[-1:]]
+    raise BenchError(f"{name} {asked}: take {' or '.join([*ways, 'a device with more'])}")
 
 
 def learning(config: Config, dtype: str, m: int, batch: int, n_frames: int = N_FRAMES) -> int:
@@ -182,10 +215,6 @@ def refuse_training_if_too_big(name: str, config: Config, dtype: str, m: int, ba
             f"excerpt {learning(config, dtype, m, 1, n_frames) / _GB:.1f}), {left / _GB:.1f} GB are free: take a "
             "smaller batch, shorter excerpts, or a smaller size"
         )
-
-
-def _fits(config: Config, dtype: str, device: str, left: int) -> bool:
-    return needed(config, dtype, device=device).total <= left
 
 
 @lru_cache

@@ -9,6 +9,7 @@ import numpy as np
 
 from bench.air import memory, weights
 from bench.air.adapter import merged
+from bench.air.decoder import MUSICGEN as DECODERS
 from bench.air.decoder import Decoder
 from bench.air.editor import Codec, Network
 from bench.air.published import MUSICGEN, identity_of
@@ -53,6 +54,23 @@ def network(size: str, adapter: Path | None = None, device: str = "cpu", precisi
     if adaptation is None:
         return Network(codec, merged(decoder, tensors), None, identity, trained)
     return Network(codec, decoder, adaptation.to(device), identity, trained)
+
+
+def room(size: str, device: str = "cpu", contrast: float = 1.0) -> memory.Room | None:
+    """Return what one request at a size needs and what is free; no file is read. None for the mini size.
+
+    Args:
+        size: One of `SIZES`.
+        device: `cpu` or `cuda`.
+        contrast: As of the models; other than 1 it doubles the cache.
+
+    Raises:
+        BenchError: there is no such device.
+    """
+    _known(device)
+    if size == "mini":
+        return None
+    return memory.room(DECODERS[size], dtype_of(size, device, "auto"), device, is_contrasted=contrast != 1)
 
 
 def codec_of(size: str, device: str = "cpu") -> tuple[Codec, str]:

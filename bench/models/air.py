@@ -3,9 +3,11 @@
 from bench.air.choice import Choice
 from bench.air.generate import Sampling
 from bench.air.published import ADAPTERS, MUSICGEN
+from bench.air.sizes import room
 from bench.protocols import Model
 
 SIZES = ("mini", "small", "medium", "large")
+MEMORY = room
 WEIGHTS = (*MUSICGEN.values(), ADAPTERS)
 
 

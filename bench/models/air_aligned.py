@@ -1,10 +1,14 @@
 """The heterogeneous adapter with a path from each prefix frame to the predicted frame in its place."""
 
+from functools import partial
+
 from bench.air.choice import Choice
 from bench.air.generate import Sampling
+from bench.air.sizes import room
 from bench.protocols import Model
 
 SIZES = ("mini", "small", "medium", "large")
+MEMORY = partial(room, contrast=1.25)
 
 
 def build(

@@ -2,9 +2,11 @@
 
 from bench.air.choice import Choice
 from bench.air.generate import Sampling
+from bench.air.sizes import room
 from bench.protocols import Model
 
 SIZES = ("mini", "small", "medium", "large")
+MEMORY = room
 
 
 def build(

@@ -1,6 +1,7 @@
 """Memory: the estimate against what is allocated, and what is said and done where it does not fit."""
 
 import math
+import re
 import subprocess
 import sys
 
@@ -239,3 +240,23 @@ def test_training_the_papers_setting_fits_the_documented_batches():
     for size, batch_80, batch_24 in (("small", 32, 8), ("medium", 16, 4), ("large", 8, 2)):
         for batch, gigabytes in ((batch_80, 80), (batch_24, 24)):
             assert memory.learning(MUSICGEN[size], "bfloat16", 50, batch) < 0.9 * gigabytes * 1e9
+
+
+def test_every_sized_system_says_what_it_will_need_before_any_file_is_there(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    free(monkeypatch, int(15e9))
+    plain, contrasted = (plugins.memory("models", f"{name}-large", "cpu") for name in ("air", "air-aligned"))
+    assert (plain.free, plain.batch, plain.is_enough) == (15 * 10**9, 1, True)
+    assert contrasted.need.cache == 2 * plain.need.cache and not contrasted.is_enough
+    assert "at batch 8 of 15 s" in str(memory.room(MUSICGEN["large"], "float32", "cpu", 8))
+    assert re.fullmatch(
+        r"needs about 14\.\d GB on cpu for one request of 15 s \(weights 12\.\d, .*, codec 0\.2\), 15\.0 GB are free",
+        str(plain),
+    )
+    free(monkeypatch, None)
+    unknown = plugins.memory("models", "musicgen-continue-small", "cpu")
+    assert unknown.is_enough and "are free" not in str(unknown)
+    for name in ("air-mini", "retrieval", "codec-roundtrip-large", "oracle"):
+        assert plugins.memory("models", name, "cpu") is None
+    with pytest.raises(UnknownName, match="no model is called 'air-huge'"):
+        plugins.memory("models", "air-huge", "cpu")
