@@ -21,9 +21,10 @@ _SAMPLES_A_FRAME = 640
 ENCODEC: dict[str, Any] = {
     "sampling_rate": 32000, "audio_channels": 1, "normalize": False, "use_causal_conv": False, "num_filters": 64,
     "hidden_size": 128, "upsampling_ratios": [8, 5, 4, 4], "num_lstm_layers": 2, "codebook_size": 2048,
-    "codebook_dim": 128, "target_bandwidths": [2.2],
+    "codebook_dim": 128, "target_bandwidths": [2.2], "use_conv_shortcut": False,
 }  # fmt: skip
-"""The codec of all sizes of MusicGen (arXiv 2306.05284, section 3.1), as transformers' configuration has it."""
+"""The codec of all sizes of MusicGen (arXiv 2306.05284, section 3.1), as transformers' converter of encodec_32khz has
+it."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Adapters on a frozen decoder of any size: prompts, aligned, prefix tuning or low rank, on the same data and steps."""
 
-import copy
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +9,17 @@ import torch
 from torch import Tensor
 
 from bench import plugins, streams
-from bench import songs as tokens_of
-from bench.air import weights
 from bench.air.adapter import LOW_RANK, Aligned, Prefix, Prompts
-from bench.air.decoder import MUSICGEN, Decoder
-from bench.air.memory import refuse_training_if_too_big
+from bench.air.backbone import Backbone, mini, published
 from bench.air.sequence import Layout, prefix_of
-from bench.air.sizes import SIZES, Speaker, codec_of, decoder_of, dtype_of
+from bench.air.sizes import SIZES
 from bench.air.training import HIDDEN, loss_of
 from bench.errors import MissingComponent, UnknownName
 from bench.mask import blocks, draw, scatter
 from bench.mini.songs import prepared
-from bench.mini.tokens import HOP, Tokeniser
+from bench.mini.tokens import HOP
 from bench.songs import Codes, Songs, of_dataset
-from bench.training import Learner, read_tensors
-from bench.weights import sha256_of
+from bench.training import Learner
 
 KINDS = ("prompts", "aligned", "prefix", "lora")
 MASKS = ("mixed", "scatter")
@@ -43,7 +38,6 @@ class AdapterTrainer:
         """Take the folder of songs, what to train on, the adapter's sizes and the budget's numbers."""
         self._data, self._sources, self._sizes, self._seed, self._device = data, sources, sizes, seed, device
         self.frozen: dict[str, str] = {}  # what a card says beside the files that a recipe needs
-        self._tokeniser: tokens_of.Tokeniser
 
     @property
     def licence(self) -> str:
@@ -54,9 +48,9 @@ class AdapterTrainer:
 
     def prepare(self, workers: int) -> None:
         """Make the streams, encode them, build the adapter on the frozen decoder."""
-        self._decoder = self._frozen()
-        (self._sounds, self._songs), (_, self._unseen) = self._prepared(workers)
-        torch.manual_seed(self._seed)
+        backbone = self._backbone()
+        self._decoder, self._tokeniser, self.frozen = backbone.decoder, backbone.tokeniser, backbone.about
+        (self._sounds, self._songs), (_, self._unseen) = self._prepared(backbone.label, workers)
         self._adapter = self._built()
         trained = self._decoder if self._adapter is None else self._adapter.to(self._device).train()
         self.learner = Learner(
@@ -64,44 +58,27 @@ class AdapterTrainer:
             warm_up=self._sizes["warm_up"],
         )  # fmt: skip
 
-    def _frozen(self) -> Decoder:
-        """Return the decoder: the mini one of the recipe's file, or a published one of its size."""
-        if self._sources["size"] == "mini":
-            decoder = weights.read_decoder(Path(self._sources["language"])).to(self._device)
-        else:
-            self._refuse_if_too_big()
-            decoder, self.frozen["decoder"] = decoder_of(self._sources["size"], self._device)
-            if self._sizes["kind"] == "lora":
-                decoder = copy.deepcopy(decoder)  # it is changed in place
-        return decoder.requires_grad_(False)
+    def _backbone(self) -> Backbone:
+        """Return the frozen decoder with its tokens: that of the recipe's files, or a published one of its size."""
+        size, sizes = self._sources["size"], self._sizes
+        if size == "mini":
+            torch.manual_seed(self._seed)  # reading it draws, and what is drawn next is where the adapter begins
+            return mini(Path(self._sources["tokens"]), Path(self._sources["language"]), self._device)
+        batches = [(sizes["batch"], sizes["frames"]), (sizes["long_batch"], sizes["long_frames"])]
+        found = published(size, self._device, sizes["m"], batches, is_changed=sizes["kind"] == "lora")
+        torch.manual_seed(self._seed)
+        return found
 
-    def _refuse_if_too_big(self) -> None:
-        """Refuse a step that does not fit on a GPU; a CPU is not asked, it is too slow for more than trying it."""
-        if self._device == "cuda":
-            size, sizes = self._sources["size"], self._sizes
-            for batch, n in ((sizes["batch"], sizes["frames"]), (sizes["long_batch"], sizes["long_frames"])):
-                refuse_training_if_too_big(
-                    f"musicgen-{size}", MUSICGEN[size], dtype_of(size, "cuda", "auto"), sizes["m"], batch, n
-                )
-
-    def _prepared(self, workers: int) -> list[tuple[streams.Streams, Songs]]:
+    def _prepared(self, label: str, workers: int) -> list[tuple[streams.Streams, Songs]]:
         """Return songs to train on and to validate with, as sound and as tokens of the decoder's codec."""
-        names = (self._sources["train"], self._sources["validation"])
-        if self._sources["size"] == "mini" and self._sources["dataset"] == "synthetic":
-            self._tokeniser, found = prepared(self._data, Path(self._sources["tokens"]), names, workers)
-            return found
-        if self._sources["size"] == "mini":
-            tokens = Path(self._sources["tokens"])
-            self._tokeniser, label = Tokeniser.of(read_tensors(tokens)), f"mini-{sha256_of(tokens)[:12]}"
-        else:
-            self._tokeniser = Speaker(self._sources["size"], self._device)
-            label = self.frozen["codec"] = codec_of(self._sources["size"], self._device)[1]
-        manifest = plugins.load("datasets", self._sources["dataset"]).select(names[0])
+        names, dataset = (self._sources["train"], self._sources["validation"]), self._sources["dataset"]
+        if self._sources["size"] == "mini" and dataset == "synthetic":
+            return prepared(self._data, Path(self._sources["tokens"]), names, workers)[1]
+        manifest = plugins.load("datasets", dataset).select(names[0])
         self.frozen["songs"] = f"{manifest.name} {manifest.sha256[:12]}"
         return of_dataset(
-            self._sources["dataset"], names, self._data / self._sources["dataset"], self._tokeniser,
-            label.replace(" ", "-"), parts=("mix", *self._sources["controls"]), duration_s=self._sizes["stretch_s"],
-            separator=self._sources["separator"], workers=workers,
+            dataset, names, self._data / dataset, self._tokeniser, label, parts=("mix", *self._sources["controls"]),
+            duration_s=self._sizes["stretch_s"], separator=self._sources["separator"], workers=workers,
             encoders=workers if self._device == "cpu" else 1,  # several would each hold the codec on the one device
         )  # fmt: skip
 

@@ -70,6 +70,43 @@ def test_pickles_of_the_hub_are_read_like_safetensors(folder, tmp_path, n):
     assert identity_of(older) == "+".join(sha256_of(file)[:8] for file in files) and len(files) == n
 
 
+OLDER = {
+    "_name_or_path": "facebook/encodec_32khz", "add_cross_attention": False, "bad_words_ids": None, "do_sample": False,
+    "begin_suppress_tokens": None, "chunk_length_s": None, "cross_attention_hidden_size": None, "diversity_penalty": 0.0,
+    "early_stopping": False, "encoder_no_repeat_ngram_size": 0, "exponential_decay_length_penalty": None, "num_beams": 1,
+    "finetuning_task": None, "id2label": {"0": "LABEL_0", "1": "LABEL_1"}, "is_decoder": False, "length_penalty": 1.0,
+    "max_length": 20, "num_beam_groups": 1, "num_return_sequences": 1, "output_scores": False, "overlap": None,
+    "pruned_heads": {}, "remove_invalid_values": False, "repetition_penalty": 1.0, "return_dict_in_generate": False,
+    "task_specific_params": None, "temperature": 1.0, "tf_legacy_loss": False, "tie_encoder_decoder": False, "top_k": 50,
+    "tie_word_embeddings": True, "torch_dtype": "float32", "torchscript": False, "transformers_version": "4.31.0.dev0",
+    "typical_p": 1.0, "use_bfloat16": False,
+}  # fmt: skip
+"""What configurations of 2023 say beside the sizes: the keys of generation that transformers then wrote everywhere."""
+
+
+def test_a_folder_as_the_hub_has_had_it_since_2023_is_read(folder, tmp_path):
+    """Pickles, both parts of a normed weight under their older names, positions as a tensor, configurations of then."""
+    shutil.copytree(folder, tmp_path / "now")
+    keys = json.loads((folder / "config.json").read_text())
+    for part in ("audio_encoder", "decoder"):
+        keys[part] = OLDER | keys[part]
+    (folder / "config.json").write_text(json.dumps(keys))
+    state = read_tensor_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    for new, old in (
+        (".parametrizations.weight.original0", ".weight_g"),
+        (".parametrizations.weight.original1", ".weight_v"),
+    ):
+        state = {name.replace(new, old): value for name, value in state.items()}
+    assert any(name.endswith("weight_g") for name in state)
+    state["decoder.model.decoder.embed_positions.weights"] = torch.zeros(64, 32)
+    torch.save(state, folder / "pytorch_model.bin")
+    expected, found = (read_transformers(one).state_dict() for one in (tmp_path / "now", folder))
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    expected, found = (read_codec(one)._model.state_dict() for one in (tmp_path / "now", folder))
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
 def test_safetensors_go_before_pickles_that_lie_beside_them(folder):
     (folder / "pytorch_model.bin").write_bytes(b"never read")
     assert [path.name for path in tensor_files(folder)] == ["model.safetensors"]

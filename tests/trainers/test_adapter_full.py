@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 import bench.recipe
 import bench.train
 from bench import plugins, streams
+from bench.air import sizes
 from bench.air.sizes import codec_of, decoder_of
 from bench.air.weights import read_adapter
 from bench.build import source_of
@@ -74,7 +75,7 @@ def trainer_of(tmp_path, **options):
         "steps": 40,
     }
     sources = {"size": "small", "dataset": NAME, "train": f"{NAME}-train", "validation": f"{NAME}-validation"}
-    made = plug.build(tmp_path, tmp_path / "data", **sizes | sources | {"stretch_s": 3.0, "masks": "scatter"} | options)
+    made = plug.build(tmp_path, tmp_path / "data", **usual | sources | {"stretch_s": 3.0, "masks": "scatter"} | options)
     made.prepare(1)
     return made
 
@@ -126,6 +127,15 @@ def test_the_frozen_backbone_stays_and_gates_of_0_are_the_frozen_model(dataset, 
     trainer.step(0)
     assert all(torch.equal(value, before[name]) for name, value in decoder.state_dict().items())
     assert {name for name, _ in trainer._adapter.named_parameters()} == {"adaptor", "gates"}
+
+
+def test_where_an_adapter_begins_hangs_on_the_seed_and_not_on_what_was_read_before(dataset, tmp_path):
+    first = trainer_of(tmp_path)._adapter.adaptor
+    for kept in (sizes._musicgen, sizes._encodec):
+        kept.cache_clear()
+    torch.manual_seed(99)
+    assert torch.equal(trainer_of(tmp_path)._adapter.adaptor, first)
+    assert not torch.equal(trainer_of(tmp_path, seed=2)._adapter.adaptor, first)
 
 
 def test_low_rank_trains_a_copy_of_the_backbone(dataset, tmp_path):
@@ -220,7 +230,7 @@ def test_an_excerpt_that_is_too_short_is_named(dataset, tmp_path):
 
 def test_a_training_that_does_not_fit_a_gpu_is_refused_before_anything_is_read(dataset, tmp_path, monkeypatch):
     monkeypatch.setattr("bench.air.memory.free_bytes", lambda device: 10**7)
-    monkeypatch.setattr(plug, "decoder_of", lambda *a: pytest.fail("read"))
+    monkeypatch.setattr("bench.air.backbone.decoder_of", lambda *a: pytest.fail("read"))
     trainer = plug.build(tmp_path, tmp_path, size="small", dataset=NAME, batch=7, device="cuda")
     with pytest.raises(
         BenchError,
