@@ -65,7 +65,7 @@ def dataset(weights, tmp_path, monkeypatch):
 
 
 def trainer_of(tmp_path, **options):
-    sizes = {
+    usual = {
         "kind": "prompts",
         "m": 4,
         "frames": FRAMES,
