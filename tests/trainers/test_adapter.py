@@ -67,8 +67,8 @@ def test_a_step_depends_on_seed_and_number_alone_and_every_fourth_is_long(shared
 def test_an_adapter_begins_where_it_always_did(shared):
     """Shipped weights are made again bit for bit only if what is drawn is drawn in the same order."""
     torch.manual_seed(1)
-    decoder = read_decoder(shared / "language.safetensors")
-    assert torch.equal(prepared(shared)._adapter.adaptor, Prompts(decoder.config, 2).adaptor)
+    expected = Prompts(read_decoder(shared / "language.safetensors").config, 2).adaptor
+    assert torch.equal(prepared(shared)._adapter.adaptor, expected)
 
 
 def controls_of(trainer, n_draws=60):
