@@ -64,8 +64,8 @@ MUSICGEN = {
 }  # fmt: skip
 ADAPTERS = Weights(
     "air",
-    "published adapters of air on MusicGen-large (arXiv 2402.09508)",
-    "as their authors state",
+    "adapters of air on MusicGen-large; the authors' (m = 10) are linked in the README of github.com/Kikyo-16/airgen",
+    "code MIT, made beside weights of CC BY-NC 4.0 (non-commercial)",
     tuple(
         File(f"air-large-{control}.pth", "", also=f"air-large-{control}.safetensors")
         for control in ("drums", "chords", "piano")
