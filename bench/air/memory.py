@@ -229,4 +229,4 @@ def _codec_parameters() -> int:
 
 def _codec_work(n_frames: int) -> int:
     """Return what EnCodec holds of a sound at most: some maps of all its filters at the full rate."""
-    return 6 * n_frames * _SAMPLES_A_FRAME * int(ENCODEC["num_filters"]) * _FLOAT32
+    return 7 * n_frames * _SAMPLES_A_FRAME * int(ENCODEC["num_filters"]) * _FLOAT32
