@@ -24,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-data_app = typer.Typer(help="Checksums and statistics of data sets.", no_args_is_help=True)
+data_app = typer.Typer(help="Checksums, statistics and extraction of data sets.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(listen_app, name="listen")
 
@@ -517,6 +517,42 @@ def data_stats(dataset: str, as_json: AsJson = False) -> None:
 
     found = statistics(dataset)
     _print(found, as_json, lambda: json.dumps(_plain(found), indent=2, default=str))
+
+
+@data_app.command("prepare")
+@_mended
+def data_prepare(
+    dataset: Annotated[str | None, typer.Argument(help="A data set or one of its manifests.")] = None,
+    audio: AudioFolder = None,
+    task: Annotated[list[str] | None, typer.Option("--task", "-t", help="For this task; repeatable; else all.")] = None,
+    manifest: Annotated[str | None, typer.Option("--manifest", help="A manifest of the data set.")] = None,
+    salt: Salt = None,
+    limit: Limit = None,
+    workers: Workers = 1,
+    extractor: Choice = None,
+    references: Annotated[
+        bool, typer.Option("--references", help="Also hear the originals, hole by hole, as `bench score` will.")
+    ] = False,
+    out: Out = RUNS,
+    as_json: AsJson = False,
+) -> None:
+    """Extract all controls once, so that runs of the same --out need not; several may work on it side by side.
+
+    Example: bench data prepare synthetic --task inpaint-drums --limit 2
+
+    Example: bench data prepare --audio my-songs --workers 4
+    """
+    from dataclasses import asdict
+
+    from bench.options import setting_of, sources_of
+    from bench.prepare import prepare, summary
+
+    setting = setting_of(out, workers, extractor, limit)
+    sources = sources_of(task, dataset, manifest, audio, salt)
+    done = prepare(sources, setting.layout, setting.executor, setting.extractors, limit, references)
+    _print(asdict(done), as_json, lambda: summary(done))
+    if done.failed:
+        raise typer.Exit(1)
 
 
 if __name__ == "__main__":
