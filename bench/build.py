@@ -13,7 +13,7 @@ from bench.audio import Audio
 from bench.cache import Cache, key_of
 from bench.controls import chords_control, drums_control, piano_control, piano_cover, visible_accompaniment
 from bench.defaults import defaults
-from bench.errors import BenchError, UnknownName
+from bench.errors import BenchError, UnknownName, Unserved
 from bench.example import (
     Control,
     Example,
@@ -275,7 +275,7 @@ class _Builder:
         if source != "other-pattern":
             return self._separated(self.mix)
         if self.job.other is None:
-            raise BenchError(f"{self.task.name}: {self.excerpt.id} needs another song's drums; give at least two songs")
+            raise Unserved(f"{self.task.name}: {self.excerpt.id} needs another song's drums; give at least two songs")
         borrowed = self._sound(self.job.other, "drums")
         return borrowed if borrowed is not None else self._separated(self._sound(self.job.other, "mix"))
 

@@ -15,7 +15,7 @@ from bench.audio import Audio
 from bench.build import VERSION, Job, Source, example_of, jobs_of, manifest_of
 from bench.cache import Cache, key_of
 from bench.claims import Claimed, claimed
-from bench.errors import BenchError
+from bench.errors import BenchError, Unserved
 from bench.executor import Executor
 from bench.hearing import Extractors, Hearing, finding_key
 from bench.layout import Layout, exclusive, shared
@@ -59,12 +59,13 @@ class _Song:
 
 @dataclass
 class _Done:
-    """What became of a song; findings are (key, kind)."""
+    """What became of a song: findings as (key, kind), what failed, and why tasks cannot be served."""
 
     name: str
     extracted: set[tuple[str, str]] = field(default_factory=set)
     there: set[tuple[str, str]] = field(default_factory=set)
     failed: list[str] = field(default_factory=list)
+    unserved: dict[str, str] = field(default_factory=dict)
     is_claimed: bool = False
 
 
@@ -103,16 +104,15 @@ def prepare(
             for job in jobs_of(task, source, manifest, layout, extractors):
                 songs.setdefault(job.excerpt.id, []).append(job)
         if not songs:
-            raise BenchError("\n".join(dict.fromkeys(left_out.values())) or "no task is left to prepare for")
+            raise BenchError("\n".join(dict.fromkeys(left_out.values())))
         todo = [_Song(tuple(jobs), layout.out, with_references) for jobs in songs.values()]
         done = _shared_out(todo, executor)
     _tidy(layout)
     extracted = {one for song in done for one in song.extracted}
     there = {one for song in done for one in song.there} - extracted
-    failed: dict[str, list[str]] = {}
+    failed = {song.name: song.failed for song in done if song.failed}
     for song in done:
-        if song.failed:
-            failed[song.name] = song.failed
+        left_out |= song.unserved
     return Prepared(list(manifests), len(songs), _by_kind(extracted), _by_kind(there), failed, left_out, layout.cache)
 
 
@@ -201,6 +201,9 @@ def _prepare_one(song: _Song) -> _Done:
         except Claimed:
             ears.done.is_claimed = True
             break
+        except Unserved as error:
+            ears.done.unserved[job.task.name] = str(error)
+            continue
         except Exception as error:  # An extractor may be anybody's code; the other songs are to go on.
             reason = str(error) if isinstance(error, BenchError) else f"{type(error).__name__}: {error}"
             ears.done.failed += [reason] if reason not in ears.done.failed else []
