@@ -130,7 +130,7 @@ def build(
     Raises:
         BenchError: music that cannot be read or is too short, naming it.
     """
-    manifest = manifest_of(task, source, limit)
+    manifest = selected(source).lasting(task.duration_s).limited(limit)
     folder = layout.examples(task.name, manifest.name)
     made_by = {
         "task": f"{task.name}@{task.version}",
@@ -153,9 +153,9 @@ def build(
     return ExampleSet(folder, task, manifest)
 
 
-def manifest_of(task: Task, source: Source, limit: int | None = None) -> Manifest:
-    """Return the excerpts of a source as long as the task wants them."""
-    return _dataset(source).select(source.manifest).lasting(task.duration_s).limited(limit)
+def selected(source: Source) -> Manifest:
+    """Return the excerpts of a source."""
+    return _dataset(source).select(source.manifest)
 
 
 def jobs_of(task: Task, source: Source, manifest: Manifest, layout: Layout, extractors: dict[str, str]) -> list[Job]:

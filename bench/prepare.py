@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from bench.audio import Audio
-from bench.build import VERSION, Job, Source, example_of, jobs_of, manifest_of
+from bench.build import VERSION, Job, Source, example_of, jobs_of, selected
 from bench.cache import Cache, key_of
 from bench.claims import Claimed, claimed
 from bench.errors import BenchError, Unserved
@@ -93,10 +94,11 @@ def prepare(
     left_out: dict[str, str] = {}
     songs: dict[str, list[Job]] = {}
     manifests: dict[str, None] = {}
+    once = cache(selected)  # a library looks at every file of its own to choose
     with shared(layout.out):
         for task, source in tasks:
             try:
-                manifest = manifest_of(task, source, limit)
+                manifest = once(source).lasting(task.duration_s).limited(limit)
             except BenchError as error:
                 left_out[task.name] = str(error)
                 continue

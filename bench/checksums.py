@@ -1,0 +1,80 @@
+"""Checksums: the sha256 list of a data set's files, in the form of `sha256sum`, and what differs from it."""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePosixPath
+
+from bench.errors import BenchError
+from bench.paths import shown
+from bench.weights import sha256_of
+
+_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
+
+
+def read_checksums(path: Path) -> dict[str, str]:
+    """Return the sha256 of every file by its path below the data set's folder, slashes between its parts.
+
+    Raises:
+        BenchError: it cannot be read, a line is not `<sha256>  <path>`, a path leads out of the folder or stands twice;
+            with the line's number.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BenchError(f"{path}: cannot be read as a list of checksums ({error})") from error
+    found: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        match = _LINE.fullmatch(line)
+        if not match:
+            raise BenchError(f"{path}:{number}: want '<64 hex digits>  <path>', found {shown(line)!r}")
+        name = match[2]
+        if not _is_inside(name):
+            raise BenchError(f"{path}:{number}: {shown(name)!r} leads out of the data set's folder")
+        if name in found:
+            raise BenchError(f"{path}:{number}: {shown(name)!r} stands in it twice")
+        found[name] = match[1]
+    return found
+
+
+def checksums_of(root: Path, files: list[Path], step: Callable[[], None] = lambda: None) -> dict[str, str]:
+    """Return the sha256 of files by their paths below `root`; `step` is called after each.
+
+    Raises:
+        BenchError: a file cannot be read.
+    """
+    found = {}
+    for file in sorted(set(files)):
+        found[file.relative_to(root).as_posix()] = sha256_of(file)
+        step()
+    return found
+
+
+def checksums_text(sums: Mapping[str, str]) -> str:
+    """Return the list, sorted by path."""
+    return "".join(f"{sums[name]}  {name}\n" for name in sorted(sums))
+
+
+def differences(root: Path, locked: Mapping[str, str], step: Callable[[], None] = lambda: None) -> list[str]:
+    """List the files below `root` that are missing, unreadable or other ones than those of the list, a line each."""
+    found = []
+    for name in sorted(locked):
+        path = root / name
+        if not path.is_file():
+            found.append(f"{name}: missing")
+        else:
+            found += _difference(path, name, locked[name])
+        step()
+    return found
+
+
+def _difference(path: Path, name: str, locked: str) -> list[str]:
+    try:
+        sha256 = sha256_of(path)
+    except BenchError as error:
+        return [str(error)]
+    return [] if sha256 == locked else [f"{name}: sha256 {sha256[:16]}..., the list has {locked[:16]}...; get it again"]
+
+
+def _is_inside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts and "\\" not in name and path.as_posix() == name
