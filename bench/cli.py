@@ -519,7 +519,28 @@ def data_stats(dataset: str, as_json: AsJson = False) -> None:
     _print(found, as_json, lambda: json.dumps(_plain(found), indent=2, default=str))
 
 
-<<<<<<< HEAD
+@data_app.command("select")
+@_mended
+def data_select(
+    dataset: str,
+    split: Annotated[str | None, typer.Option(help="A part of the data set; its first when left out.")] = None,
+    out: Annotated[Path, typer.Option(help="Where the two files go.")] = Path("runs/manifests"),
+    as_json: AsJson = False,
+) -> None:
+    """Choose excerpts of recordings by the rule, and write their list with the checksums of the files it rests on.
+
+    Example: bench data select slakh2100 --split test
+    """
+    from bench.data import selected
+
+    found, paths = selected(dataset, split, out)
+    left_out = [f"  {track}: {why}" for track, why in found.left_out.items()]
+    lines = [f"{len(found.manifest.excerpts)} excerpts; {len(left_out)} tracks have none", *left_out]
+    lines.append(f"{' and '.join(map(str, paths))}: into data_manifests/{dataset}/ they are the manifest of everybody")
+    said = {"files": [str(path) for path in paths], "n": len(found.manifest.excerpts), "left_out": found.left_out}
+    _print(said, as_json, lambda: "\n".join(lines))
+
+
 @data_app.command("prepare")
 @_mended
 def data_prepare(
@@ -554,28 +575,6 @@ def data_prepare(
     _print(asdict(done), as_json, lambda: summary(done))
     if done.failed:
         raise typer.Exit(1)
-=======
-@data_app.command("select")
-@_mended
-def data_select(
-    dataset: str,
-    split: Annotated[str | None, typer.Option(help="A part of the data set; its first when left out.")] = None,
-    out: Annotated[Path, typer.Option(help="Where the two files go.")] = Path("runs/manifests"),
-    as_json: AsJson = False,
-) -> None:
-    """Choose excerpts of recordings by the rule, and write their list with the checksums of the files it rests on.
-
-    Example: bench data select slakh2100 --split test
-    """
-    from bench.data import selected
-
-    found, paths = selected(dataset, split, out)
-    left_out = [f"  {track}: {why}" for track, why in found.left_out.items()]
-    lines = [f"{len(found.manifest.excerpts)} excerpts; {len(left_out)} tracks have none", *left_out]
-    lines.append(f"{' and '.join(map(str, paths))}: into data_manifests/{dataset}/ they are the manifest of everybody")
-    said = {"files": [str(path) for path in paths], "n": len(found.manifest.excerpts), "left_out": found.left_out}
-    _print(said, as_json, lambda: "\n".join(lines))
->>>>>>> main
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ def prepare(
             for job in jobs_of(task, source, manifest, layout, extractors):
                 songs.setdefault(job.excerpt.id, []).append(job)
         if not songs:
-            raise BenchError("\n".join(dict.fromkeys(left_out.values())))
+            raise _nothing_left(left_out)
         todo = [_Song(tuple(jobs), layout.out, with_references) for jobs in songs.values()]
         done = _shared_out(todo, executor)
     _tidy(layout)
@@ -115,7 +115,13 @@ def prepare(
     failed = {song.name: song.failed for song in done if song.failed}
     for song in done:
         left_out |= song.unserved
+    if all(job.task.name in left_out for jobs in songs.values() for job in jobs):
+        raise _nothing_left(left_out)
     return Prepared(list(manifests), len(songs), _by_kind(extracted), _by_kind(there), failed, left_out, layout.cache)
+
+
+def _nothing_left(left_out: dict[str, str]) -> BenchError:
+    return BenchError("\n".join(dict.fromkeys(left_out.values())))
 
 
 def summary(done: Prepared) -> str:

@@ -164,6 +164,8 @@ def test_what_a_data_set_cannot_serve_is_said_and_no_error(tmp_path: Path) -> No
     assert "none of its 1 recordings lasts 30 s" in done.left_out["inpaint-drums-30s"]
     with pytest.raises(BenchError, match="none of its 1 recordings lasts 30 s"):
         prepared(one, tmp_path / "out", ["inpaint-drums-30s"])
+    with pytest.raises(BenchError, match="give at least two songs"):
+        prepared(one, tmp_path / "out", ["edit-drums"])
 
 
 def test_the_last_one_tidies_up_and_nobody_else(songs: Path, tmp_path: Path) -> None:
