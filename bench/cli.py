@@ -420,6 +420,9 @@ def look(
 @_mended
 def doctor(
     task: Annotated[str | None, typer.Option("--task", "-t", help="Only this task; exit 1 if it is not ready.")] = None,
+    dataset: DatasetName = None,
+    model: Annotated[list[str] | None, typer.Option("--model", "-m", help="A model; repeatable.")] = None,
+    device: Device = "auto",
     noise_floor: Annotated[
         bool, typer.Option("--noise-floor", help="Measure the extractors on synthetic truth.")
     ] = False,
@@ -427,11 +430,13 @@ def doctor(
     extractor: Choice = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what is installed, what each task lacks, and how to get it.
+    """Say what is installed, what each task lacks to be run as asked, and how to get it.
+
+    Example: bench doctor --task inpaint-drums --dataset synthetic --model air-mini
 
     Example: bench doctor --noise-floor --limit 4
     """
-    from bench.options import extractors_of
+    from bench.options import extractors_of, known_models
 
     if noise_floor:
         from bench.noise_floor import noise_floor as measure
@@ -441,12 +446,11 @@ def doctor(
         return
     from dataclasses import asdict
 
-    from bench.doctor import examine
+    from bench.doctor import Asked, examine, tables
 
-    found = examine(task, extractors_of(extractor))
-    width = max(len(one.subject) for one in found)
-    text = "\n".join(f"{'ok' if one.is_ready else '--'}  {one.subject:{width}}  {one.detail}" for one in found)
-    _print([asdict(one) for one in found], as_json, lambda: text)
+    known_models(model)
+    found = examine(task, Asked(extractors_of(extractor), dataset, tuple(model or ()), device))
+    _print([asdict(one) for one in found], as_json, lambda: tables(found))
     if task and not all(one.is_ready for one in found):
         raise typer.Exit(1)
 

@@ -44,12 +44,14 @@ class Weights:
         description: What it is, in a few words.
         licence: What it may be used for.
         files: All that is needed.
+        size_gb: What they take on disk, 10^9 bytes; 0 where it is not stated.
     """
 
     name: str
     description: str
     licence: str
     files: tuple[File, ...]
+    size_gb: float = 0.0
 
     @property
     def folder(self) -> Path:
