@@ -26,8 +26,9 @@ from bench.extractors.template_chords import TemplateChords
 from bench.hearing import Extractors, Hearing
 from bench.layout import Layout, exclusive, shared
 from bench.options import extractors_of, sources_of
-from bench.prepare import Prepared, prepare, summary
+from bench.prepare import Prepared, bytes_of, prepare, summary
 from bench.tally import metrics_of
+from bench.task import load_task
 
 KILLS = int(os.environ.get("STEERBENCH_KILLS", "3"))
 RATE, N_SONGS = 32000, 3
@@ -166,6 +167,14 @@ def test_what_a_data_set_cannot_serve_is_said_and_no_error(tmp_path: Path) -> No
         prepared(one, tmp_path / "out", ["inpaint-drums-30s"])
     with pytest.raises(BenchError, match="give at least two songs"):
         prepared(one, tmp_path / "out", ["edit-drums"])
+
+
+def test_what_it_writes_is_estimated_from_the_tasks(songs: Path, tmp_path: Path) -> None:
+    for names in (["inpaint-drums"], ["inpaint-chords", "inpaint-piano-two-gaps"], TASKS):
+        out = tmp_path / names[0]
+        prepared(songs, out, names)
+        each = sum(path.stat().st_size for path in (out / "cache").rglob("*") if path.is_file()) / N_SONGS
+        assert each == pytest.approx(bytes_of([load_task(name) for name in names]), rel=0.1)
 
 
 def test_the_last_one_tidies_up_and_nobody_else(songs: Path, tmp_path: Path) -> None:
