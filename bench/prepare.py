@@ -4,6 +4,7 @@ Examples are made as `bench build` makes them and thrown away; what extractors f
 builds and scores of the same `--out` read. Several processes may prepare one folder: they share the work.
 """
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -34,7 +35,7 @@ class Prepared:
         excerpts: How many.
         extracted: How many findings were extracted now, by kind.
         there: How many were there already, by kind.
-        failed: What went wrong, by excerpt.
+        failed: What went wrong, by excerpt: the tasks that it went wrong for, by reason.
         left_out: Why tasks were left out, by name.
         cache: Where the findings lie.
     """
@@ -43,7 +44,7 @@ class Prepared:
     excerpts: int
     extracted: dict[str, int]
     there: dict[str, int]
-    failed: dict[str, list[str]]
+    failed: dict[str, dict[str, list[str]]]
     left_out: dict[str, str]
     cache: Path
 
@@ -65,7 +66,7 @@ class _Done:
     name: str
     extracted: set[tuple[str, str]] = field(default_factory=set)
     there: set[tuple[str, str]] = field(default_factory=set)
-    failed: list[str] = field(default_factory=list)
+    failed: dict[str, list[str]] = field(default_factory=dict)
     unserved: dict[str, str] = field(default_factory=dict)
     is_claimed: bool = False
 
@@ -92,36 +93,43 @@ def prepare(
         BenchError: no task is left, or a run holds the folder.
     """
     left_out: dict[str, str] = {}
-    songs: dict[str, list[Job]] = {}
-    manifests: dict[str, None] = {}
-    once = cache(selected)  # a library looks at every file of its own to choose
     with shared(layout.out):
-        for task, source in tasks:
-            try:
-                manifest = once(source).lasting(task.duration_s).limited(limit)
-            except BenchError as error:
-                left_out[task.name] = str(error)
-                continue
-            manifests[manifest.name] = None
-            for job in jobs_of(task, source, manifest, layout, extractors):
-                songs.setdefault(job.excerpt.id, []).append(job)
-        if not songs:
-            raise _nothing_left(left_out)
-        todo = [_Song(tuple(jobs), layout.out, with_references) for jobs in songs.values()]
-        done = _shared_out(todo, executor)
+        planned = _planned(tasks, layout, extractors, limit, left_out)
+        by_name: dict[str, list[Job]] = {}
+        for job in itertools.chain(*planned.values()):
+            by_name.setdefault(job.excerpt.id, []).append(job)
+        songs = [_Song(tuple(jobs), layout.out, with_references) for jobs in by_name.values()]
+        done = _shared_out(songs, executor)
     _tidy(layout)
+    for song in done:
+        left_out |= song.unserved
+    if all(job.task.name in left_out for song in songs for job in song.jobs):
+        raise BenchError("\n".join(dict.fromkeys(left_out.values())))
     extracted = {one for song in done for one in song.extracted}
     there = {one for song in done for one in song.there} - extracted
     failed = {song.name: song.failed for song in done if song.failed}
-    for song in done:
-        left_out |= song.unserved
-    if all(job.task.name in left_out for jobs in songs.values() for job in jobs):
-        raise _nothing_left(left_out)
-    return Prepared(list(manifests), len(songs), _by_kind(extracted), _by_kind(there), failed, left_out, layout.cache)
+    found = (_by_kind(extracted), _by_kind(there), failed)
+    return Prepared(list(planned), len(songs), *found, left_out, layout.cache)
 
 
-def _nothing_left(left_out: dict[str, str]) -> BenchError:
-    return BenchError("\n".join(dict.fromkeys(left_out.values())))
+def _planned(
+    tasks: Iterable[tuple[Task, Source]],
+    layout: Layout,
+    extractors: dict[str, str],
+    limit: int | None,
+    left_out: dict[str, str],
+) -> dict[str, list[Job]]:
+    """Return every task's examples by manifest; why a task has none goes into `left_out`."""
+    planned: dict[str, list[Job]] = {}
+    once = cache(selected)  # a library looks at every file of its own to choose
+    for task, source in tasks:
+        try:
+            manifest = once(source).lasting(task.duration_s).limited(limit)
+        except BenchError as error:
+            left_out[task.name] = str(error)
+        else:
+            planned.setdefault(manifest.name, []).extend(jobs_of(task, source, manifest, layout, extractors))
+    return planned
 
 
 def bytes_of(tasks: Iterable[Task]) -> int:
@@ -148,7 +156,8 @@ def summary(done: Prepared) -> str:
     if not kinds and not done.failed:
         lines.append("  nothing to extract: the data set knows all that the controls of these tasks are made of")
     lines += [f"  left out {name}: {why}" for name, why in done.left_out.items()]
-    lines += [f"  failed {name}: {why}" for name, reasons in done.failed.items() for why in reasons]
+    for name, reasons in done.failed.items():
+        lines += [f"  failed {name}: {why} ({', '.join(tasks)})" for why, tasks in reasons.items()]
     return "\n".join(lines)
 
 
@@ -230,7 +239,7 @@ def _prepare_one(song: _Song) -> _Done:
             continue
         except Exception as error:  # An extractor may be anybody's code; the other songs are to go on.
             reason = str(error) if isinstance(error, BenchError) else f"{type(error).__name__}: {error}"
-            ears.done.failed += [reason] if reason not in ears.done.failed else []
+            ears.done.failed.setdefault(reason, []).append(job.task.name)
             continue
         ears.cache.keep(key, sorted((kind, identity, used) for used, (kind, identity) in ears.used.items()))
     return ears.done

@@ -148,7 +148,8 @@ def test_a_song_that_fails_is_named_and_the_others_go_on(
 
     monkeypatch.setattr(TemplateChords, "extract", failing)
     done = prepared(songs, tmp_path, ["inpaint-chords", "arrange-chords", "inpaint-drums"])
-    assert done.failed == {"song1": ["ZeroDivisionError: no chord at all"]}
+    assert done.failed == {"song1": {"ZeroDivisionError: no chord at all": ["inpaint-chords", "arrange-chords"]}}
+    assert "failed song1: ZeroDivisionError: no chord at all (inpaint-chords, arrange-chords)" in summary(done)
     assert done.extracted["chords"] == N_SONGS - 1 and done.extracted["drums"] > N_SONGS
     # What fails for one task is not tried again for the next.
     assert len(tried) == N_SONGS
@@ -223,7 +224,7 @@ def test_the_command_ends_in_one_where_a_song_failed(
         patched.setattr(TemplateChords, "extract", failing)
         shown = CliRunner().invoke(app, command)
     assert shown.exit_code == 1
-    assert json.loads(shown.output)["failed"]["song0"] == ["song.wav: no chords here; take another"]
+    assert json.loads(shown.output)["failed"]["song0"] == {"song.wav: no chords here; take another": ["arrange-chords"]}
     shown = CliRunner().invoke(app, command)
     assert shown.exit_code == 0 and json.loads(shown.output)["extracted"]["chords"] == N_SONGS
 
