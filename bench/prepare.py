@@ -21,6 +21,7 @@ from bench.errors import BenchError, Unserved
 from bench.executor import Executor
 from bench.hearing import Extractors, Hearing, finding_key
 from bench.layout import Layout, exclusive, shared
+from bench.page import printable
 from bench.protocols import Extractor
 from bench.tally import metrics_of
 from bench.task import Task
@@ -158,7 +159,7 @@ def summary(done: Prepared) -> str:
     lines += [f"  left out {name}: {why}" for name, why in done.left_out.items()]
     for name, reasons in done.failed.items():
         lines += [f"  failed {name}: {why} ({', '.join(tasks)})" for why, tasks in reasons.items()]
-    return "\n".join(lines)
+    return printable("\n".join(lines), keep="\n")  # names of tracks are foreign text
 
 
 def _shared_out(songs: Sequence[_Song], executor: Executor) -> list[_Done]:
