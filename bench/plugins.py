@@ -95,6 +95,15 @@ def builder(kind: str, name: str) -> Any:
     return partial(build, size=size) if size else build
 
 
+def weights_of(kind: str, name: str) -> list[Weights]:
+    """Return the published weights that a plug names; of a plug that comes in sizes, those not named for another."""
+    theirs = getattr(importlib.import_module(f"bench.{kind}.{_found(kind)[name][0]}"), "WEIGHTS", ())
+    module, size = _found(kind)[name]
+    others = {other for found, other in _found(kind).values() if found == module} - {size}
+    found: list[Weights] = [theirs] if isinstance(theirs, Weights) else list(theirs)
+    return [one for one in found if one.name.rpartition("-")[2] not in others]
+
+
 def options(kind: str, name: str) -> list[str]:
     """Return what the plug's `build` may be given; raises `UnknownName` where there is no such plug."""
     return _options(builder(kind, name))
