@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from bench import plugins
+from bench import build, plugins
 from bench.cli import app
 from bench.datasets import rwc_pop
 from bench.datasets.rwc_pop import listed_pieces
@@ -44,6 +44,7 @@ def whole(request, written):
 
 def copied(source, tmp_path, monkeypatch):
     """A copy found through $BENCH_DATA, as if its songs were all there are."""
+    build._dataset.cache_clear()
     shutil.copytree(source, tmp_path / "data" / "rwc-pop")
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("BENCH_MANIFESTS", str(tmp_path / "kept"))
