@@ -186,7 +186,10 @@ def verify(library: Library) -> list[str]:
 
 
 def statistics(library: Library) -> dict[str, Any]:
-    """Return sizes of all splits, and levels, durations and the rule's yield of the first one."""
+    """Return sizes of all splits, and levels, durations and the rule's yield of the first one.
+
+    The share of tracks with drums is None where nothing is known of drums.
+    """
     sizes = {split: len(library.tracks(split)) for split in library.splits}
     split, seed = library.splits[0], int(card_of(library.name).get("seed", 0))
     heard, reasons = [], Counter[str]()
@@ -205,12 +208,12 @@ def _described(heard: Iterable[Heard]) -> dict[str, Any]:
         return {}
     durations = np.array([one.duration_s for one in tracks])
     quartiles = [round(float(value), 1) for value in np.percentile(durations, [0, 25, 50, 75, 100])]
-    with_drums = [one for one in tracks if one.drums is not None and _level_db(one.drums) > -50]
+    are_drums = [_level_db(one.drums) > -50 for one in tracks if one.drums is not None]
     return {
         "hours": round(float(durations.sum()) / 3600, 2),
         "duration_s_quartiles": quartiles,
         "mix_level_db_median": round(float(np.median([_level_db(one.mix) for one in tracks])), 1),
-        "share_with_drums": round(len(with_drums) / len(tracks), 3),
+        "share_with_drums": round(sum(are_drums) / len(are_drums), 3) if are_drums else None,
         "share_with_beats": round(
             sum(one.beats_s is not None and len(one.beats_s) > 0 for one in tracks) / len(tracks), 3
         ),

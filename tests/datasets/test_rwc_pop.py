@@ -172,9 +172,11 @@ def test_from_files_to_a_table(root, tmp_path):
     assert "holds what its layout promises" in bench("data", "verify", "rwc-pop")
     found = json.loads(bench("data", "stats", "rwc-pop", "--json"))
     assert found["tracks"] == {"test": 2, "drumless": 1} and found["test"]["share_with_beats"] == 1
+    assert found["test"]["share_with_drums"] is None
     bench("data", "select", "rwc-pop", "--split", "drumless", "--out", tmp_path / "lists")
     (excerpt,) = read_manifest(tmp_path / "lists" / "rwc-pop-drumless.csv").excerpts
     assert excerpt.track == "RM-P071"
+    bench("data", "prepare", "rwc-pop", "--task", "inpaint-chords", "--out", tmp_path / "runs")
     bench("build", "--task", "inpaint-chords", "--dataset", "rwc-pop", "--out", tmp_path / "built")
     labels = [read_chords(path).labels for path in (tmp_path / "built").rglob("control-chords.lab")]
     assert len(labels) == 2 and all(set(found) <= set(CHORDS) for found in labels)

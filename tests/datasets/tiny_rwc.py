@@ -7,7 +7,18 @@ import soundfile
 
 RATE, SECONDS, BEAT_S = 44100, 20.0, 0.5
 PIECES = {1: ("M01", 1, "Drum sequences"), 9: ("M01", 9, "Live drums"), 71: ("M05", 7, "Without drums")}
-CHORDS = ("N", "N", "Ab:min", "Gb:maj6", "Bb:maj(*3)", "Eb:maj/3", "Ab:min7/b7", "Ab:min(*b3,*5)", "C:hdim7", "F:sus4")
+CHORDS = (
+    "N",
+    "N",
+    "Ab:min",
+    "Gb:maj6",
+    "Bb:maj(*3)",
+    "Eb:maj/3",
+    "Ab:min7/b7",
+    "Ab:min(*b3,*5)",
+    "C:maj(*3,*5)",
+    "F:sus4",
+)
 PICKUP = 2
 
 
