@@ -211,7 +211,9 @@ def _described(heard: Iterable[Heard]) -> dict[str, Any]:
         "duration_s_quartiles": quartiles,
         "mix_level_db_median": round(float(np.median([_level_db(one.mix) for one in tracks])), 1),
         "share_with_drums": round(len(with_drums) / len(tracks), 3),
-        "share_with_beats": round(sum(one.beats_s is not None for one in tracks) / len(tracks), 3),
+        "share_with_beats": round(
+            sum(one.beats_s is not None and len(one.beats_s) > 0 for one in tracks) / len(tracks), 3
+        ),
     }
 
 

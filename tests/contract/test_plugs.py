@@ -37,7 +37,7 @@ def loaded(kind: str, name: str, folder: Path) -> Any:
     try:
         return plugins.load(kind, name, **options)
     except MissingComponent as error:
-        remedies = ("bench setup", "bench train", "pip install", "put it there")
+        remedies = ("bench setup", "bench train", "pip install", "put it there", "put it into $BENCH_DATA/")
         assert any(remedy in str(error) for remedy in remedies), error
         pytest.skip(str(error))
 

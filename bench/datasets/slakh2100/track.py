@@ -1,0 +1,184 @@
+"""A track of Slakh2100: mix.flac, stems/Sxx.flac, MIDI/Sxx.mid, all_src.mid, and metadata.yaml, which explains them.
+
+Sounds may have been converted to WAV. Numbers of stems may be missing, and a stem that metadata.yaml lists need not
+sound: `audio_rendered` says whether it does. BabySlakh says so of none, although all are there: a file that is there
+counts whatever is said of it. The gain of the mix is in the stems: it is their plain sum, and they are as long as it.
+"""
+
+import re
+import warnings
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.errors import BenchError
+from bench.stems import recording
+from bench.symbols import DRUM_PROGRAM, Beats, Notes, read_notes
+from bench.yaml import read_yaml
+
+SUFFIXES = (".flac", ".wav")
+ON_GRID, LEAST_ON_GRID = 1 / 32, 0.4
+"""An onset is on the grid within this much of a beat from a sixteenth; a quarter of all onsets are so by chance."""
+SLACK_S = 0.1
+_GET_AGAIN = "get the track again, or leave it out of the manifest"
+
+
+@dataclass(frozen=True)
+class Stem:
+    """What metadata.yaml says of a stem.
+
+    Attributes:
+        name: `S00` and on.
+        group: `drums`, `bass` or `other`.
+        program: 0-based GM program, 128 = percussion.
+        instrument: Its class in words, lower case.
+        is_rendered: Whether it sounds in the mix: it is said to, or its sound is there.
+        has_notes: Whether it has notes, likewise.
+    """
+
+    name: str
+    group: str
+    program: int
+    instrument: str
+    is_rendered: bool
+    has_notes: bool
+
+
+@lru_cache(maxsize=64)
+def stems_of(folder: Path) -> tuple[Stem, ...]:
+    """Read metadata.yaml.
+
+    Raises:
+        BenchError: it is missing or is not of this form.
+    """
+    path = folder / "metadata.yaml"
+    stems = read_yaml(path).get("stems")
+    if not isinstance(stems, dict) or not stems:
+        raise BenchError(f"{path}: has no stems; {_GET_AGAIN}")
+    return tuple(_stem(path, name, said) for name, said in stems.items())
+
+
+def song_of(folder: Path) -> str:
+    """Return the name of the song's file in the Lakh MIDI data set, an md5; empty where it is not said."""
+    return str(read_yaml(folder / "metadata.yaml").get("UUID", ""))
+
+
+def sound_file(folder: Path, name: str = "mix") -> Path:
+    """Return the FLAC or the WAV of this name, the FLAC where both are here; raises `BenchError` where none is."""
+    for suffix in SUFFIXES:
+        if (folder / f"{name}{suffix}").is_file():
+            return folder / f"{name}{suffix}"
+    raise BenchError(f"{folder / name}.flac: no such file, nor a .wav; {_GET_AGAIN}")
+
+
+def sound_files(folder: Path, group: str) -> list[Path]:
+    """Return the sounds of a group's stems, or the mix; raises `BenchError` where one is missing."""
+    if group == "mix":
+        return [sound_file(folder)]
+    return [sound_file(folder / "stems", s.name) for s in stems_of(folder) if s.is_rendered and s.group == group]
+
+
+@lru_cache(maxsize=8)
+def notes_of(folder: Path) -> Notes | None:
+    """Return the notes of all that sounds; None where those of one of its stems were never saved.
+
+    Programs are those of metadata.yaml.
+
+    Raises:
+        BenchError: a file is missing or is not MIDI.
+    """
+    stems = [stem for stem in stems_of(folder) if stem.is_rendered]
+    if not all(stem.has_notes for stem in stems):
+        return None
+    parts = []
+    for stem in stems:
+        path = _midi_file(folder, stem.name)
+        if not path.is_file():
+            raise BenchError(_no_file(path))
+        notes = read_notes(path)
+        programs = np.full(len(notes), stem.program)
+        parts.append(Notes(notes.intervals_s, notes.pitches, notes.velocities, programs))
+    return Notes.joined(parts)
+
+
+@lru_cache(maxsize=8)
+def beats_of(folder: Path) -> Beats | None:
+    """Return the beats of the song's tempo and time signatures; None where under 40 % of the onsets lie on their grid.
+
+    A file that was played in without a click has a tempo all the same, which says nothing of the music.
+
+    Raises:
+        BenchError: all_src.mid or a stem's MIDI is missing or cannot be read.
+    """
+    times, downbeats = _tempo_grid(folder / "all_src.mid")
+    notes = notes_of(folder)
+    if len(times) < 2 or notes is None or not len(notes):
+        return None
+    sixteenths = np.interp(notes.intervals_s[:, 0], times, np.arange(len(times))) * 4
+    if np.mean(np.abs(sixteenths - np.rint(sixteenths)) <= 4 * ON_GRID) < LEAST_ON_GRID:
+        return None
+    bar = np.maximum(np.searchsorted(downbeats, times + 1e-3) - 1, 0)
+    first = np.searchsorted(times, downbeats[bar] - 1e-3)
+    return Beats(times, np.arange(len(times)) - first + 1)
+
+
+def problems_of(folder: Path) -> list[str]:
+    """List what is missing or unreadable: metadata, mix, stems that sound, notes; and stems unlike the mix."""
+    try:
+        stems, mix = stems_of(folder), recording(sound_file(folder))
+    except BenchError as error:
+        return [str(error)]
+    midi = [folder / "all_src.mid", *(_midi_file(folder, stem.name) for stem in stems if stem.has_notes)]
+    found = [_no_file(path) for path in midi if not path.is_file()]
+    for stem in stems:
+        found += _sound_problems(folder, stem, mix) if stem.is_rendered else []
+    return found
+
+
+def _stem(path: Path, name: str, said: Any) -> Stem:
+    try:
+        is_drum, program = bool(said["is_drum"]), int(said["program_num"])
+        instrument = str(said["inst_class"]).lower().removesuffix(" (continued)")
+        sounds = bool(said["audio_rendered"]) or any((path.parent / "stems").glob(f"{name}.*"))
+        has_notes = bool(said["midi_saved"]) or _midi_file(path.parent, name).is_file()
+    except (KeyError, TypeError, ValueError) as error:
+        raise BenchError(f"{path}: stem {name}: {type(error).__name__} {error}; {_GET_AGAIN}") from error
+    if not re.fullmatch(r"S\d+", name) or not (is_drum or 0 <= program < DRUM_PROGRAM):
+        raise BenchError(f"{path}: stem {name} of program {program}: want S00 and on, 0 to 127; {_GET_AGAIN}")
+    group = "drums" if is_drum else "bass" if instrument == "bass" else "other"
+    return Stem(name, group, DRUM_PROGRAM if is_drum else program, instrument, sounds, has_notes)
+
+
+def _tempo_grid(path: Path) -> tuple[Any, Any]:
+    """Return beats and downbeats in seconds, as tempo and time signatures have them."""
+    import pretty_midi
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Lakh's files keep tempo and signatures in other tracks than the first.
+            midi = pretty_midi.PrettyMIDI(str(path))
+            return np.array(midi.get_beats()), np.array(midi.get_downbeats())
+    except Exception as error:  # mido raises whatever its parser stumbles on
+        raise BenchError(f"{path}: cannot be read as MIDI ({type(error).__name__}: {error}); {_GET_AGAIN}") from error
+
+
+def _sound_problems(folder: Path, stem: Stem, mix: tuple[int, float]) -> list[str]:
+    try:
+        path = sound_file(folder / "stems", stem.name)
+        rate, length = recording(path)
+    except BenchError as error:
+        return [str(error)]
+    if rate == mix[0] and abs(length - mix[1]) <= SLACK_S:
+        return []
+    return [f"{path}: {length:.2f} s at {rate} Hz, the mix {mix[1]:.2f} s at {mix[0]} Hz; {_GET_AGAIN}"]
+
+
+def _no_file(path: Path) -> str:
+    return f"{path}: no such file; {_GET_AGAIN}"
+
+
+def _midi_file(folder: Path, name: str) -> Path:
+    return folder / "MIDI" / f"{name}.mid"

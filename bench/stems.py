@@ -1,0 +1,94 @@
+"""Stems: stretches of long recordings, and their sums."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from bench.audio import Audio, Samples
+from bench.errors import BenchError
+
+
+def recording(path: Path) -> tuple[int, float]:
+    """Return a sound file's rate in Hz and its length in seconds, as its header has them.
+
+    Raises:
+        BenchError: it is missing, is no sound, or is empty.
+    """
+    with _opened(path) as file:
+        if not file.frames:
+            raise BenchError(f"{path}: holds no samples; get it again")
+        return int(file.samplerate), float(file.frames / file.samplerate)
+
+
+def check_end(where: Path, length_s: float, end_s: float) -> None:
+    """Refuse an excerpt that ends, to a tenth of a millisecond, behind what it is cut from; raises `BenchError`."""
+    if end_s > length_s + 1e-4:
+        raise BenchError(
+            f"{where}: {length_s:.2f} s long, an excerpt asks for {end_s:g} s of it; take a task with shorter "
+            "excerpts, or leave it out of the manifest"
+        )
+
+
+def stretch(path: Path, start_s: float, duration_s: float) -> Audio:
+    """Read a stretch of a sound file at its own rate and channels; only the stretch is decoded.
+
+    Args:
+        path: The file.
+        start_s: Where the stretch begins, on the nearest sample.
+        duration_s: How long it is; what lies behind the file's end is left out.
+
+    Raises:
+        BenchError: it is missing, is no sound, breaks off before the end that its header promises, or is not finite.
+    """
+    with _opened(path) as file:
+        rate = int(file.samplerate)
+        first = min(max(round(start_s * rate), 0), file.frames)
+        n = min(round(duration_s * rate), file.frames - first)
+        try:
+            file.seek(first)
+            samples: Samples = file.read(n, dtype="float32", always_2d=True)
+        except (OSError, RuntimeError) as error:
+            raise _unreadable(path, error) from error
+    if len(samples) < n:
+        raise BenchError(
+            f"{path}: breaks off at {(first + len(samples)) / rate:.2f} s, its header promises more; get it again"
+        )
+    if not np.isfinite(samples).all():
+        raise BenchError(f"{path}: not finite (NaN or infinity) in {start_s:g} to {start_s + duration_s:g} s")
+    return Audio(np.ascontiguousarray(samples.T), rate)
+
+
+def summed(parts: Iterable[Audio], duration_s: float, sample_rate: int) -> Audio:
+    """Add sounds that begin together, at their own levels.
+
+    Args:
+        parts: Mono or of one number of channels, of any rates and lengths; none gives mono silence.
+        duration_s: Length of the sum; shorter parts are silent from their ends on, longer ones are cut.
+        sample_rate: Of the sum in Hz.
+
+    Returns:
+        float32 (channels, round(duration_s * sample_rate)); a mono part sounds in every channel.
+    """
+    n = round(duration_s * sample_rate)
+    total = np.zeros((1, n), dtype=np.float32)
+    for part in parts:
+        samples = part.resampled(sample_rate).samples[:, :n]
+        if len(samples) > len(total):
+            total = np.repeat(total, len(samples), axis=0)
+        total[:, : samples.shape[1]] += samples
+    return Audio(total, sample_rate)
+
+
+def _opened(path: Path) -> Any:
+    try:
+        return soundfile.SoundFile(path)
+    except (OSError, RuntimeError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> BenchError:
+    reason = "no such file" if not path.exists() else str(error).rpartition(": ")[2].rstrip(".")
+    return BenchError(f"{path}: cannot be read as audio ({reason}); get it again")
