@@ -28,7 +28,11 @@ REQUIRED = {
     )
 } | {"yaml": "pyyaml"}
 """Packages that a plain installation brings: what is imported, and what pip calls it."""
-OPTIONAL = {"matplotlib": ("report", "bench look"), "peft": ("train", "`bench train` of a lora recipe")}
+OPTIONAL = {
+    "matplotlib": ("report", "bench look"),
+    "peft": ("train", "`bench train` of a lora recipe"),
+    "mirdata": ("datasets", "`bench data verify` by published md5"),
+}
 """Packages of an extra: the extra, and what needs it."""
 _MB, _GB = 1e6, 1e9
 _ROOM = 100
