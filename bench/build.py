@@ -13,7 +13,7 @@ from bench.audio import Audio
 from bench.cache import Cache, key_of
 from bench.controls import chords_control, drums_control, piano_control, piano_cover, visible_accompaniment
 from bench.defaults import defaults
-from bench.errors import BenchError, UnknownName
+from bench.errors import BenchError, UnknownName, Unserved
 from bench.example import (
     Control,
     Example,
@@ -82,7 +82,7 @@ class ExampleSet:
 
 
 @dataclass(frozen=True)
-class _Job:
+class Job:
     """All that a worker needs to build one excerpt."""
 
     task: Task
@@ -130,7 +130,7 @@ def build(
     Raises:
         BenchError: music that cannot be read or is too short, naming it.
     """
-    manifest = _dataset(source).select(source.manifest).lasting(task.duration_s).limited(limit)
+    manifest = selected(source).lasting(task.duration_s).limited(limit)
     folder = layout.examples(task.name, manifest.name)
     made_by = {
         "task": f"{task.name}@{task.version}",
@@ -143,25 +143,35 @@ def build(
         shutil.rmtree(folder, ignore_errors=True)
         write_text(folder / "index.csv", manifest.text)
         write_text(folder / "build.yaml", dump_yaml(made_by))
-    others = {e.id: e for e in manifest.excerpts}
-    pairs = _pairs(task, list(others))
     jobs = [
-        _Job(
-            task,
-            source,
-            e,
-            others.get(pairs.get(e.id, "")),
-            folder,
-            layout.cache,
-            tuple(extractors.items()),
-            defaults().renderer,
-        )
-        for e in manifest.excerpts
-        if not (folder / "requests" / e.id / "request.yaml").exists()
+        job
+        for job in jobs_of(task, source, manifest, layout, extractors)
+        if not (folder / "requests" / job.excerpt.id / "request.yaml").exists()
     ]
     executor.map(_build_one, jobs, f"building {task.name}")
     invite(folder / "requests", task, manifest.name, len(manifest.excerpts))
     return ExampleSet(folder, task, manifest)
+
+
+def selected(source: Source) -> Manifest:
+    """Return the excerpts of a source."""
+    return _dataset(source).select(source.manifest)
+
+
+def jobs_of(task: Task, source: Source, manifest: Manifest, layout: Layout, extractors: dict[str, str]) -> list[Job]:
+    """Return what is to be done for every excerpt of the manifest."""
+    folder, ears = layout.examples(task.name, manifest.name), tuple(extractors.items())
+    others = {e.id: e for e in manifest.excerpts}
+    pairs = _pairs(task, list(others))
+    return [
+        Job(task, source, e, others.get(pairs.get(e.id, "")), folder, layout.cache, ears, defaults().renderer)
+        for e in manifest.excerpts
+    ]
+
+
+def example_of(job: Job, extractors: Extractors) -> Example:
+    """Make one example with these extractors; nothing is written but what they cache."""
+    return _Builder(job, extractors).example()
 
 
 def open_examples(folder: Path, task: Task) -> ExampleSet:
@@ -193,9 +203,9 @@ def _dataset(source: Source) -> Dataset:
     return dataset
 
 
-def _build_one(job: _Job) -> None:
+def _build_one(job: Job) -> None:
     """Make one example; request.yaml is written last and marks it complete."""
-    example = _Builder(job).example()
+    example = example_of(job, Extractors(dict(job.extractors), Cache(job.cache)))
     write_reference(job.folder / "references", example)
     write_request(job.folder / "requests", example.request)
 
@@ -203,10 +213,10 @@ def _build_one(job: _Job) -> None:
 class _Builder:
     """The making of one example: what the data set knows, and what extractors must find for want of it."""
 
-    def __init__(self, job: _Job) -> None:
+    def __init__(self, job: Job, extractors: Extractors) -> None:
         self.task, self.excerpt, self.job = job.task, job.excerpt, job
         self.dataset = _dataset(job.source)
-        self.extractors = Extractors(dict(job.extractors), Cache(job.cache))
+        self.extractors = extractors
         self.mask: Mask = job.task.mask_of(job.excerpt.id)
         self.mix = self._sound(job.excerpt, "mix")
 
@@ -265,7 +275,7 @@ class _Builder:
         if source != "other-pattern":
             return self._separated(self.mix)
         if self.job.other is None:
-            raise BenchError(f"{self.task.name}: {self.excerpt.id} needs another song's drums; give at least two songs")
+            raise Unserved(f"{self.task.name}: {self.excerpt.id} needs another song's drums; give at least two songs")
         borrowed = self._sound(self.job.other, "drums")
         return borrowed if borrowed is not None else self._separated(self._sound(self.job.other, "mix"))
 

@@ -48,6 +48,10 @@ class Cache:
             self._near[key] = found
         return self._near[key]
 
+    def has(self, key: str) -> bool:
+        """Whether a content is kept under `key`; nothing is read."""
+        return key in self._near or self._path(key, ".npz").exists()
+
     def record(self, key: str) -> Any | None:
         """Return the JSON value kept under `key`, or None."""
         try:
@@ -58,6 +62,11 @@ class Cache:
     def keep(self, key: str, value: Any) -> None:
         """Keep a JSON value (NaN and infinity included) under `key`."""
         write_text(self._path(key, ".json"), json.dumps(value))
+
+    def sweep(self) -> None:
+        """Remove what killed processes left half written; only for whoever knows that nobody else is writing."""
+        for part in self.folder.glob("*/.*.part*"):
+            part.unlink(missing_ok=True)
 
     def forget(self) -> None:
         """Drop what is held in memory; the disk keeps it."""

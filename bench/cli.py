@@ -24,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-data_app = typer.Typer(help="Checksums and statistics of data sets.", no_args_is_help=True)
+data_app = typer.Typer(help="Checksums, statistics and extraction of data sets.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(listen_app, name="listen")
 
@@ -420,6 +420,9 @@ def look(
 @_mended
 def doctor(
     task: Annotated[str | None, typer.Option("--task", "-t", help="Only this task; exit 1 if it is not ready.")] = None,
+    dataset: DatasetName = None,
+    model: Annotated[list[str] | None, typer.Option("--model", "-m", help="A model; repeatable.")] = None,
+    device: Device = "auto",
     noise_floor: Annotated[
         bool, typer.Option("--noise-floor", help="Measure the extractors on synthetic truth.")
     ] = False,
@@ -427,11 +430,13 @@ def doctor(
     extractor: Choice = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what is installed, what each task lacks, and how to get it.
+    """Say what is installed, what each task lacks to be run as asked, and how to get it.
+
+    Example: bench doctor --task inpaint-drums --dataset synthetic --model air-mini
 
     Example: bench doctor --noise-floor --limit 4
     """
-    from bench.options import extractors_of
+    from bench.options import extractors_of, known_models
 
     if noise_floor:
         from bench.noise_floor import noise_floor as measure
@@ -441,12 +446,11 @@ def doctor(
         return
     from dataclasses import asdict
 
-    from bench.doctor import examine
+    from bench.doctor import Asked, examine, tables
 
-    found = examine(task, extractors_of(extractor))
-    width = max(len(one.subject) for one in found)
-    text = "\n".join(f"{'ok' if one.is_ready else '--'}  {one.subject:{width}}  {one.detail}" for one in found)
-    _print([asdict(one) for one in found], as_json, lambda: text)
+    known_models(model)
+    found = examine(task, Asked(extractors_of(extractor), dataset, tuple(model or ()), device))
+    _print([asdict(one) for one in found], as_json, lambda: tables(found))
     if task and not all(one.is_ready for one in found):
         raise typer.Exit(1)
 
@@ -471,7 +475,8 @@ def setup(
 @_mended
 def train(
     recipe: Annotated[str, typer.Argument(help="A recipe's name; `bench list recipes`.")],
-    budget: Annotated[str, typer.Option("--budget", help="two-cores or gpu.")] = "two-cores",
+    budget: Annotated[str | None, typer.Option("--budget", help="One of the recipe's; its first if not given.")] = None,
+    dataset: Annotated[str | None, typer.Option("--dataset", help="Train on this data set's train split.")] = None,
     out: Annotated[Path, typer.Option("--out", help="Where songs, checkpoints and weights lie.")] = RUNS / "train",
     device: Device = "auto",
     workers: Workers = 1,
@@ -486,7 +491,7 @@ def train(
 
     from bench.train import train as run_recipe
 
-    made = run_recipe(recipe, budget, out, device=device, workers=workers, seconds=60 * minutes)
+    made = run_recipe(recipe, budget, out, dataset=dataset, device=device, workers=workers, seconds=60 * minutes)
     scores = ", ".join(f"{name} {value:.4f}" for name, value in made.validation.items())
     said = f"{made.recipe} ({made.budget}): step {made.step} of {made.steps}, validation {scores or 'not yet'}"
     end = f"weights and card in {made.path.parent}" if made.is_done else "call again to go on"
@@ -539,6 +544,42 @@ def data_select(
     lines.append(f"{' and '.join(map(str, paths))}: into data_manifests/{dataset}/ they are the manifest of everybody")
     said = {"files": [str(path) for path in paths], "n": len(found.manifest.excerpts), "left_out": found.left_out}
     _print(said, as_json, lambda: "\n".join(lines))
+
+
+@data_app.command("prepare")
+@_mended
+def data_prepare(
+    dataset: Annotated[str | None, typer.Argument(help="A data set or one of its manifests.")] = None,
+    audio: AudioFolder = None,
+    task: Annotated[list[str] | None, typer.Option("--task", "-t", help="For this task; repeatable; else all.")] = None,
+    manifest: Annotated[str | None, typer.Option("--manifest", help="A manifest of the data set.")] = None,
+    salt: Salt = None,
+    limit: Limit = None,
+    workers: Workers = 1,
+    extractor: Choice = None,
+    references: Annotated[
+        bool, typer.Option("--references", help="Also hear the originals, hole by hole, as `bench score` will.")
+    ] = False,
+    out: Out = RUNS,
+    as_json: AsJson = False,
+) -> None:
+    """Extract all controls once, so that runs of the same --out need not; several may work on it side by side.
+
+    Example: bench data prepare synthetic --task inpaint-drums --limit 2
+
+    Example: bench data prepare --audio my-songs --workers 4
+    """
+    from dataclasses import asdict
+
+    from bench.options import setting_of, sources_of
+    from bench.prepare import prepare, summary
+
+    setting = setting_of(out, workers, extractor, limit)
+    sources = sources_of(task, dataset, manifest, audio, salt)
+    done = prepare(sources, setting.layout, setting.executor, setting.extractors, limit, references)
+    _print(asdict(done), as_json, lambda: summary(done))
+    if done.failed:
+        raise typer.Exit(1)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Devices: which one a command runs on, what it is called, and how much memory it took at most."""
+"""Devices: which one a command runs on, what it is called, how much memory is free there and how much was taken."""
 
 import sys
 from pathlib import Path
@@ -7,6 +7,7 @@ from bench.errors import BenchError, UnknownName
 
 DEVICES = ("auto", "cpu", "cuda")
 _FORGET, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
+_MEMORY, _GROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
 
 def chosen(device: str) -> str:
@@ -35,6 +36,37 @@ def hardware(device: str) -> str:
     import torch
 
     return f"cuda, {torch.cuda.get_device_name()}"
+
+
+def free_bytes(device: str) -> int | None:
+    """Return how many bytes can still be taken; None where the system does not tell.
+
+    On a CPU what the kernel calls available, or what a container's limit leaves if that is less; on a GPU what no
+    process holds, and what this one holds without using it.
+    """
+    if device != "cpu":
+        import torch
+
+        unused = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+        return int(torch.cuda.mem_get_info()[0] + unused)
+    try:
+        lines = _MEMORY.read_text(encoding="utf-8").splitlines()
+        available = next(int(line.split()[1]) * 2**10 for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration, ValueError):
+        return None
+    left = _left_in_group()
+    return available if left is None else min(available, left)
+
+
+def _left_in_group() -> int | None:
+    """Return what the container's limit leaves, files in memory not counted; None without a limit."""
+    try:
+        limit, taken = (int((_GROUP / f"memory.{name}").read_text()) for name in ("max", "current"))
+        lines = (_GROUP / "memory.stat").read_text().splitlines()
+        files = sum(int(line.split()[1]) for line in lines if line.split()[0] == "inactive_file")
+    except (OSError, ValueError):
+        return None
+    return max(limit - taken + files, 0)
 
 
 def forget_peak(device: str) -> None:

@@ -1,28 +1,38 @@
 """Doctor: what is installed, what each task still lacks, and the command that gets it."""
 
 import importlib.util
-from dataclasses import dataclass
+import inspect
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
-from bench import plugins, setup
+from bench import library, plugins, setup
+from bench.build import source_of
 from bench.defaults import defaults
+from bench.device import chosen
 from bench.errors import BenchError
-from bench.task import load_task, task_names
+from bench.prepare import bytes_of
+from bench.task import Spec, Task, load_task, task_names
+from bench.weights import Weights
 
-REQUIRED = (
-    "numpy",
-    "scipy",
-    "pandas",
-    "soundfile",
-    "soxr",
-    "librosa",
-    "mir_eval",
-    "pretty_midi",
-    "pyloudnorm",
-    "torch",
-)
-OPTIONAL = {"matplotlib": "bench look: pip install 'steerbench[report]'"}
+REQUIRED = {
+    name: name
+    for name in (
+        *("torch", "numpy", "scipy", "pandas", "soundfile", "soxr", "librosa", "numba", "mir_eval", "pretty_midi"),
+        *("pyloudnorm", "transformers", "demucs", "safetensors", "typer", "rich"),
+    )
+} | {"yaml": "pyyaml"}
+"""Packages that a plain installation brings: what is imported, and what pip calls it."""
+OPTIONAL = {"matplotlib": ("report", "bench look"), "peft": ("train", "`bench train` of a lora recipe")}
+"""Packages of an extra: the extra, and what needs it."""
+_MB, _GB = 1e6, 1e9
+_ROOM = 100
+"""Excerpts that there should be room for."""
 
 
 @dataclass(frozen=True)
@@ -30,69 +40,176 @@ class Finding:
     """One line of the doctor's table.
 
     Attributes:
-        subject: Package, component or task.
+        kind: `package`, `component`, `weights`, `data set`, `disk` or `task`.
+        subject: Its name.
         is_ready: Whether it can be used as it is.
         detail: Version, or what is lacking and the command that gets it.
     """
 
+    kind: str
     subject: str
     is_ready: bool
     detail: str
 
 
-def examine(task: str | None = None, extractors: dict[str, str] | None = None) -> list[Finding]:
-    """Look at packages, optional components and the readiness of one or all tasks.
+@dataclass(frozen=True)
+class Asked:
+    """How a task is to be run.
+
+    Attributes:
+        extractors: Extractor by kind, where it is not the default one.
+        dataset: A data set or one of its manifests; the default one when None.
+        models: Models; the default ones when empty.
+        device: `auto`, `cpu` or `cuda`.
+    """
+
+    extractors: dict[str, str] = field(default_factory=dict)
+    dataset: str | None = None
+    models: tuple[str, ...] = ()
+    device: str = "auto"
+
+
+def examine(task: str | None = None, asked: Asked | None = None) -> list[Finding]:
+    """Look at packages, components, weights, data sets, room on the disk, and the readiness of one or all tasks.
 
     Args:
-        task: Only this task (raises `UnknownName` if there is none).
-        extractors: Extractor by kind; the defaults when None.
+        task: Only whether this task can be run as asked.
+        asked: How the tasks are to be run.
+
+    Raises:
+        UnknownName: no task, data set, model or extractor has this name.
     """
-    chosen = {**defaults().extractors, **(extractors or {})}
-    tasks = [load_task(task).name] if task else task_names()
-    readiness = [_task(name, chosen) for name in tasks]
-    if task:
-        return readiness
-    return [*_packages(), *_components(), *readiness]
+    tasks = [load_task(name) for name in ([task] if task else task_names())]
+    readiness = [_task(one, asked or Asked()) for one in tasks]
+    everything = [] if task else [*_packages(), *_components(), *_weights(), *_datasets()]
+    return [*everything, _disk(tasks), *readiness]
+
+
+def tables(found: list[Finding]) -> list[Any]:
+    """Return a table for every kind of finding, for rich to fit into whatever width there is."""
+    from rich.table import Table
+    from rich.text import Text
+
+    made = {}
+    for one in found:
+        if one.kind not in made:
+            made[one.kind] = Table(box=None, show_header=False, title=one.kind, title_justify="left", pad_edge=False)
+            made[one.kind].add_column(no_wrap=True)
+            made[one.kind].add_column(overflow="fold", max_width=24)
+            made[one.kind].add_column(overflow="fold")
+        mark = Text("ok", "green") if one.is_ready else Text("--", "red")
+        made[one.kind].add_row(mark, Text(one.subject), Text(one.detail))
+    return list(made.values())
 
 
 def _packages() -> list[Finding]:
-    found = [_package(name, f"pip install {name}") for name in REQUIRED]
-    return found + [_package(name, remedy) for name, remedy in OPTIONAL.items()]
+    found = [_package(name, f"pip install {project}") for name, project in REQUIRED.items()]
+    extras = {name: f"{use}: pip install 'steerbench[{extra}]'" for name, (extra, use) in OPTIONAL.items()}
+    return found + [_package(name, remedy) for name, remedy in extras.items()]
 
 
 def _package(name: str, remedy: str) -> Finding:
     if importlib.util.find_spec(name) is None:
-        return Finding(name, False, f"missing; {remedy}")
+        return Finding("package", name, False, f"missing; {remedy}")
     try:
-        return Finding(name, True, metadata.version(name))
+        return Finding("package", name, True, metadata.version(REQUIRED.get(name, name)))
     except metadata.PackageNotFoundError:
-        return Finding(name, True, "installed")
+        return Finding("package", name, True, "installed")
 
 
 def _components() -> list[Finding]:
     found = []
     for name, component in setup.components().items():
         ready = setup.installed(name)
-        found.append(Finding(name, ready, str(component) if ready else f"missing; bench setup {name} ({component})"))
-    for weights in plugins.weights().values():
-        ready = weights.is_here()
-        remedy = f"bench setup {weights.name}" if weights.files[0].url else f"put it into {weights.folder}"
-        found.append(Finding(weights.name, ready, str(weights) if ready else f"missing; {remedy} ({weights})"))
+        detail = str(component) if ready else f"missing; bench setup {name} ({component})"
+        found.append(Finding("component", name, ready, detail))
     return found
 
 
-def _task(name: str, extractors: dict[str, str]) -> Finding:
-    """Build every extractor, metric, renderer and default system that a run of the task would."""
-    lacks = []
-    task = load_task(name)
-    wanted: list[tuple[str, str, dict[str, Any]]] = [("extractors", plug, {}) for plug in extractors.values()]
-    wanted += [("metrics", spec.name, spec.filled(plugins.builder("metrics", spec.name))) for spec in task.metrics]
-    wanted += [("models", system, {}) for system in defaults().systems]
-    if any(control.kind != "drums" for control in task.controls):
-        wanted.append(("renderers", defaults().renderer, {}))
-    for kind, plug, options in wanted:
+def _weights() -> list[Finding]:
+    found = []
+    for weights in plugins.weights().values():
+        ready = weights.is_here()
+        found.append(Finding("weights", weights.name, ready, str(weights) if ready else _missing(weights)))
+    return found
+
+
+def _missing(weights: Weights) -> str:
+    remedy = f"bench setup {weights.name}" if weights.files[0].url else f"put it into {weights.folder}"
+    size = f", {weights.size_gb:g} GB" if weights.size_gb else ""
+    return f"missing; {remedy} ({weights}{size})"
+
+
+def _datasets() -> list[Finding]:
+    """Ask every data set that needs no option whether it is here."""
+    data = os.environ.get(library.VARIABLE, "")
+    said = data or f"not set; export {library.VARIABLE}=FOLDER, the one that the folders of data sets lie in"
+    found = [Finding("data set", f"${library.VARIABLE}", bool(data), said)]
+    for name in plugins.names("datasets"):
+        options = inspect.signature(plugins.builder("datasets", name)).parameters.values()
+        if any(option.default is option.empty for option in options):
+            continue
+        card = library.card_of(name)
         try:
-            plugins.load(kind, plug, **options)
+            root = getattr(plugins.load("datasets", name), "root", None)
+            where = f"in {root}" if root else "made when it is read"
+            found.append(Finding("data set", name, True, f"{where}; {card.get('licence', '')}"))
         except BenchError as error:
-            lacks.append(str(error))
-    return Finding(name, not lacks, "; ".join(dict.fromkeys(lacks)) or "ready")
+            found.append(Finding("data set", name, False, f"{error} (licence: {card.get('licence', 'see its card')})"))
+    return found
+
+
+def _disk(tasks: list[Task]) -> Finding:
+    """Compare what is free with what preparing takes."""
+    free, each = shutil.disk_usage(Path.cwd()).free, bytes_of(tasks)
+    said = f"{free / _GB:.1f} GB free here; `bench data prepare` writes up to {each / _MB:.0f} MB an excerpt"
+    if free >= _ROOM * each:
+        return Finding("disk", "room", True, said)
+    return Finding("disk", "room", False, f"{said}; make room, or give an --out where there is more")
+
+
+def _task(task: Task, asked: Asked) -> Finding:
+    """Build every extractor, metric, renderer, model and data set that a run of the task would."""
+    lacks = list(dict.fromkeys(_lacks(task, asked)))
+    return Finding("task", task.name, not lacks, "\n".join(lacks) or "ready")
+
+
+def _lacks(task: Task, asked: Asked) -> Iterator[str]:
+    for kind, plug, load in _wanted(task, asked):
+        try:
+            load()
+        except BenchError as error:
+            yield str(error)
+            for weights in plugins.weights_of(kind, plug):
+                if not weights.is_here() and weights.name not in str(error):
+                    yield f"{weights.name}: {_missing(weights)}"
+        except ImportError as error:
+            yield f"{plug} needs {error.name}; pip install {REQUIRED.get(str(error.name), error.name)}"
+    try:
+        chosen(asked.device)
+    except BenchError as error:
+        yield str(error)
+
+
+def _wanted(task: Task, asked: Asked) -> list[tuple[str, str, Callable[[], object]]]:
+    """Return kind and name of everything that a run would load, and how it loads it."""
+    source = source_of(asked.dataset, None, None, task)
+    plain = [("datasets", source.dataset)]
+    plain += [("extractors", plug) for plug in {**defaults().extractors, **asked.extractors}.values()]
+    if any(control.kind != "drums" for control in task.controls):
+        plain.append(("renderers", defaults().renderer))
+    models = asked.models or defaults().systems
+    return [
+        *((kind, plug, partial(plugins.load, kind, plug)) for kind, plug in plain),
+        *(("metrics", spec.name, partial(_metric, spec)) for spec in task.metrics),
+        *(("models", model, partial(_model, model, asked.device)) for model in models),
+    ]
+
+
+def _metric(spec: Spec) -> object:
+    return plugins.load("metrics", spec.name, **spec.filled(plugins.builder("metrics", spec.name)))
+
+
+def _model(name: str, device: str) -> object:
+    takes_one = device != "auto" and "device" in plugins.options("models", name)
+    return plugins.load("models", name, **({"device": device} if takes_one else {}))

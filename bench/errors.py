@@ -23,6 +23,10 @@ class MissingComponent(BenchError):
     """An optional package or weight file is not here; the message holds the command that gets it."""
 
 
+class Unserved(BenchError):
+    """A data set does not have what a task asks of it."""
+
+
 class UnknownName(BenchError):
     """A name that nothing carries, with the nearest names that exist."""
 

@@ -107,6 +107,7 @@ def _card(examples: ExampleSet, system: str, model: Any, device: str, answers: "
         batch_size=getattr(model, "batch_size", len(examples.ids)),
         peak_memory_mib=round(max((one.peak_mib for one in answers), default=0.0)),
         keeps_phase=getattr(model, "keeps_phase", True),
+        identity=getattr(model, "identity", ""),
     )
 
 

@@ -22,6 +22,11 @@ MERGE_S = 0.03
 Who = Literal["output", "reference"]
 
 
+def finding_key(extractor: Extractor, audio: Audio) -> str:
+    """Return what the cache knows an extractor's finding in a sound by."""
+    return key_of("extract", extractor.kind, extractor.identity, audio.sha256())
+
+
 class Extractors:
     """The suite's ears: one extractor per kind, built when first needed, its findings cached by sound and identity."""
 
@@ -48,17 +53,17 @@ class Extractors:
 
     def find(self, kind: str, audio: Audio) -> Any:
         """Return what the extractor of this kind finds in the sound."""
-        extractor = self.of(kind)
-        key = key_of("extract", kind, extractor.identity, audio.sha256())
-        return self.cache.content(key, lambda: extractor.extract(audio))
+        return self.heard(self.of(kind), audio)
 
     def embed(self, embedding: Extractor, clip: Audio) -> Vectors:
         """Return the windows (n_windows, d) of a clip; what is under 1 s is repeated to 1 s."""
         if clip.n_samples < clip.sample_rate:
             clip = Audio(np.resize(clip.mono, clip.sample_rate), clip.sample_rate)
-        key = key_of("extract", embedding.kind, embedding.identity, clip.sha256())
-        found: Any = self.cache.content(key, lambda: embedding.extract(clip))
-        return np.asarray(found.values, np.float64)
+        return np.asarray(self.heard(embedding, clip).values, np.float64)
+
+    def heard(self, extractor: Extractor, audio: Audio) -> Any:
+        """Return what this extractor finds in the sound: the one place that all extraction goes through."""
+        return self.cache.content(finding_key(extractor, audio), lambda: extractor.extract(audio))
 
     def identity(self, kinds: tuple[str, ...]) -> str:
         """Return the identities of the extractors of these kinds, joined."""

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,9 @@ from pathlib import Path
 
 from bench.errors import BenchError
 from bench.paths import unwritable
+
+_PATIENCE_S = 2.0
+"""How long one that shares waits for another that is just tidying up."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +50,30 @@ def exclusive(out: Path) -> Iterator[None]:
     Raises:
         BenchError: another process holds it, or the folder cannot be written.
     """
+    with _held(out, fcntl.LOCK_EX):
+        yield
+
+
+@contextmanager
+def shared(out: Path) -> Iterator[None]:
+    """Hold `out` together with others that share it, against those that want it for themselves.
+
+    Raises:
+        BenchError: a process holds it for itself, or the folder cannot be written.
+    """
+    with _held(out, fcntl.LOCK_SH, _PATIENCE_S):
+        yield
+
+
+@contextmanager
+def _held(out: Path, how: int, patience_s: float = 0.0) -> Iterator[None]:
     try:
         out.mkdir(parents=True, exist_ok=True)
         handle = os.open(out / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise unwritable(out, error) from error
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(handle, how, patience_s)
     except OSError as error:
         owner = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
         os.close(handle)
@@ -69,3 +90,14 @@ def exclusive(out: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def _lock(handle: int, how: int, patience_s: float) -> None:
+    end = time.monotonic() + patience_s
+    while True:
+        try:
+            return fcntl.flock(handle, how | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(0.05)

@@ -1,9 +1,10 @@
 """Options: what the words of a command line stand for."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from bench import plugins
-from bench.build import ExampleSet, build, open_examples, source_of
+from bench.build import ExampleSet, Source, build, open_examples, source_of
 from bench.defaults import defaults
 from bench.device import chosen
 from bench.errors import BenchError, CheckFailed, UnknownName
@@ -12,7 +13,7 @@ from bench.layout import Layout
 from bench.manifest import Excerpt, Manifest, limit_of
 from bench.run import Setting
 from bench.submission import CARD, Card, read_submission
-from bench.task import Task, load_task, parse_spec
+from bench.task import Task, load_task, parse_spec, task_names
 from bench.yaml import read_yaml
 
 
@@ -135,6 +136,31 @@ def requests_of(task: Task, folder: Path) -> ExampleSet:
     manifest = str(read_yaml(folder / CARD).get("manifest"))
     excerpts = tuple(Excerpt(name, "", "", 0.0, task.duration_s) for name in ids)
     return ExampleSet(folder.parent, task, Manifest(manifest, excerpts))
+
+
+def sources_of(
+    tasks: list[str] | None, dataset: str | None, manifest: str | None, audio: Path | None, salt: Path | None
+) -> list[tuple[Task, Source]]:
+    """Return the tasks that are asked for, or all, each with the source that `source_of` gives it.
+
+    Args:
+        tasks: Names; all tasks when empty.
+        dataset: A data set's name or a manifest's.
+        manifest: A manifest of that data set.
+        audio: A folder of recordings instead.
+        salt: A secret file that makes a private set.
+
+    Raises:
+        UnknownName: no task, data set or manifest has this name.
+        BenchError: no source or two are named.
+    """
+    if (dataset is None) == (audio is None):
+        raise BenchError("name a data set, or a folder of recordings with --audio; not both")
+    if manifest and audio:
+        raise BenchError("--manifest names a part of a data set; a folder of recordings has none")
+    loaded = [load_task(name) for name in dict.fromkeys(tasks or task_names())]
+    found = [(task, source_of(dataset, audio, salt, task)) for task in loaded]
+    return [(task, replace(source, manifest=manifest or source.manifest)) for task, source in found]
 
 
 def _named(task: Task, manifest: str, out: Path) -> ExampleSet:

@@ -55,15 +55,31 @@ def _found_in(folder: Path) -> dict[str, tuple[str, str]]:
 
 
 def weights() -> dict[str, Weights]:
-    """Return the published weights that plugs can use, by name: what their modules call `WEIGHTS`."""
-    found = {}
+    """Return the published weights that plugs can use, by name: what their modules call `WEIGHTS`, one or several."""
+    found: dict[str, Weights] = {}
     for kind in KINDS:
         for module, _ in _found(kind).values():
             path = _PACKAGE / kind / f"{module}.py"
             if path.is_file() and "\nWEIGHTS" in path.read_text(encoding="utf-8"):
-                one: Weights = importlib.import_module(f"bench.{kind}.{path.stem}").WEIGHTS
-                found[one.name] = one
+                theirs: Weights | tuple[Weights, ...] = importlib.import_module(f"bench.{kind}.{path.stem}").WEIGHTS
+                found |= {one.name: one for one in (theirs if isinstance(theirs, tuple) else (theirs,))}
     return found
+
+
+def memory(kind: str, name: str, device: str) -> Any:
+    """Return what a plug that comes in sizes says it will need of a device's memory, and what is free there.
+
+    Nothing of its files is read: its module's `MEMORY` is called with size and device. What it gives has `need.total`
+    and `free` (bytes), `is_enough`, and says all of it as text. None where a plug says nothing.
+
+    Raises:
+        UnknownName: no plug of this kind has this name.
+        BenchError: there is no such device.
+    """
+    build = builder(kind, name)
+    module, size = _found(kind)[name]
+    said = getattr(importlib.import_module(f"bench.{kind}.{module}"), "MEMORY", None)
+    return said(size, device) if said and isinstance(build, partial) else None
 
 
 def builder(kind: str, name: str) -> Any:
@@ -77,6 +93,15 @@ def builder(kind: str, name: str) -> Any:
     module, size = _found(kind)[name]
     build = importlib.import_module(f"bench.{kind}.{module}").build
     return partial(build, size=size) if size else build
+
+
+def weights_of(kind: str, name: str) -> list[Weights]:
+    """Return the published weights that a plug names; of a plug that comes in sizes, those not named for another."""
+    theirs = getattr(importlib.import_module(f"bench.{kind}.{_found(kind)[name][0]}"), "WEIGHTS", ())
+    module, size = _found(kind)[name]
+    others = {other for found, other in _found(kind).values() if found == module} - {size}
+    found: list[Weights] = [theirs] if isinstance(theirs, Weights) else list(theirs)
+    return [one for one in found if one.name.rpartition("-")[2] not in others]
 
 
 def options(kind: str, name: str) -> list[str]:

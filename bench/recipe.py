@@ -1,6 +1,6 @@
 """Recipes: how a weight file is trained, as a closed YAML in recipes/."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,14 @@ class Recipe:
         if budget not in self.budgets:
             raise UnknownName(f"budget of {self.name}", budget, self.budgets)
         return {**self.options, **self.budgets[budget]}
+
+    def on(self, dataset: str | None) -> "Recipe":
+        """Return the recipe with a data set's train split in place of its own songs; itself for None or its own."""
+        if dataset is None or dataset == self.options.get("dataset"):
+            return self
+        songs = {"dataset": dataset, "train": f"{dataset}-train", "validation": f"{dataset}-validation"}
+        budgets = {name: {**options, **songs} for name, options in self.budgets.items()}
+        return replace(self, options={**self.options, **songs}, budgets=budgets)
 
 
 _KEYS = ("description", "trainer", "needs", "options", "budgets", "tolerance")

@@ -118,6 +118,7 @@ def score_into(
         "extractors": setting.extractors,
         "added_metrics": list(setting.metrics),
         "failures": submission.failures,
+        "made_by": card.identity,
         **{key: getattr(card, key) for key in ("parameters", "trainable_parameters", *SPEED)},
     }
     spent = {**(seconds or {}), "score": time.perf_counter() - started}

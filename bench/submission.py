@@ -25,7 +25,7 @@ STITCHED = "-stitched"
 MEASURED = ("generation_seconds", "generation_rate", "peak_memory_mib")
 """What of a card differs from run to run."""
 SPEED = ("hardware", "batch_size", *MEASURED)
-MAX_LETTERS = {"notes": 2000, "training_data": 2000}
+MAX_LETTERS = {"notes": 2000, "training_data": 2000, "identity": 2000}
 """Of a card's texts; of all others `MAX_LINE`."""
 MAX_LINE = 200
 MAX_NUMBER = 10**15
@@ -59,6 +59,7 @@ class Card:
         peak_memory_mib: What the process held at most, or on a GPU its tensors; 0 when unknown.
         keeps_phase: Whether its sound has the phases of what it was given; a codec that makes its own says false, and
             columns that compare waveforms are marked and do not rank.
+        identity: All that changes its outputs, its weight files by sha256 among it; empty when unknown.
     """
 
     system: str
@@ -77,6 +78,7 @@ class Card:
     batch_size: int = 0
     peak_memory_mib: float = 0.0
     keeps_phase: bool = True
+    identity: str = ""
 
     def __post_init__(self) -> None:
         """Refuse values of a wrong kind and names that cannot stand in paths."""
@@ -140,8 +142,8 @@ def read_submission(folder: Path) -> Submission:
 
 
 def write_card(folder: Path, card: Card) -> None:
-    """Write the card into a submission's folder."""
-    write_text(folder / CARD, dump_yaml(asdict(card)))
+    """Write the card into a submission's folder, without an identity that is empty."""
+    write_text(folder / CARD, dump_yaml({key: v for key, v in asdict(card).items() if key != "identity" or v}))
 
 
 def misnamed(name: str) -> str:

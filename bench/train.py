@@ -54,13 +54,21 @@ class Trained:
 
 
 def train(
-    name: str, budget: str, out: Path, *, device: str = "auto", workers: int = 1, seconds: float = math.inf
+    name: str,
+    budget: str | None,
+    out: Path,
+    *,
+    dataset: str | None = None,
+    device: str = "auto",
+    workers: int = 1,
+    seconds: float = math.inf,
 ) -> Trained:
     """Train a recipe, or go on with it, below `out`.
 
     Args:
         name: The recipe.
-        budget: One of its budgets.
+        budget: One of its budgets; the first when None.
+        dataset: Train on this data set's `-train` manifest, and validate on `-validation`; the recipe's own when None.
         out: Songs and tokens go to `out`/data, everything else to `out`/<name>.
         device: `auto`, `cpu` or `cuda`.
         workers: Processes that prepare the songs; the training itself is one.
@@ -71,7 +79,8 @@ def train(
         MissingComponent: a weight file that it needs is not there, with the recipe that makes it.
         BenchError: the checkpoint is of another budget.
     """
-    recipe = load_recipe(name)
+    recipe = load_recipe(name).on(dataset)
+    budget = budget or next(iter(recipe.budgets))
     options, device = recipe.with_budget(budget), chosen(device)
     folder = out / name
     _claim(folder, recipe, budget)
@@ -88,18 +97,21 @@ def train(
     if made.is_done:
         tensors = trainer.tensors()
         training.write_tensors(path, tensors, getattr(trainer, "about", lambda: {})())
-        _write_card(made, recipe, needs, device, tensors)
+        _write_card(made, recipe, needs, device, tensors, trainer)
     return made
 
 
 def _claim(folder: Path, recipe: Recipe, budget: str) -> None:
-    """Note which recipe and budget a folder's files belong to, and the commit that began; refuse another one's."""
+    """Note which recipe, budget and data set a folder's files belong to, and the commit that began; refuse others."""
     path = folder / "budget.txt"
-    mine = f"{budget} {_sha256(recipe)}\n"
+    dataset = recipe.options.get("dataset")
+    mine = " ".join([budget, _sha256(recipe), *([dataset] if dataset else [])]) + "\n"
     found = path.read_text(encoding="utf-8") if path.is_file() else mine
     if found != mine and any(one != path for one in folder.iterdir()):
-        theirs = found.partition(" ")[0]
+        theirs, _, songs = found.rstrip().partition(" ")
         what = f"with the budget {theirs}" if theirs != budget else f"by another {recipe.name}.yaml"
+        if songs.partition(" ")[0] == _sha256(recipe) and theirs == budget:
+            what = f"on {songs.partition(' ')[2] or 'other songs'}"
         raise BenchError(f"{folder}: holds a training {what}; give another --out, or remove the folder to begin anew")
     write_text(path, mine)
     begun = folder / COMMIT
@@ -123,7 +135,14 @@ def _trained_on(recipe: Recipe, budget: str) -> str:
     return str(recipe.with_budget(budget).get("train", usual))
 
 
-def _write_card(made: Trained, recipe: Recipe, needs: dict[str, Path], device: str, tensors: dict[str, Any]) -> None:
+def _write_card(
+    made: Trained,
+    recipe: Recipe,
+    needs: dict[str, Path],
+    device: str,
+    tensors: dict[str, Any],
+    trainer: Any,
+) -> None:
     keys = {
         "name": made.recipe,
         "description": recipe.description,
@@ -135,12 +154,12 @@ def _write_card(made: Trained, recipe: Recipe, needs: dict[str, Path], device: s
         "steps": made.steps,
         "processor_seconds": round(made.seconds),
         "hardware": f"{device}, {platform.machine()}",
-        "needs": {path.stem: sha256_of(path) for path in needs.values()},
+        "needs": {path.stem: sha256_of(path) for path in needs.values()} | getattr(trainer, "frozen", {}),
         "training_data": _trained_on(recipe, made.budget),
         "validation": made.validation,
         "tolerance": recipe.tolerance,
         "commit": (made.path.parent / COMMIT).read_text(encoding="utf-8").strip(),
         "bench": version(),
-        "licence": LICENCE,
+        "licence": getattr(trainer, "licence", "") or LICENCE,
     }
     write_text(made.path.with_suffix(".yaml"), dump_yaml(keys))

@@ -28,11 +28,17 @@ class File:
         url: Where it is published.
         sha256: Its hash or the published beginning of it; empty where nobody published one. The hash of the file that
             is there enters the identity of every score either way.
+        also: Another name under which it may lie there instead.
     """
 
     name: str
     url: str
     sha256: str = ""
+    also: str = ""
+
+    def is_in(self, folder: Path) -> bool:
+        """Whether a folder holds it under either name."""
+        return any((folder / name).is_file() for name in (self.name, self.also) if name)
 
 
 @dataclass(frozen=True)
@@ -44,12 +50,14 @@ class Weights:
         description: What it is, in a few words.
         licence: What it may be used for.
         files: All that is needed.
+        size_gb: What they take on disk, 10^9 bytes; 0 where it is not stated.
     """
 
     name: str
     description: str
     licence: str
     files: tuple[File, ...]
+    size_gb: float = 0.0
 
     @property
     def folder(self) -> Path:
@@ -58,7 +66,7 @@ class Weights:
 
     def is_here(self) -> bool:
         """Whether every file is there; nothing is read."""
-        return all((self.folder / file.name).is_file() for file in self.files)
+        return all(file.is_in(self.folder) for file in self.files)
 
     def __str__(self) -> str:
         """What it is and under which licence."""
@@ -91,7 +99,7 @@ class Weights:
             MissingComponent: a file is missing, with the command that gets it.
             BenchError: a file is not the published one.
         """
-        missing = [file.name for file in self.files if not (self.folder / file.name).is_file()]
+        missing = [file.name for file in self.files if not file.is_in(self.folder)]
         if missing:
             way = f"get it with `bench setup {self.name}` or put it there" if self.files[0].url else "put it there"
             raise MissingComponent(
@@ -99,7 +107,8 @@ class Weights:
                 f"{self.licence}); {instead}"
             )
         for file in self.files:
-            verify(self.folder / file.name, file)
+            if (path := self.folder / file.name).is_file():
+                verify(path, file)
         return self.folder
 
 

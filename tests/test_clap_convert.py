@@ -1,13 +1,19 @@
 """The converter's way with strangers' files; that it converts rightly is tested beside laion-clap (tests/agreement)."""
 
 import os
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from transformers import ClapModel
 
+from bench.audio import Audio
+from bench.clap import Clap
 from bench.clap_convert import convert, main
 from bench.errors import BenchError
+from tests.tiny_clap import write_tiny_clap
 
 
 class Payload:
@@ -38,6 +44,79 @@ def test_what_is_no_such_checkpoint_is_refused(tmp_path: Path, content: object, 
         convert(path, tmp_path / "out")
     assert main([str(path), str(tmp_path / "out")]) == 2
     assert reason in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+PLACES = (
+    ("audio_model.audio_encoder.batch_norm.", "audio_branch.bn0."),
+    ("audio_model.audio_encoder.", "audio_branch."),
+    (".attention.self.relative_position_bias_table", ".attn.relative_position_bias_table"),
+    (".layernorm_before.", ".norm1."),
+    (".layernorm_after.", ".norm2."),
+    ("text_model.", "text_branch."),
+    ("_projection.linear1.", "_projection.0."),
+    ("_projection.linear2.", "_projection.2."),
+)
+SWIN = (
+    (".attention.output.dense.", ".attn.proj."),
+    (".intermediate.dense.", ".mlp.fc1."),
+    (".output.dense.", ".mlp.fc2."),
+)
+
+
+def as_laion(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Name a checkpoint of transformers as LAION's own code does: its q, k and v are one, and it keeps more beside."""
+    found: dict[str, torch.Tensor] = {}
+    for name, value in state.items():
+        if name.endswith(("position_ids", "token_type_ids", "relative_position_index", "num_batches_tracked")):
+            continue
+        tower = name.startswith("audio_model.")
+        if tower and (part := re.search(r"\.attention\.self\.(query|key|value)\.(weight|bias)", name)):
+            if part[1] == "query":
+                stacked = [state[name.replace("query", word)] for word in ("query", "key", "value")]
+                place = name.replace("audio_model.audio_encoder.", "audio_branch.")
+                found[place.replace(part[0], f".attn.qkv.{part[2]}")] = torch.cat(stacked)
+            continue
+        for old, new in (*PLACES, *(SWIN if tower else ())):
+            name = name.replace(old, new)
+        found[name] = value
+    beside = {
+        "audio_branch.spectrogram_extractor.stft.conv_real.weight": torch.zeros(3, 1, 4),
+        "audio_branch.logmel_extractor.melW": torch.zeros(3, 2),
+        "audio_branch.tscam_conv.weight": torch.zeros(2, 2), "audio_branch.head.weight": torch.zeros(2, 2),
+        "audio_branch.layers.0.blocks.0.attn.relative_position_index": torch.zeros(4, 4, dtype=torch.long),
+        "audio_transform.sequential.0.weight": torch.zeros(2, 2),
+        "text_branch.embeddings.position_ids": torch.arange(3)[None],
+    }  # fmt: skip
+    return {f"module.{name}": value for name, value in {**found, **beside}.items()}
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, torch.Tensor]]:
+    folder = write_tiny_clap(tmp_path_factory.mktemp("clap") / "tiny")
+    return folder, as_laion(ClapModel.from_pretrained(folder).state_dict())
+
+
+def test_a_checkpoint_in_laions_form_embeds_as_the_one_it_was_made_of(tiny, tmp_path: Path) -> None:
+    folder, state = tiny
+    package = {"epoch": 15, "name": "x", "best": np.float64(0.9), "optimizer": {}, "state_dict": state}
+    torch.save(package, tmp_path / "music_epoch_15.pt")
+    convert(tmp_path / "music_epoch_15.pt", tmp_path / "converted", tokenizer=folder)
+    audio = Audio(np.random.default_rng(0).normal(0, 0.1, 48000).astype(np.float32), 48000)
+    ours, theirs = (Clap("x", one).extract(audio).values for one in (tmp_path / "converted", folder))
+    assert np.abs(ours - theirs).max() < 1e-5
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.999])
+def test_a_checkpoint_that_broke_off_and_one_of_other_shapes_are_refused(tiny, tmp_path: Path, share: float) -> None:
+    path, state = tmp_path / "x.pt", tiny[1]
+    torch.save({"state_dict": state}, path)
+    path.write_bytes(path.read_bytes()[: round(share * path.stat().st_size)])
+    with pytest.raises(BenchError, match=r"x\.pt: cannot be read safely"):
+        convert(path, tmp_path / "out")
+    torch.save({"state_dict": {**state, "module.text_projection.2.bias": torch.zeros(7)}}, path)
+    with pytest.raises(BenchError, match=r"text_projection\.linear2\.bias is \(7,\), want \(24,\)"):
+        convert(path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_no_code_of_a_file_runs(tmp_path: Path) -> None:

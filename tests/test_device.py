@@ -50,3 +50,18 @@ def test_a_gpu_says_its_name(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Some GPU")
     assert device.hardware("cuda") == "cuda, Some GPU"
     assert device.hardware("cpu") == "cpu"
+
+
+def test_what_is_free_on_a_cpu_is_what_the_kernel_and_the_container_leave(tmp_path, monkeypatch):
+    monkeypatch.setattr(device, "_MEMORY", tmp_path / "meminfo")
+    monkeypatch.setattr(device, "_GROUP", tmp_path)
+    assert device.free_bytes("cpu") is None
+    (tmp_path / "meminfo").write_text("MemTotal: 9000 kB\nMemAvailable:    4000 kB\n")
+    assert device.free_bytes("cpu") == 4000 * 1024
+    for name, text in (("max", "3000000\n"), ("current", "2500000\n"), ("stat", "anon 5\ninactive_file 100000\n")):
+        (tmp_path / f"memory.{name}").write_text(text)
+    assert device.free_bytes("cpu") == 3000000 - 2500000 + 100000
+    (tmp_path / "memory.max").write_text("max\n")
+    assert device.free_bytes("cpu") == 4000 * 1024
+    (tmp_path / "meminfo").write_text("MemAvailable: much\n")
+    assert device.free_bytes("cpu") is None

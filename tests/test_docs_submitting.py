@@ -20,7 +20,9 @@ def test_the_limits_are_those_of_the_code() -> None:
         f"no sample beyond {check.LOUDEST:g}",
     )
     assert [phrase for phrase in promised if phrase not in TEXT] == []
-    assert archive.MAX_DEPTH == 3 and dict.fromkeys(("notes", "training_data"), 2000) == submission.MAX_LETTERS
+    assert (
+        archive.MAX_DEPTH == 3 and dict.fromkeys(("notes", "training_data", "identity"), 2000) == submission.MAX_LETTERS
+    )
 
 
 def test_every_file_it_points_to_is_there() -> None:

@@ -1,14 +1,25 @@
 """The doctor: a finding for every package, component and task, and a command for everything that lacks."""
 
 import importlib.util
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
 from importlib import metadata
+from pathlib import Path
 
 import pytest
+import typer
+from rich.console import Console
 from typer.testing import CliRunner
 
 from bench import doctor, plugins
 from bench.cli import app
-from bench.doctor import OPTIONAL, REQUIRED, Finding, examine
+from bench.doctor import OPTIONAL, REQUIRED, Asked, Finding, examine, tables
 from bench.errors import MissingComponent, UnknownName
 from bench.setup import components
 
@@ -23,14 +34,14 @@ def without(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the tasks alone, whose plugs take long to import."""
-    monkeypatch.setattr(doctor, "_task", lambda name, extractors: Finding(name, True, "ready"))
+    monkeypatch.setattr(doctor, "_task", lambda task, asked: Finding("task", task.name, True, "ready"))
 
 
 @pytest.mark.parametrize("package", REQUIRED)
 def test_a_missing_package_comes_with_its_command(monkeypatch: pytest.MonkeyPatch, quick: None, package: str) -> None:
     without(monkeypatch, package)
     found = {one.subject: one for one in examine()}
-    assert found[package] == Finding(package, False, f"missing; pip install {package}")
+    assert found[package] == Finding("package", package, False, f"missing; pip install {REQUIRED[package]}")
     assert all(one.is_ready for name, one in found.items() if name in set(REQUIRED) - {package})
 
 
@@ -38,7 +49,8 @@ def test_a_missing_package_comes_with_its_command(monkeypatch: pytest.MonkeyPatc
 def test_a_missing_extra_says_what_it_is_for(monkeypatch: pytest.MonkeyPatch, quick: None, package: str) -> None:
     without(monkeypatch, package)
     (found,) = [one for one in examine() if one.subject == package]
-    assert not found.is_ready and "pip install 'steerbench[" in found.detail and "bench look" in found.detail
+    assert not found.is_ready and "pip install 'steerbench[" in found.detail
+    assert OPTIONAL[package][1] in found.detail
 
 
 @pytest.mark.parametrize("name", components())
@@ -69,17 +81,18 @@ def test_a_task_is_ready_or_names_everything_it_lacks(monkeypatch: pytest.Monkey
         return load(kind, name, **options)
 
     monkeypatch.setattr(plugins, "load", lacking)
-    (drums,) = examine("inpaint-drums")
+    drums = examine("inpaint-drums")[-1]
     assert not drums.is_ready
-    assert drums.detail == "hpss is not here; bench setup hpss; kad is not here; bench setup kad"
-    (chords,) = examine("inpaint-chords")
+    assert drums.detail == "hpss is not here; bench setup hpss\nkad is not here; bench setup kad"
+    chords = examine("inpaint-chords")[-1]
     assert "bench setup soundfont" in chords.detail
 
 
 def test_the_chosen_extractor_is_the_one_that_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[tuple[str, str]] = []
     monkeypatch.setattr(plugins, "load", lambda kind, name, **options: tried.append((kind, name)))
-    assert examine("inpaint-drums", {"chords": "madmom-chords-deep"}) == [Finding("inpaint-drums", True, "ready")]
+    found = examine("inpaint-drums", Asked({"chords": "madmom-chords-deep"}))
+    assert found[-1] == Finding("task", "inpaint-drums", True, "ready")
     assert ("extractors", "madmom-chords-deep") in tried and ("extractors", "template-chords") not in tried
     assert ("models", "retrieval") in tried and ("metrics", "kad") in tried and ("renderers", "soundfont") not in tried
 
@@ -88,12 +101,139 @@ def test_the_chosen_extractor_is_the_one_that_is_tried(monkeypatch: pytest.Monke
 def test_the_exit_code_of_one_task_says_whether_it_is_ready(
     monkeypatch: pytest.MonkeyPatch, is_ready: bool, code: int
 ) -> None:
-    monkeypatch.setattr(doctor, "_task", lambda name, extractors: Finding(name, is_ready, "said so"))
+    monkeypatch.setattr(doctor, "_task", lambda task, asked: Finding("task", task.name, is_ready, "said so"))
     shown = CliRunner().invoke(app, ["doctor", "--task", "inpaint-drums"])
     assert shown.exit_code == code
-    assert shown.output.strip() == f"{'ok' if is_ready else '--'}  inpaint-drums  said so"
+    assert f"{'ok' if is_ready else '--'}  inpaint-drums  said so" in shown.output
 
 
 def test_an_unknown_task_gets_a_suggestion() -> None:
     with pytest.raises(UnknownName, match="no task is called 'inpaint-drum'; did you mean inpaint-drums"):
         examine("inpaint-drum")
+
+
+BARE = """
+import sys
+from importlib.machinery import PathFinder
+hidden = set(sys.argv.pop(1).split(","))
+class Bare(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name.partition(".")[0] in hidden else PathFinder.find_spec(name, path, target)
+    @classmethod
+    def find_distributions(cls, context):
+        return [] if context.name in hidden else PathFinder.find_distributions(context)
+sys.meta_path[sys.meta_path.index(PathFinder)] = Bare
+from bench.cli import main
+main()
+"""
+EXTRAS = "matplotlib,peft,museval,madmom"
+REMEDY = re.compile(r"pip install|bench setup|bench train|put (it|them) |export BENCH_DATA=|--\w+")
+
+
+def bare(tmp_path: Path, hidden: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the doctor where neither these packages, nor weights, nor data sets are."""
+    kept = {name: value for name, value in os.environ.items() if name != "BENCH_DATA"}
+    empty = {"BENCH_WEIGHTS": str(tmp_path / "weights"), "BENCH_MANIFESTS": str(tmp_path / "manifests")}
+    command = [sys.executable, "-c", BARE, hidden, "doctor", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=kept | empty, timeout=300, check=False)
+
+
+@pytest.fixture(scope="module", params=[EXTRAS, f"{EXTRAS},transformers,demucs,librosa,pyloudnorm,pretty_midi"])
+def lacking(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Finding]:
+    said = bare(tmp_path_factory.mktemp("bare"), request.param, "--json")
+    assert said.returncode == 0, said.stderr
+    found = [Finding(**one) for one in json.loads(said.stdout)]
+    missing = {one.subject for one in found if not one.is_ready}
+    packages = {name for name in request.param.split(",") if name in {**REQUIRED, **OPTIONAL}}
+    assert missing >= packages | {"madmom", "htdemucs", "$BENCH_DATA"}
+    return found
+
+
+def test_on_a_bare_machine_every_missing_thing_has_a_remedy(lacking: list[Finding]) -> None:
+    assert [one for one in lacking if not one.is_ready and not REMEDY.search(one.detail)] == []
+
+
+def test_every_command_it_prints_exists(lacking: list[Finding]) -> None:
+    said = "\n".join(one.detail for one in lacking)
+    group = typer.main.get_command(app)
+    commands = set(re.findall(r"\bbench (\w+)(?: (prepare|verify|stats|select)\b)?", said))
+    assert {name for name, _ in commands} >= {"setup", "look", "data"}
+    for name, sub in commands:
+        command = group.commands[name]
+        assert not sub or sub in command.commands
+    known = {*components(), *plugins.weights()}
+    assert set(re.findall(r"\bbench setup ([\w.-]+)", said)) <= known
+    extras = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    assert set(re.findall(r"pip install 'steerbench\[(\w+)\]'", said)) <= set(extras["optional-dependencies"])
+    projects = {re.split(r"[<>=]", one)[0].replace("-", "_") for one in extras["dependencies"]}
+    assert {one.replace("-", "_") for one in re.findall(r"pip install ([\w-]+)", said)} <= projects
+
+
+def test_required_packages_are_those_of_a_plain_installation() -> None:
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    wanted = {re.split(r"[<>=]", one)[0].replace("-", "_") for one in project["dependencies"]}
+    assert {name.replace("-", "_") for name in REQUIRED.values()} == wanted
+
+
+def test_on_a_bare_machine_the_embedded_default_still_runs(tmp_path: Path) -> None:
+    said = bare(tmp_path, EXTRAS, "--task", "inpaint-drums")
+    assert said.returncode == 0 and "ready" in said.stdout
+
+
+def test_a_task_that_cannot_run_as_asked_says_all_that_lacks_and_ends_in_one(tmp_path: Path) -> None:
+    asked = ["--task", "inpaint-drums", "--model", "air-large", "-x", "drums=demucs-drums", "--device", "cuda"]
+    said = bare(tmp_path, EXTRAS, *asked, "--json")
+    if "CUDA" not in said.stdout:
+        pytest.skip("a CUDA device is here")
+    assert said.returncode == 1
+    (task,) = [one for one in json.loads(said.stdout) if one["kind"] == "task"]
+    assert all(what in task["detail"] for what in ("air-large", "bench setup htdemucs", "torch finds no CUDA device"))
+
+
+def test_an_unknown_model_or_data_set_gets_a_suggestion() -> None:
+    for option, name, near in (("--model", "air-larg", "air-large"), ("--dataset", "sinthetic", "synthetic")):
+        shown = CliRunner().invoke(app, ["doctor", "--task", "inpaint-drums", option, name])
+        assert shown.exit_code == 2 and f"did you mean {near}" in shown.output
+
+
+def test_a_task_lacks_the_data_set_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    load = plugins.load
+
+    def lacking(kind: str, name: str, **options: object) -> object:
+        if kind == "datasets":
+            raise MissingComponent("the data set synthetic is not here; put it into $BENCH_DATA/synthetic")
+        return load(kind, name, **options)
+
+    monkeypatch.setattr(plugins, "load", lacking)
+    task = examine("inpaint-drums", Asked(dataset="synthetic-test"))[-1]
+    assert not task.is_ready and "put it into $BENCH_DATA/synthetic" in task.detail
+    there = {one.subject: one for one in examine() if one.kind == "data set"}
+    assert not there["synthetic"].is_ready and "licence: " in there["synthetic"].detail
+
+
+def test_a_package_that_a_plug_imports_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(kind: str, name: str, **options: object) -> object:
+        raise ModuleNotFoundError("No module named 'yaml'", name="yaml")
+
+    monkeypatch.setattr(plugins, "load", lacking)
+    assert "hpss needs yaml; pip install pyyaml" in examine("inpaint-drums", Asked({"drums": "hpss"}))[-1].detail
+
+
+def test_a_full_disk_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**9, 10**9 - 10**6, 10**6))
+    disk = examine("inpaint-drums")[0]
+    assert disk.kind == "disk" and not disk.is_ready and "give an --out where there is more" in disk.detail
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_tables_fit_the_terminal(lacking: list[Finding], width: int) -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=width)
+    for table in tables(lacking):
+        console.print(table)
+    lines = out.getvalue().splitlines()
+    assert max(len(line.rstrip()) for line in lines) <= width
+    said = re.sub(r"\s+", "", out.getvalue())
+    assert all(re.sub(r"\s+", "", one.subject) in said for one in lacking)
+    assert "[report]" in said

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import BenchError
-from bench.layout import Layout, exclusive
+from bench.layout import Layout, exclusive, shared
 
 
 def test_the_lock_goes_with_the_block_however_it_ends(tmp_path: Path) -> None:
@@ -55,3 +55,19 @@ def test_no_two_places_of_a_run_are_one(tmp_path: Path) -> None:
     assert len(places) == 9
     assert not any(a != b and a.is_relative_to(b) for a in places for b in places)
     assert all(place.is_relative_to(tmp_path) for place in places)
+
+
+def test_those_that_share_keep_out_who_wants_it_alone(tmp_path: Path) -> None:
+    with shared(tmp_path), shared(tmp_path):
+        with pytest.raises(BenchError, match="in use by another run"), exclusive(tmp_path):
+            pass
+    with exclusive(tmp_path):
+        pass
+
+
+def test_who_holds_it_alone_keeps_out_those_that_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.layout._PATIENCE_S", 0.1)
+    with exclusive(tmp_path), pytest.raises(BenchError, match="in use by another run"), shared(tmp_path):
+        pass
+    with shared(tmp_path):
+        pass

@@ -78,7 +78,8 @@ def test_an_unknown_recipe_is_told_the_nearest() -> None:
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_shipped_recipe_builds_its_trainer_under_every_budget(name: str, tmp_path: Path) -> None:
     found = load_recipe(name)
-    assert {"two-cores", "gpu"} <= set(found.budgets)
+    is_mini = found.options.get("size", "mini") == "mini"
+    assert set(found.budgets) >= ({"two-cores", "gpu"} if is_mini else {"gpu-80gb", "gpu-24gb"})
     needs = {option: str(tmp_path / f"{need}.safetensors") for option, need in found.needs.items()}
     for budget in found.budgets:
         options = found.with_budget(budget)
@@ -90,7 +91,9 @@ def test_every_shipped_recipe_builds_its_trainer_under_every_budget(name: str, t
 def test_every_shipped_recipe_needs_recipes_and_says_how_far_scores_may_differ(name: str) -> None:
     found = load_recipe(name)
     assert set(found.needs.values()) <= set(recipe_names()) - {name}
-    assert found.tolerance and all(math.isfinite(value) and value > 0 for value in found.tolerance.values())
+    # Nobody has trained the full sizes here: how far two trainings may differ is not known.
+    assert bool(found.tolerance) == (found.options.get("size", "mini") == "mini")
+    assert all(math.isfinite(value) and value > 0 for value in found.tolerance.values())
     assert found.description.endswith(".") and listing("recipes")["recipes"][name] == found.description
     assert found.options["seed"] == 1
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.errors import BenchError
-from bench.submission import Card, Submission, read_submission, write_card
+from bench.submission import CARD, Card, Submission, read_submission, write_card
 
 names = st.from_regex(r"\A[a-z0-9][a-z0-9.-]{0,63}\Z")
 words = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]), max_size=40)
@@ -75,3 +75,11 @@ def test_the_folder_is_named_where_the_card_is_wrong(tmp_path: Path) -> None:
 def test_the_name_of_a_second_reading_is_reserved() -> None:
     with pytest.raises(BenchError, match="ends in -stitched, which names a reading of ours"):
         Card("mine-stitched", "inpaint-drums", 1, "synthetic-quick")
+
+
+def test_an_identity_is_kept_and_one_that_is_empty_leaves_no_key(tmp_path: Path) -> None:
+    for identity in ("", "mine v1, sha256 0123"):
+        card = Card("mine", "inpaint-drums", 1, "synthetic-quick", identity=identity)
+        write_card(tmp_path, card)
+        assert read_submission(tmp_path).card == card
+        assert ("identity" in (tmp_path / CARD).read_text()) == bool(identity)

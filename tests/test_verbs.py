@@ -73,7 +73,7 @@ def test_the_doctor_names_what_lacks_and_how_to_get_it(monkeypatch: pytest.Monke
     assert found.exit_code == 1 and "get it with `thing`" in found.output
     find = importlib.util.find_spec
     monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: None if name == "matplotlib" else find(name))
-    monkeypatch.setattr(doctor, "_task", lambda name, extractors: doctor.Finding(name, True, "ready"))
+    monkeypatch.setattr(doctor, "_task", lambda task, asked: doctor.Finding("task", task.name, True, "ready"))
     shown = CliRunner().invoke(app, ["doctor"])
     assert shown.exit_code == 0 and "missing; bench look: pip install 'steerbench[report]'" in shown.output
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from bench.air.audiocraft_names import TEXT, config_of, short_name, to_audiocraft, to_transformers
 from bench.air.decoder import Config, Decoder
+from bench.air.published import read_tensor_file, tensor_files
 from bench.errors import BenchError
 from bench.paths import atomic, write_text
 from bench.yaml import dump_yaml
@@ -201,11 +202,9 @@ def _codec(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def _read_transformers(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    from safetensors.torch import load_file
-
     try:
         keys = dict(json.loads((folder / "config.json").read_text(encoding="utf-8")))
-        return {n: v for path in sorted(folder.glob("model*.safetensors")) for n, v in load_file(path).items()}, keys
+        return {n: v for path in tensor_files(folder) for n, v in read_tensor_file(path).items()}, keys
     except Exception as error:  # damaged files break the readers in many ways
         raise BenchError(f"{folder}: is no folder of transformers ({' '.join(str(error).split())[:200]})") from error
 

@@ -21,7 +21,14 @@ class Choice:
     batch_size = Editor.batch_size
 
     def __init__(
-        self, kind: str, size: str, sampling: Sampling, device: str, follows: bool = True, adapter: str = ""
+        self,
+        kind: str,
+        size: str,
+        sampling: Sampling,
+        device: str,
+        follows: bool = True,
+        adapter: str = "",
+        precision: str = "auto",
     ) -> None:
         """Name the files.
 
@@ -32,11 +39,14 @@ class Choice:
             device: `cpu` or `cuda`.
             follows: Whether controls are heard.
             adapter: A weight file's path or a shipped one's name, taken for every control; empty for the kind's own.
+            precision: Of the decoder, one of `bench.air.sizes.PRECISIONS`.
 
         Raises:
             MissingComponent: the frozen network is not here, or no adapter of this kind and size is.
+            BenchError: a file is damaged, or the network does not fit into memory.
         """
         self._kind, self._size, self._sampling, self._device, self._follows = kind, size, sampling, device, follows
+        self._precision = precision
         self.training_data = sizes.TRAINING_DATA.get(size, sizes.TRAINING_DATA["full"])
         self.runs_in_workers = (size, device) == ("mini", "cpu")
         self._editors: dict[Path, Editor] = {}
@@ -91,7 +101,7 @@ class Choice:
 
     def _editor(self, path: Path) -> Editor:
         if path not in self._editors:
-            network = sizes.network(self._size, path, self._device)
+            network = sizes.network(self._size, path, self._device, self._precision)
             self._editors[path] = Editor(network, self._sampling, self._follows)
         return self._editors[path]
 
@@ -101,16 +111,16 @@ class Continuing:
 
     batch_size = Continuer.batch_size
 
-    def __init__(self, size: str, sampling: Sampling, device: str) -> None:
+    def __init__(self, size: str, sampling: Sampling, device: str, precision: str = "auto") -> None:
         """Name the size; raises `MissingComponent` where its files are not here."""
-        self._size, self._sampling, self._device = size, sampling, device
+        self._size, self._sampling, self._device, self._precision = size, sampling, device, precision
         self.training_data = sizes.TRAINING_DATA.get(size, sizes.TRAINING_DATA["full"])
         self.runs_in_workers = (size, device) == ("mini", "cpu")
         self.identity = self._continuer.identity
 
     @cached_property
     def _continuer(self) -> Continuer:
-        return Continuer(sizes.network(self._size, None, self._device), self._sampling)
+        return Continuer(sizes.network(self._size, None, self._device, self._precision), self._sampling)
 
     @property
     def parameters(self) -> int:

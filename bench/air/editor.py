@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from bench.air.decoder import Adaptation, Decoder
 from bench.air.generate import Sampling, generate, n_generated_steps
+from bench.air.memory import fitting
 from bench.air.sequence import Layout, prefix_of
 from bench.audio import Audio, Samples, is_silent, rms
 from bench.controls import QUIET_RMS
@@ -65,7 +67,8 @@ class Editor:
     The prefix has the given tokens where the song is visible and the control's where it is masked. Holes of the given
     sound are filled with its mirrored edges before it is encoded, so that the tokens beside a hole know no silence.
     Several controls are heard as one track, their sum. Rendered controls (chords, piano) are brought to -20 dBFS, the
-    level at which adapters are trained; drums keep theirs.
+    level at which adapters are trained; drums keep theirs. Where memory is short, fewer requests are made together;
+    each has random numbers of its own, so that its tokens are the same.
     """
 
     batch_size = 8
@@ -84,7 +87,7 @@ class Editor:
 
     def edit(self, requests: Sequence[Request]) -> list[Audio]:
         """Fill every request's holes; outputs of requests of different length are made in groups."""
-        return _by_length(requests, self._made)
+        return _by_length(requests, self._made, partial(_together, self._network, self._sampling.contrast != 1))
 
     def _made(self, requests: list[Request]) -> list[Audio]:
         codec, decoder = self._network.codec, self._network.decoder
@@ -129,7 +132,7 @@ class Continuer:
 
     def edit(self, requests: Sequence[Request]) -> list[Audio]:
         """Fill every request's holes; outputs of requests of different length are made in groups."""
-        return _by_length(requests, self._made)
+        return _by_length(requests, self._made, partial(_together, self._network, False))
 
     def _made(self, requests: list[Request]) -> list[Audio]:
         codec, decoder = self._network.codec, self._network.decoder
@@ -207,10 +210,20 @@ def _n_samples(request: Request, codec: Codec) -> int:
     return request.mask.n_frames * codec.sample_rate // FRAME_RATE
 
 
-def _by_length(requests: Sequence[Request], make: Callable[[list[Request]], list[Audio]]) -> list[Audio]:
-    """Return an output per request, made together with those of its own length."""
+def _together(network: Network, is_contrasted: bool, n_frames: int) -> int:
+    """Return how many requests of a length are made together: as many as fit into memory now, at most 8."""
+    norm = network.decoder.layer_norm.weight
+    dtype = str(norm.dtype).removeprefix("torch.")
+    return fitting(network.decoder.config, dtype, n_frames, Editor.batch_size, is_contrasted, norm.device.type)
+
+
+def _by_length(
+    requests: Sequence[Request], make: Callable[[list[Request]], list[Audio]], together: Callable[[int], int]
+) -> list[Audio]:
+    """Return an output per request, made together with those of its own length, so many at once."""
     outputs: dict[int, Audio] = {}
     for length in sorted({request.mask.n_frames for request in requests}):
-        chosen = [k for k, request in enumerate(requests) if request.mask.n_frames == length]
-        outputs.update(zip(chosen, make([requests[k] for k in chosen]), strict=True))
+        chosen, size = [k for k, request in enumerate(requests) if request.mask.n_frames == length], together(length)
+        for part in (chosen[k : k + size] for k in range(0, len(chosen), size)):
+            outputs.update(zip(part, make([requests[k] for k in part]), strict=True))
     return [outputs[k] for k in range(len(requests))]

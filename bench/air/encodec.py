@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.air.published import read_tensor_file, tensor_files
 from bench.audio import Samples
 from bench.errors import BenchError
 from bench.mask import FRAME_RATE
@@ -51,16 +52,17 @@ def read_codec(folder: Path, device: str = "cpu") -> Encodec:
     Raises:
         BenchError: a file is missing or damaged, it is not mono at 50 Hz, or its tensors do not fit its configuration.
     """
-    from safetensors.torch import load_file
     from transformers import EncodecConfig, EncodecModel
 
     try:
         keys = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         config = EncodecConfig(**keys.get("audio_encoder", keys))
-        state = {name: v for path in sorted(folder.glob("model*.safetensors")) for name, v in load_file(path).items()}
+        state = {name: v for path in tensor_files(folder) for name, v in read_tensor_file(path).items()}
         inner = {name.removeprefix(_PREFIX): v for name, v in state.items() if name.startswith(_PREFIX)} or state
         model = EncodecModel(config)
         model.load_state_dict({_renamed(name): value for name, value in inner.items()})
+    except BenchError:
+        raise
     except Exception as error:  # a stranger's configuration may break the constructor in any way
         raise BenchError(
             f"{folder}: holds no EnCodec that can be read ({' '.join(str(error).split())[:300]}); get it again"

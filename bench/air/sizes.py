@@ -1,38 +1,48 @@
 """Sizes: which files make a network of each size, and where they are."""
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from bench.air import weights
+import numpy as np
+
+from bench.air import memory, weights
 from bench.air.adapter import merged
+from bench.air.decoder import MUSICGEN as DECODERS
 from bench.air.decoder import Decoder
 from bench.air.editor import Codec, Network
-from bench.errors import BenchError, MissingComponent
+from bench.air.published import MUSICGEN, identity_of
+from bench.audio import Samples
+from bench.errors import BenchError, MissingComponent, UnknownName
 from bench.recipe import recipe_names
+from bench.songs import Codes
 from bench.weights import home, sha256_of, shipped
 
 SIZES = ("mini", "small", "medium", "large")
+PRECISIONS = ("auto", "float32", "bfloat16")
+"""Of the decoder; the codec is always float32. `auto` is bfloat16 for a full size on a GPU, else float32."""
 TRAINING_DATA = {
     "mini": "synthetic-train songs alone, as recipes/ say",
     "full": "MusicGen's (arXiv 2306.05284, section 3.2); the adapter's as its own card says",
 }
 
 
-def network(size: str, adapter: Path | None = None, device: str = "cpu") -> Network:
+def network(size: str, adapter: Path | None = None, device: str = "cpu", precision: str = "auto") -> Network:
     """Return the network of a size.
 
     Args:
         size: One of `SIZES`.
         adapter: The adapter's file, see `adapter_of`; None for the decoder alone.
         device: `cpu` or `cuda`.
+        precision: One of `PRECISIONS`.
 
     Raises:
         MissingComponent: a file is not here, with where it is looked for.
-        BenchError: a file is damaged, or there is no such device.
+        BenchError: a file is damaged, there is no such device, or not memory enough on it.
     """
     codec, identity = codec_of(size, device)
-    decoder, name = _decoder_of(size, device)
+    decoder, name = decoder_of(size, device, precision)
     identity = f"{name}, {identity}" if size == "mini" else name
     if codec.books != decoder.config.books:
         raise BenchError(f"{identity}: {codec.books} codebooks, the decoder has {decoder.config.books}; get them again")
@@ -46,6 +56,23 @@ def network(size: str, adapter: Path | None = None, device: str = "cpu") -> Netw
     return Network(codec, decoder, adaptation.to(device), identity, trained)
 
 
+def room(size: str, device: str = "cpu", contrast: float = 1.0) -> memory.Room | None:
+    """Return what one request at a size needs and what is free; no file is read. None for the mini size.
+
+    Args:
+        size: One of `SIZES`.
+        device: `cpu` or `cuda`.
+        contrast: As of the models; other than 1 it doubles the cache.
+
+    Raises:
+        BenchError: there is no such device.
+    """
+    _known(device)
+    if size == "mini":
+        return None
+    return memory.room(DECODERS[size], dtype_of(size, device, "auto"), device, is_contrasted=contrast != 1)
+
+
 def codec_of(size: str, device: str = "cpu") -> tuple[Codec, str]:
     """Return the codec of a size and its identity; raises as `network` does."""
     _known(device)
@@ -53,9 +80,22 @@ def codec_of(size: str, device: str = "cpu") -> tuple[Codec, str]:
         path = shipped("mini-codec")
         sha256 = sha256_of(path)
         return _mini_codec(path, sha256, device), f"mini-codec {sha256[:12]}"
-    folder = _folder(f"musicgen-{size}")
-    sha256 = _sha256_of_folder(folder)
+    folder = _folder(size)
+    sha256 = identity_of(folder)
     return _encodec(folder, sha256, device), f"encodec of musicgen-{size} {sha256}"
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """The tokens of a size's codec, for `bench.songs`; read where it is used, so that it can go to a worker."""
+
+    size: str
+    device: str = "cpu"
+
+    def encode(self, samples: Samples) -> Codes:
+        """Return the tokens (K, T) of mono samples at 32 kHz."""
+        found: Codes = codec_of(self.size, self.device)[0].encode([samples])[0].cpu().numpy().astype(np.int64)
+        return found
 
 
 def adapter_of(size: str, kind: str, controls: tuple[str, ...]) -> Path:
@@ -78,8 +118,9 @@ def adapter_of(size: str, kind: str, controls: tuple[str, ...]) -> Path:
         if path.is_file():
             return path
     published = f", or the published adapter as {names[0]}.pth" if kind == "air" else ""
+    made = f" (`bench train {names[0]}` makes it)" if names[0] in recipe_names() else ""
     raise MissingComponent(
-        f"{folder / names[0]}.safetensors: missing; put it there{published}; the systems that end in -mini run "
+        f"{folder / names[0]}.safetensors: missing; put it there{made}{published}; the systems that end in -mini run "
         "without it"
     )
 
@@ -109,14 +150,33 @@ def _trained_here(names: list[str], followed: str) -> Path:
     )
 
 
-def _decoder_of(size: str, device: str) -> tuple[Decoder, str]:
+def decoder_of(size: str, device: str = "cpu", precision: str = "auto") -> tuple[Decoder, str]:
+    """Return the decoder of a size and its identity; raises as `network` does."""
+    _known(device)
+    dtype = dtype_of(size, device, precision)
     if size == "mini":
         path = shipped("mini-language")
         sha256 = sha256_of(path)
         return _mini_language(path, sha256, device), f"mini-language {sha256[:12]}"
-    folder = _folder(f"musicgen-{size}")
-    sha256, dtype = _sha256_of_folder(folder), "bfloat16" if device == "cuda" else "float32"
+    folder = _folder(size)
+    sha256 = identity_of(folder)
     return _musicgen(folder, sha256, dtype, device), f"musicgen-{size} {sha256} {dtype}"
+
+
+def dtype_of(size: str, device: str, precision: str) -> str:
+    """Return what a precision means: float32 or bfloat16.
+
+    Raises:
+        UnknownName: none of `PRECISIONS`.
+        BenchError: bfloat16 is asked of the mini size.
+    """
+    if precision not in PRECISIONS:
+        raise UnknownName("precision", precision, PRECISIONS)
+    if size == "mini" and precision == "bfloat16":
+        raise BenchError("precision bfloat16: the mini size is float32 alone; leave it at auto")
+    if precision == "auto":
+        return "bfloat16" if size != "mini" and device == "cuda" else "float32"
+    return precision
 
 
 # What is read is kept for the systems that share it; the hash is an argument so that a changed file is read again.
@@ -143,6 +203,7 @@ def _mini_language(path: Path, sha256: str, device: str) -> Decoder:
 
 @lru_cache(maxsize=2)
 def _musicgen(folder: Path, sha256: str, dtype: str, device: str) -> Decoder:
+    memory.refuse_if_too_big(folder.name, weights.read_config(folder), dtype, device)
     return weights.read_transformers(folder, dtype).to(device)
 
 
@@ -153,15 +214,12 @@ def _known(device: str) -> None:
         raise BenchError("--device cuda: torch finds no CUDA device here; leave it at cpu")
 
 
-def _folder(name: str) -> Path:
-    folder = home() / name
-    if not (folder / "config.json").is_file():
+def _folder(size: str) -> Path:
+    published = MUSICGEN[size]
+    if not (published.folder / "config.json").is_file():
         raise MissingComponent(
-            f"{name} is not in {folder}; take a copy of facebook/{name} as transformers' save_pretrained writes it and "
-            "put it there (code MIT, weights CC BY-NC 4.0); the systems that end in -mini run without it"
+            f"{published.name} is not in {published.folder}; get it with `bench setup {published.name}` "
+            f"({published.size_gb:g} GB), or take a copy of facebook/{published.name} and put it there "
+            f"({published.licence}); the systems that end in -mini run without it"
         )
-    return folder
-
-
-def _sha256_of_folder(folder: Path) -> str:
-    return "+".join(sha256_of(path)[:8] for path in sorted(folder.glob("model*.safetensors")))
+    return published.folder

@@ -10,6 +10,7 @@ import torch
 
 from bench.air.adapter import LOW_RANK, of
 from bench.air.decoder import Config, Decoder
+from bench.air.published import read_tensor_file, tensor_files
 from bench.errors import BenchError
 from bench.training import read_about, read_tensors
 
@@ -38,23 +39,20 @@ def read_decoder(path: Path) -> Decoder:
 
 
 def read_transformers(folder: Path, dtype: str = "float32") -> Decoder:
-    """Read the decoder from a MusicGen folder as transformers writes it: config.json and model*.safetensors.
+    """Read the decoder from a MusicGen folder: config.json and the files of `bench.air.published.tensor_files`.
 
     Cross-attention, text encoder and codec in the same files are left alone.
 
     Raises:
         BenchError: a file is missing or damaged, or the configuration is none of a MusicGen decoder.
     """
-    config = _config(folder / "config.json")
-    files = sorted(folder.glob("model*.safetensors"))
-    if not files:
-        raise BenchError(f"{folder}: holds no model*.safetensors; save the model with transformers' save_pretrained")
+    config = read_config(folder)
     with torch.device("meta"):
         decoder = Decoder(config)
     wanted = set(decoder.state_dict())
     state = {}
-    for path in files:
-        for name, value in _read_torch(path).items():
+    for path in tensor_files(folder):
+        for name, value in read_tensor_file(path).items():
             short = _short(name)
             if short in wanted:
                 state[short] = value.to(getattr(torch, dtype))
@@ -63,7 +61,8 @@ def read_transformers(folder: Path, dtype: str = "float32") -> Decoder:
     try:
         decoder.load_state_dict(state, assign=True)
     except RuntimeError as error:
-        raise BenchError(f"{folder}: its tensors do not fit its config.json ({str(error)[:300]})") from error
+        reason = " ".join(str(error).split())[:300]
+        raise BenchError(f"{folder}: its tensors do not fit its config.json ({reason})") from error
     return decoder.eval()
 
 
@@ -77,7 +76,13 @@ def _short(name: str) -> str:
     return name
 
 
-def _config(path: Path) -> Config:
+def read_config(folder: Path) -> Config:
+    """Read the decoder's sizes from a MusicGen folder's config.json.
+
+    Raises:
+        BenchError: missing, damaged, or of no mono MusicGen decoder.
+    """
+    path = folder / "config.json"
     try:
         keys = json.loads(path.read_text(encoding="utf-8"))
         keys = keys.get("decoder", keys)
@@ -94,15 +99,6 @@ def _config(path: Path) -> Config:
     if keys.get("audio_channels", 1) != 1 or keys.get("activation_function", "gelu") != "gelu":
         raise BenchError(f"{path}: want a mono decoder with gelu; stereo MusicGen has no published adapter")
     return sizes
-
-
-def _read_torch(path: Path) -> dict[str, Any]:
-    from safetensors.torch import load_file
-
-    try:
-        return dict(load_file(str(path)))
-    except Exception as error:  # damaged headers break the reader in many ways
-        raise BenchError(f"{path}: cannot be read as safetensors ({str(error)[:200]}); get it again") from error
 
 
 def read_adapter(path: Path, config: Config) -> tuple[Any, dict[str, Any]]:

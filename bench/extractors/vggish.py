@@ -33,6 +33,7 @@ WEIGHTS = Weights(
             sha256="10086976",
         ),
     ),
+    size_gb=0.289,
 )
 
 

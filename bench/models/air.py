@@ -2,9 +2,13 @@
 
 from bench.air.choice import Choice
 from bench.air.generate import Sampling
+from bench.air.published import ADAPTERS, MUSICGEN
+from bench.air.sizes import room
 from bench.protocols import Model
 
 SIZES = ("mini", "small", "medium", "large")
+MEMORY = room
+WEIGHTS = (*MUSICGEN.values(), ADAPTERS)
 
 
 def build(
@@ -14,6 +18,7 @@ def build(
     top_k: int = 250,
     adapter: str = "",
     device: str = "cpu",
+    precision: str = "auto",
 ) -> Model:
     """Return the reference.
 
@@ -24,5 +29,6 @@ def build(
         top_k: Draw among the likeliest so many.
         adapter: A weight file's path, or a shipped one's name; empty for the reference's own.
         device: `cpu` or `cuda`.
+        precision: Of the decoder: `float32`, `bfloat16`, or `auto`, which is bfloat16 for a full size on a GPU.
     """
-    return Choice("air", size, Sampling(temperature, top_k, contrast), device, adapter=adapter)
+    return Choice("air", size, Sampling(temperature, top_k, contrast), device, adapter=adapter, precision=precision)

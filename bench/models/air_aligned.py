@@ -1,14 +1,23 @@
 """The heterogeneous adapter with a path from each prefix frame to the predicted frame in its place."""
 
+from functools import partial
+
 from bench.air.choice import Choice
 from bench.air.generate import Sampling
+from bench.air.sizes import room
 from bench.protocols import Model
 
 SIZES = ("mini", "small", "medium", "large")
+MEMORY = partial(room, contrast=1.25)
 
 
 def build(
-    size: str = "mini", contrast: float = 1.25, temperature: float = 1.0, top_k: int = 250, device: str = "cpu"
+    size: str = "mini",
+    contrast: float = 1.25,
+    temperature: float = 1.0,
+    top_k: int = 250,
+    device: str = "cpu",
+    precision: str = "auto",
 ) -> Model:
     """Return the reference's step beyond the paper; arguments as of `air`."""
-    return Choice("air-aligned", size, Sampling(temperature, top_k, contrast), device)
+    return Choice("air-aligned", size, Sampling(temperature, top_k, contrast), device, precision=precision)

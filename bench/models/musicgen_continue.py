@@ -2,11 +2,15 @@
 
 from bench.air.choice import Continuing
 from bench.air.generate import Sampling
+from bench.air.sizes import room
 from bench.protocols import Model
 
 SIZES = ("mini", "small", "medium", "large")
+MEMORY = room
 
 
-def build(size: str = "mini", temperature: float = 1.0, top_k: int = 250, device: str = "cpu") -> Model:
+def build(
+    size: str = "mini", temperature: float = 1.0, top_k: int = 250, device: str = "cpu", precision: str = "auto"
+) -> Model:
     """Return the baseline; arguments as of `air`."""
-    return Continuing(size, Sampling(temperature, top_k), device)
+    return Continuing(size, Sampling(temperature, top_k), device, precision)

@@ -2,13 +2,20 @@
 
 from bench.air.choice import Choice
 from bench.air.generate import Sampling
+from bench.air.sizes import room
 from bench.protocols import Model
 
 SIZES = ("mini", "small", "medium", "large")
+MEMORY = room
 
 
 def build(
-    size: str = "mini", contrast: float = 1.0, temperature: float = 1.0, top_k: int = 250, device: str = "cpu"
+    size: str = "mini",
+    contrast: float = 1.0,
+    temperature: float = 1.0,
+    top_k: int = 250,
+    device: str = "cpu",
+    precision: str = "auto",
 ) -> Model:
     """Return the baseline; arguments as of `air`."""
-    return Choice("prefix-tuning", size, Sampling(temperature, top_k, contrast), device)
+    return Choice("prefix-tuning", size, Sampling(temperature, top_k, contrast), device, precision=precision)

@@ -21,6 +21,7 @@ KEYS = {
     "hardware": "hardware",
     "keeps_phase": "keeps phase",
     "contact": "contact",
+    "identity": "made by",
 }
 """What is shown of a card, in order, and how it is called."""
 HOW_TO_LISTEN = ("bench run --task inpaint-drums", "bench report --html")

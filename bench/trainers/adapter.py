@@ -1,4 +1,4 @@
-"""Adapters on the frozen mini decoder: prompts, aligned, prefix tuning or low rank, on the same data and steps."""
+"""Adapters on a frozen decoder of any size: prompts, aligned, prefix tuning or low rank, on the same data and steps."""
 
 from pathlib import Path
 from typing import Any
@@ -8,20 +8,26 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from bench import streams
-from bench.air import weights
+from bench import plugins, streams
 from bench.air.adapter import LOW_RANK, Aligned, Prefix, Prompts
+from bench.air.backbone import Backbone, mini, published
 from bench.air.sequence import Layout, prefix_of
-from bench.air.training import loss_of
+from bench.air.sizes import SIZES
+from bench.air.training import HIDDEN, loss_of
 from bench.errors import MissingComponent, UnknownName
 from bench.mask import blocks, draw, scatter
-from bench.mini.songs import Songs, prepared
-from bench.mini.tokens import HOP, Codes
+from bench.mini.songs import prepared
+from bench.mini.tokens import HOP
+from bench.songs import Codes, Songs, of_dataset
 from bench.training import Learner
 
 KINDS = ("prompts", "aligned", "prefix", "lora")
 MASKS = ("mixed", "scatter")
-_SILENT, _EVERYTHING, _ONE_HOLE = 0.1, 0.3, 0.25
+_EVERYTHING, _ONE_HOLE = 0.3, 0.25
+_FULL_LICENCE = (
+    "not for commercial use: trained beside MusicGen's weights (CC BY-NC 4.0) on recordings of {dataset}, whose own "
+    "licence says what may be done with what is learned from them"
+)
 _PROJECTIONS = ("q_proj", "k_proj", "v_proj", "out_proj")
 
 
@@ -31,19 +37,50 @@ class AdapterTrainer:
     def __init__(self, data: Path, sources: dict[str, Any], sizes: dict[str, Any], seed: int, device: str) -> None:
         """Take the folder of songs, what to train on, the adapter's sizes and the budget's numbers."""
         self._data, self._sources, self._sizes, self._seed, self._device = data, sources, sizes, seed, device
+        self.frozen: dict[str, str] = {}  # what a card says beside the files that a recipe needs
+
+    @property
+    def licence(self) -> str:
+        """What the weights may be used for; empty where the songs are composed and the decoder is ours."""
+        dataset = self._sources["dataset"]
+        is_ours = self._sources["size"] == "mini" and dataset == "synthetic"
+        return "" if is_ours else _FULL_LICENCE.format(dataset=dataset)
 
     def prepare(self, workers: int) -> None:
         """Make the streams, encode them, build the adapter on the frozen decoder."""
-        names = (self._sources["train"], self._sources["validation"])
-        self._tokeniser, found = prepared(self._data, Path(self._sources["tokens"]), names, workers)
-        (self._sounds, self._songs), (_, self._unseen) = found
-        torch.manual_seed(self._seed)
-        self._decoder = weights.read_decoder(Path(self._sources["language"])).to(self._device).requires_grad_(False)
+        backbone = self._backbone()
+        self._decoder, self._tokeniser, self.frozen = backbone.decoder, backbone.tokeniser, backbone.about
+        (self._sounds, self._songs), (_, self._unseen) = self._prepared(backbone.label, workers)
         self._adapter = self._built()
         trained = self._decoder if self._adapter is None else self._adapter.to(self._device).train()
         self.learner = Learner(
-            trained, self._sizes["rate"], self._sizes["steps"], weight_decay=0.02, clip=self._sizes["clip"], warm_up=50
-        )
+            trained, self._sizes["rate"], self._sizes["steps"], weight_decay=0.02, clip=self._sizes["clip"],
+            warm_up=self._sizes["warm_up"],
+        )  # fmt: skip
+
+    def _backbone(self) -> Backbone:
+        """Return the frozen decoder with its tokens: that of the recipe's files, or a published one of its size."""
+        size, sizes = self._sources["size"], self._sizes
+        if size == "mini":
+            torch.manual_seed(self._seed)  # reading it draws, and what is drawn next is where the adapter begins
+            return mini(Path(self._sources["tokens"]), Path(self._sources["language"]), self._device)
+        batches = [(sizes["batch"], sizes["frames"]), (sizes["long_batch"], sizes["long_frames"])]
+        found = published(size, self._device, sizes["m"], batches, is_changed=sizes["kind"] == "lora")
+        torch.manual_seed(self._seed)
+        return found
+
+    def _prepared(self, label: str, workers: int) -> list[tuple[streams.Streams, Songs]]:
+        """Return songs to train on and to validate with, as sound and as tokens of the decoder's codec."""
+        names, dataset = (self._sources["train"], self._sources["validation"]), self._sources["dataset"]
+        if self._sources["size"] == "mini" and dataset == "synthetic":
+            return prepared(self._data, Path(self._sources["tokens"]), names, workers)[1]
+        manifest = plugins.load("datasets", dataset).select(names[0])
+        self.frozen["songs"] = f"{manifest.name} {manifest.sha256[:12]}"
+        return of_dataset(
+            dataset, names, self._data / dataset, self._tokeniser, label, parts=("mix", *self._sources["controls"]),
+            duration_s=self._sizes["stretch_s"], separator=self._sources["separator"], workers=workers,
+            encoders=workers if self._device == "cpu" else 1,  # several would each hold the codec on the one device
+        )  # fmt: skip
 
     def _built(self) -> Prompts | Prefix | None:
         """Return the adapter's network; None for low rank, which lives inside the decoder."""
@@ -83,12 +120,12 @@ class AdapterTrainer:
         masked = np.stack([example[2] for example in batch])
         types = Layout(prefix.shape[2], prefix.shape[1]).types(masked).to(self._device)
         only = torch.from_numpy(masked).to(self._device) if inside else None
-        return loss_of(self._decoder, prefix, mix, rng, types, self._adapter, only)
+        return loss_of(self._decoder, prefix, mix, rng, types, self._adapter, only, self._sizes["hidden"])
 
     def _example(
         self, songs: Songs, sounds: streams.Streams, rng: np.random.Generator, n: int
     ) -> tuple[Tensor, Tensor, npt.NDArray[np.bool_]]:
-        """Draw a prefix (4, n), its prediction (4, n) and the mask (n,)."""
+        """Draw a prefix (K, n), its prediction (K, n) and the mask (n,)."""
         track, start = songs.place(rng, n)
         mix = torch.from_numpy(songs.crop(track, "mix", start, n))
         control = torch.from_numpy(self._control(songs, sounds, rng, track, start, n))
@@ -98,9 +135,9 @@ class AdapterTrainer:
     def _control(
         self, songs: Songs, sounds: streams.Streams, rng: np.random.Generator, track: str, start: int, n: int
     ) -> Codes:
-        """Draw which controls are given, and return the tokens of their sum (4, n)."""
+        """Draw which controls are given, and return the tokens of their sum (K, n)."""
         kinds = list(self._sources["controls"])
-        if not kinds or rng.random() < _SILENT:
+        if not kinds or rng.random() < self._sizes["silent"]:
             return songs.crop(track, "silence", start, n)
         if len(kinds) > 1:
             several = rng.random() < self._sizes["several"]
@@ -196,13 +233,20 @@ def build(
     language: str = "",
     train: str = "synthetic-train-320",
     validation: str = "synthetic-validation-32",
+    size: str = "mini",
+    dataset: str = "synthetic",
+    separator: str = "",
+    stretch_s: float = 15.0,
     m: int = 10,
     rank: int = 32,
     masks: str = "mixed",
     ratio: float = 0.0,
     several: float = 0.3,
+    silent: float = 0.1,
+    hidden: float = HIDDEN,
     rate: float = 4e-3,
     clip: float = 0.1,
+    warm_up: int = 50,
     steps: int = 1200,
     frames: int = 250,
     batch: int = 8,
@@ -222,13 +266,20 @@ def build(
         language: The mini language model's weight file.
         train: Manifest of training songs.
         validation: Manifest of validation songs.
+        size: Of the frozen decoder; a published one and its codec are read from `$BENCH_WEIGHTS`.
+        dataset: The data set of both manifests. Of `synthetic` the mini size takes whole songs; all else is excerpts.
+        separator: The extractor that hears the drums in every mix; empty for stems, and the usual one without.
+        stretch_s: Seconds of every excerpt, from where it starts.
         m: Prompt vectors a layer and type, or vectors of prefix tuning.
         rank: Of the aligned path, or of the low-rank adaptation.
         masks: `mixed` (everything, one or two long holes, scattered ones) or `scatter` (the paper's alone).
         ratio: The fixed masking rate r of `scatter`; 0 draws it from U(0.4, 0.8) as in the paper.
         several: Share of examples with several controls at once, where there are several.
+        silent: Share of examples without any control.
+        hidden: Share of predictions of whose inputs stretches are hidden.
         rate: Highest learning rate.
         clip: Largest norm of a gradient.
+        warm_up: Steps until the highest rate.
         steps: Steps in all.
         frames: Length of short excerpts in frames of 20 ms.
         batch: Short excerpts a step.
@@ -241,10 +292,15 @@ def build(
         raise UnknownName("kind of adapter", kind, KINDS)
     if masks not in MASKS:
         raise UnknownName("mixture of masks", masks, MASKS)
-    sources = {"controls": controls, "tokens": tokens, "language": language, "train": train, "validation": validation}
+    if size not in SIZES:
+        raise UnknownName("size", size, SIZES)
+    sources = {
+        "controls": controls, "tokens": tokens, "language": language, "train": train, "validation": validation,
+        "size": size, "dataset": dataset, "separator": separator,
+    }  # fmt: skip
     sizes = {
         "kind": kind, "m": m, "rank": rank, "masks": masks, "ratio": ratio, "several": several, "rate": rate,
         "clip": clip, "steps": steps, "frames": frames, "batch": batch, "long_frames": long_frames,
-        "long_batch": long_batch,
+        "long_batch": long_batch, "silent": silent, "hidden": hidden, "warm_up": warm_up, "stretch_s": stretch_s,
     }  # fmt: skip
     return AdapterTrainer(data, sources, sizes, seed, device)

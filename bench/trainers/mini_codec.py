@@ -9,9 +9,10 @@ from torch import Tensor
 
 from bench import streams
 from bench.mask import FRAME_RATE
-from bench.mini.songs import Songs, prepared
+from bench.mini.songs import prepared
 from bench.mini.tokens import BOOKS, HOP, SAMPLE_RATE
 from bench.mini.vocoder import Vocoder
+from bench.songs import Songs
 from bench.training import Learner
 
 _WINDOWS = (512, 1024, 2048, 4096)

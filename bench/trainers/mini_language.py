@@ -13,8 +13,9 @@ from bench.air.sequence import prefix_of
 from bench.air.training import loss_of
 from bench.air.weights import about_decoder
 from bench.mask import blocks, scatter
-from bench.mini.songs import Songs, prepared
+from bench.mini.songs import prepared
 from bench.mini.tokens import BOOKS, ENTRIES
+from bench.songs import Songs
 from bench.training import Learner
 
 PARTS, SHARES = ("bass", "other", "silence"), (0.5, 0.25, 0.25)

@@ -143,7 +143,10 @@ def test_a_size_that_is_not_here_says_where_to_put_it_and_what_runs_without(size
 
 
 def test_an_adapter_that_is_not_here_says_where_to_put_it(weights):
-    with pytest.raises(MissingComponent, match=r"air-small-piano\.safetensors: missing; put it there, .*\.pth"):
+    with pytest.raises(
+        MissingComponent,
+        match=r"air-small-piano\.safetensors: missing; put it there \(`bench train air-small-piano` makes it\), .*\.pth",
+    ):
         adapter_of("small", "air", ("piano",))
     with pytest.raises(MissingComponent, match=r"prefix-tuning-small-joint\.safetensors: missing"):
         adapter_of("small", "prefix-tuning", ())

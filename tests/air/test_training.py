@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.air.training import _hidden, loss_of
+from bench.air.training import HIDDEN, _hidden, loss_of
 from tests.air.small import ENTRIES, N_FRAMES, small_adapter, small_decoder, small_request
 
 
@@ -54,13 +54,13 @@ def test_only_the_frames_that_count_do():
 
 def test_training_hides_stretches_of_some_predictions_and_leaves_the_rest():
     tokens = torch.ones(400, 4, 100, dtype=torch.long)
-    found = _hidden(tokens, np.random.default_rng(0), 99)
+    found = _hidden(tokens, np.random.default_rng(0), 99, HIDDEN)
     assert (tokens == 1).all()
     is_hidden = found == 99
     assert (is_hidden == is_hidden[:, :1]).all(), "all books of a frame or none"
     touched = is_hidden.any(dim=2)[:, 0]
     assert float(touched.float().mean()) == pytest.approx(0.35, abs=0.06)
-    assert torch.equal(found, _hidden(tokens, np.random.default_rng(0), 99))
+    assert torch.equal(found, _hidden(tokens, np.random.default_rng(0), 99, HIDDEN))
 
 
 def test_training_draws_from_its_own_generator_and_validation_from_none():

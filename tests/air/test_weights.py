@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from bench.air.adapter import Aligned, Prefix, Prompts
+from bench.air.decoder import MUSICGEN
 from bench.air.weights import about_decoder, read_adapter, read_decoder, read_transformers
 from bench.errors import BenchError
 from bench.training import read_about, read_tensors, write_tensors
@@ -181,6 +182,18 @@ def test_the_published_checkpoint_is_read_in_every_form(tmp_path, form, suffix):
     found, tensors = read_adapter(path, small_decoder().config)
     assert type(found) is Prompts and set(tensors) == {"adaptor", "gates"}
     assert torch.equal(found.adaptor, adaptor.half().float()) and torch.equal(found.gates, gates)
+
+
+def test_the_authors_checkpoint_is_read_in_its_own_size(tmp_path):
+    """As the released code saves it (github.com/Kikyo-16/airgen, airgen/models/model.py): two tensors by name, m = 10."""
+    torch.manual_seed(0)
+    state = {"adaptor": torch.randn(48, 4, 10, 2048), "gates": torch.randn(48, 4)}
+    torch.save(state, tmp_path / "air-large-drums.pth")
+    found, _ = read_adapter(tmp_path / "air-large-drums.pth", MUSICGEN["large"])
+    assert torch.equal(found.adaptor, state["adaptor"]) and torch.equal(found.gates, state["gates"])
+    assert sum(value.numel() for value in found.parameters()) == 3_932_352
+    with pytest.raises(BenchError, match=r"tensor adaptor: is \(48, 4, 10, 2048\), want \(48, 4, 10, 1536\)"):
+        read_adapter(tmp_path / "air-large-drums.pth", MUSICGEN["medium"])
 
 
 class Malice:

@@ -2,11 +2,13 @@
 
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from transformers import ClapFeatureExtractor, ClapModel
 
 from bench import plugins
@@ -120,6 +122,25 @@ def test_damaged_checkpoints_are_refused_with_their_folder(tmp_path: Path) -> No
     (folder / "preprocessor_config.json").write_text('{"sampling_rate": 16000}')
     with pytest.raises(BenchError, match="at 16000 Hz, want 10 s at 48000 Hz"):
         _ = Clap("x", folder)._front
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "pytorch_model.bin"])
+def test_weights_that_broke_off_and_those_of_other_shapes_are_refused(home: Path, tmp_path: Path, file: str) -> None:
+    folder = tmp_path / "broken"
+    shutil.copytree(home / "clap-folder", folder)
+    state = ClapModel.from_pretrained(folder).state_dict()
+    (folder / "model.safetensors").unlink()
+    write = torch.save if file.endswith(".bin") else partial(save_file, metadata={"format": "pt"})
+    write({name: value.contiguous().clone() for name, value in state.items()}, folder / file)
+    whole = (folder / file).read_bytes()
+    for share in (0.0, 0.5, 0.999):
+        (folder / file).write_bytes(whole[: round(share * len(whole))])
+        with pytest.raises(BenchError, match=r"broken: is no CLAP checkpoint of transformers"):
+            Clap("x", folder).extract(sound(1.0))
+    name = "audio_projection.linear1.weight"
+    write({**{n: v.contiguous().clone() for n, v in state.items()}, name: torch.zeros(3, 3)}, folder / file)
+    with pytest.raises(BenchError, match=r"broken: is no CLAP checkpoint of transformers"):
+        Clap("x", folder).extract(sound(1.0))
 
 
 def test_weights_as_pickle_and_a_tokenizer_of_two_files_say_the_same(plug: Clap, home: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import random
+import shutil
 import subprocess
 import sys
 from fractions import Fraction
@@ -98,6 +99,16 @@ def test_it_is_what_the_readers_of_demucs_itself_make_of_both_files(folder: Path
     assert np.array_equal(build(str(folder)).extract(audio).mono, stems["drums"].mean(0).numpy())
     model = load_safetensors_model(as_safetensors / "0badcafe.safetensors")
     assert np.array_equal(build(str(as_safetensors)).extract(audio).mono, applied(model, audio))
+
+
+def test_a_repository_of_demucs_is_a_folder_with_the_bag_that_names_its_model(folder: Path, tmp_path: Path) -> None:
+    """As `htdemucs.yaml` beside `955717e8-8726e21a.th`; demucs goes through the bag, we take the one file."""
+    shutil.copytree(folder, tmp_path / "repo")
+    (tmp_path / "repo" / "htdemucs.yaml").write_text("models: ['0badcafe']\n")
+    separator, audio = Separator("htdemucs", repo=tmp_path / "repo", device="cpu", shifts=0, overlap=0.25), sound()
+    _, stems = separator.separate_tensor(torch.tensor(audio.mono).expand(2, -1))
+    found = build(str(tmp_path / "repo")).extract(audio).mono
+    assert np.abs(found - stems["drums"].mean(0).numpy()).max() < 1e-6
 
 
 @pytest.mark.parametrize("of", [HDemucs, Demucs])

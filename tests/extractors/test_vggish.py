@@ -152,6 +152,17 @@ def test_what_is_no_vggish_is_refused(tmp_path: Path, content: object, reason: s
         build(str(tmp_path)).extract(sound())
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.999])
+def test_a_file_that_broke_off_and_one_of_other_shapes_are_refused(state, folder: str, tmp_path: Path, share) -> None:
+    whole = (Path(folder) / "x.pth").read_bytes()
+    (tmp_path / "x.pth").write_bytes(whole[: round(share * len(whole))])
+    with pytest.raises(BenchError, match=r"x\.pth: cannot be read safely"):
+        build(str(tmp_path)).extract(sound())
+    torch.save({**state, "embeddings.4.bias": torch.zeros(64)}, tmp_path / "x.pth")
+    with pytest.raises(BenchError, match=r"x\.pth: is not VGGish .*embeddings\.4\.bias"):
+        build(str(tmp_path)).extract(sound())
+
+
 def test_no_code_of_a_file_runs(tmp_path: Path) -> None:
     torch.save({"features.0.weight": Payload(str(tmp_path / "harm"))}, tmp_path / "x.pth")
     with pytest.raises(BenchError, match="cannot be read safely"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.air.adapter import merged, of
+from bench.air.adapter import Prompts, merged, of
 from bench.air.weights import read_decoder
 from bench.errors import MissingComponent, UnknownName
 from bench.trainers import adapter as plug
@@ -62,6 +62,13 @@ def test_a_step_depends_on_seed_and_number_alone_and_every_fourth_is_long(shared
     other = prepared(shared, seed=2)
     other.step(2)
     assert not torch.equal(seen[4], seen[3])
+
+
+def test_an_adapter_begins_where_it_always_did(shared):
+    """Shipped weights are made again bit for bit only if what is drawn is drawn in the same order."""
+    torch.manual_seed(1)
+    expected = Prompts(read_decoder(shared / "language.safetensors").config, 2).adaptor
+    assert torch.equal(prepared(shared)._adapter.adaptor, expected)
 
 
 def controls_of(trainer, n_draws=60):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from bench.errors import BenchError
-from bench.mini.songs import Songs, encoded
 from bench.mini.tokens import HOP, Tokeniser
+from bench.songs import Songs, encoded
 from bench.streams import PARTS, Streams
 from tests.tiny_mini import codebooks
 
