@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from bench.arguments import AudioFolder, Choice, Limit, Out, Salt, Workers
-from bench.page import printable
 from bench.terminal import RUNS, AsJson, mended, plain, show
 
 data_app = typer.Typer(help="Checksums, statistics, excerpts and extraction of data sets.", no_args_is_help=True)
@@ -52,6 +51,7 @@ def select_(
     Example: bench data select slakh2100 --split test
     """
     from bench.data import selected
+    from bench.page import printable
 
     found, paths = selected(dataset, split, out)
     left_out = [f"  {track}: {why}" for track, why in found.left_out.items()]
