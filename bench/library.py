@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -222,9 +223,10 @@ def _level_db(part: np.typing.NDArray[np.float64]) -> float:
 
 
 def _kept(library: Library, split: str) -> Manifest:
-    """Return what the rule chooses; chosen once, and anew when a file, the seed or the rule has changed."""
+    """Return what the rule chooses; chosen once, and anew when a file, the seed, the rule or bench has changed."""
     place = os.environ.get(KEPT) or Path.home() / ".cache" / "steerbench" / "manifests"
-    state = [str(library.root.resolve()), split, str(VERSION), str(card_of(library.name).get("seed", 0))]
+    seed = str(card_of(library.name).get("seed", 0))
+    state = [version("steerbench"), str(VERSION), str(library.root.resolve()), split, seed]
     for track in library.tracks(split):
         state += [track, *(_state(file) for file in library.files(track))]
     digest = hashlib.sha256("\n".join(state).encode()).hexdigest()[:16]
