@@ -11,7 +11,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,6 +21,7 @@ from bench.errors import BenchError, MissingComponent, UnknownName
 from bench.executor import progress
 from bench.manifest import Excerpt, Manifest, read_manifest
 from bench.paths import home, write_text
+from bench.provenance import version
 from bench.selection import DURATION_S, VERSION, Heard, start_of
 from bench.yaml import read_yaml
 
@@ -226,7 +226,7 @@ def _kept(library: Library, split: str) -> Manifest:
     """Return what the rule chooses; chosen once, and anew when a file, the seed, the rule or bench has changed."""
     place = os.environ.get(KEPT) or Path.home() / ".cache" / "steerbench" / "manifests"
     seed = str(card_of(library.name).get("seed", 0))
-    state = [version("steerbench"), str(VERSION), str(library.root.resolve()), split, seed]
+    state = [version(), str(VERSION), str(library.root.resolve()), split, seed]
     for track in library.tracks(split):
         state += [track, *(_state(file) for file in library.files(track))]
     digest = hashlib.sha256("\n".join(state).encode()).hexdigest()[:16]
