@@ -269,6 +269,11 @@ class _Builder:
 
     def _drums(self, source: str) -> Audio:
         """Return the drums to follow: the stem, another pattern, or what the separator finds."""
+        if "drums" in getattr(self.dataset, "without", ()):
+            name = self.excerpt.dataset
+            raise Unserved(
+                f"{self.task.name}: {name} has no drums to follow; take a task that follows chords or a piano"
+            )
         found = None if source == "separated" else self._sound(self.excerpt, _STEM_OF[source])
         if found is not None:
             return found  # type: ignore[no-any-return]

@@ -1,6 +1,5 @@
 """The command line: parse, call one verb, print. Every verb imports its own, so that `bench list` is instant."""
 
-import json
 import math
 import sys
 from functools import partial
@@ -9,12 +8,26 @@ from typing import Annotated
 
 import typer
 
+from bench.arguments import (
+    AudioFolder,
+    Choice,
+    DatasetName,
+    Device,
+    Examples,
+    Handed,
+    Limit,
+    Metrics,
+    Out,
+    Salt,
+    TaskName,
+    Workers,
+)
+from bench.cli_data import data_app
 from bench.cli_listen import listen_app
 from bench.errors import BenchError, CheckFailed
 from bench.executor import bound_threads
 from bench.terminal import RUNS, AsJson
 from bench.terminal import mended as _mended
-from bench.terminal import plain as _plain
 from bench.terminal import show as _print
 
 app = typer.Typer(
@@ -24,29 +37,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-data_app = typer.Typer(help="Checksums, statistics and extraction of data sets.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(listen_app, name="listen")
-
-TaskName = Annotated[str, typer.Option("--task", "-t", help="A task's name; `bench list tasks`.")]
-Out = Annotated[Path, typer.Option("--out", help="The folder of the run.")]
-DatasetName = Annotated[str | None, typer.Option("--dataset", "-d", help="A data set or one of its manifests.")]
-AudioFolder = Annotated[Path | None, typer.Option("--audio", help="A folder of your own recordings instead.")]
-Salt = Annotated[Path | None, typer.Option("--salt", help="A secret file that makes a private set.")]
-Limit = Annotated[int | None, typer.Option("--limit", help="Take only the first N excerpts.")]
-Workers = Annotated[int, typer.Option("--workers", "-w", help="Worker processes; results do not depend on it.")]
-Choice = Annotated[
-    list[str] | None, typer.Option("--extractor", "-x", help="KIND=NAME, e.g. chords=madmom-chords-deep; repeatable.")
-]
-Metrics = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--metric", help="Score by this too, e.g. 'fad[logmel-stats]' or 'clap-score[clap-music]'; repeatable."
-    ),
-]
-Examples = Annotated[Path | None, typer.Option("--examples", help="What `bench build` made; built again if not given.")]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
-Handed = Annotated[Path, typer.Argument(help="A submission: its folder, or that packed as .zip or .tar.gz.")]
 
 
 def main() -> None:
@@ -496,90 +488,6 @@ def train(
     said = f"{made.recipe} ({made.budget}): step {made.step} of {made.steps}, validation {scores or 'not yet'}"
     end = f"weights and card in {made.path.parent}" if made.is_done else "call again to go on"
     _print({**asdict(made), "is_done": made.is_done}, as_json, lambda: f"{said}; {end}")
-
-
-@data_app.command("verify")
-@_mended
-def data_verify(dataset: str, as_json: AsJson = False) -> None:
-    """Compare a data set with what its manifests lock.
-
-    Example: bench data verify synthetic
-    """
-    from bench.data import verify
-
-    said = verify(dataset)
-    _print({"ok": True, "said": said}, as_json, lambda: said)
-
-
-@data_app.command("stats")
-@_mended
-def data_stats(dataset: str, as_json: AsJson = False) -> None:
-    """Describe a data set in numbers.
-
-    Example: bench data stats synthetic
-    """
-    from bench.data import statistics
-
-    found = statistics(dataset)
-    _print(found, as_json, lambda: json.dumps(_plain(found), indent=2, default=str))
-
-
-@data_app.command("select")
-@_mended
-def data_select(
-    dataset: str,
-    split: Annotated[str | None, typer.Option(help="A part of the data set; its first when left out.")] = None,
-    out: Annotated[Path, typer.Option(help="Where the two files go.")] = Path("runs/manifests"),
-    as_json: AsJson = False,
-) -> None:
-    """Choose excerpts of recordings by the rule, and write their list with the checksums of the files it rests on.
-
-    Example: bench data select slakh2100 --split test
-    """
-    from bench.data import selected
-
-    found, paths = selected(dataset, split, out)
-    left_out = [f"  {track}: {why}" for track, why in found.left_out.items()]
-    lines = [f"{len(found.manifest.excerpts)} excerpts; {len(left_out)} tracks have none", *left_out]
-    lines.append(f"{' and '.join(map(str, paths))}: into data_manifests/{dataset}/ they are the manifest of everybody")
-    said = {"files": [str(path) for path in paths], "n": len(found.manifest.excerpts), "left_out": found.left_out}
-    _print(said, as_json, lambda: "\n".join(lines))
-
-
-@data_app.command("prepare")
-@_mended
-def data_prepare(
-    dataset: Annotated[str | None, typer.Argument(help="A data set or one of its manifests.")] = None,
-    audio: AudioFolder = None,
-    task: Annotated[list[str] | None, typer.Option("--task", "-t", help="For this task; repeatable; else all.")] = None,
-    manifest: Annotated[str | None, typer.Option("--manifest", help="A manifest of the data set.")] = None,
-    salt: Salt = None,
-    limit: Limit = None,
-    workers: Workers = 1,
-    extractor: Choice = None,
-    references: Annotated[
-        bool, typer.Option("--references", help="Also hear the originals, hole by hole, as `bench score` will.")
-    ] = False,
-    out: Out = RUNS,
-    as_json: AsJson = False,
-) -> None:
-    """Extract all controls once, so that runs of the same --out need not; several may work on it side by side.
-
-    Example: bench data prepare synthetic --task inpaint-drums --limit 2
-
-    Example: bench data prepare --audio my-songs --workers 4
-    """
-    from dataclasses import asdict
-
-    from bench.options import setting_of, sources_of
-    from bench.prepare import prepare, summary
-
-    setting = setting_of(out, workers, extractor, limit)
-    sources = sources_of(task, dataset, manifest, audio, salt)
-    done = prepare(sources, setting.layout, setting.executor, setting.extractors, limit, references)
-    _print(asdict(done), as_json, lambda: summary(done))
-    if done.failed:
-        raise typer.Exit(1)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,11 @@ REQUIRED = {
     )
 } | {"yaml": "pyyaml"}
 """Packages that a plain installation brings: what is imported, and what pip calls it."""
-OPTIONAL = {"matplotlib": ("report", "bench look"), "peft": ("train", "`bench train` of a lora recipe")}
+OPTIONAL = {
+    "matplotlib": ("report", "bench look"),
+    "peft": ("train", "`bench train` of a lora recipe"),
+    "mirdata": ("datasets", "`bench data verify` by published md5"),
+}
 """Packages of an extra: the extra, and what needs it."""
 _MB, _GB = 1e6, 1e9
 _ROOM = 100
@@ -40,7 +44,7 @@ class Finding:
     """One line of the doctor's table.
 
     Attributes:
-        kind: `package`, `component`, `weights`, `data set`, `disk` or `task`.
+        kind: `package`, `component`, `weights`, `data set`, `disk`, `memory` or `task`.
         subject: Its name.
         is_ready: Whether it can be used as it is.
         detail: Version, or what is lacking and the command that gets it.
@@ -82,7 +86,7 @@ def examine(task: str | None = None, asked: Asked | None = None) -> list[Finding
     tasks = [load_task(name) for name in ([task] if task else task_names())]
     readiness = [_task(one, asked or Asked()) for one in tasks]
     everything = [] if task else [*_packages(), *_components(), *_weights(), *_datasets()]
-    return [*everything, _disk(tasks), *readiness]
+    return [*everything, _disk(tasks), *_memory(asked or Asked()), *readiness]
 
 
 def tables(found: list[Finding]) -> list[Any]:
@@ -166,6 +170,20 @@ def _disk(tasks: list[Task]) -> Finding:
     if free >= _ROOM * each:
         return Finding("disk", "room", True, said)
     return Finding("disk", "room", False, f"{said}; make room, or give an --out where there is more")
+
+
+def _memory(asked: Asked) -> list[Finding]:
+    """Compare what is free on the device with what every model that is asked for needs, its files being here or not."""
+    found = []
+    for model in asked.models:
+        try:
+            room = plugins.memory("models", model, chosen(asked.device))
+        except BenchError:
+            continue  # no such device, which the task's own line says
+        if room is not None:
+            remedy = "" if room.is_enough else "; take a smaller size, or a --device with more"
+            found.append(Finding("memory", model, room.is_enough, f"{room}{remedy}"))
+    return found
 
 
 def _task(task: Task, asked: Asked) -> Finding:

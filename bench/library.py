@@ -21,6 +21,7 @@ from bench.errors import BenchError, MissingComponent, UnknownName
 from bench.executor import progress
 from bench.manifest import Excerpt, Manifest, read_manifest
 from bench.paths import home, write_text
+from bench.provenance import version
 from bench.selection import DURATION_S, VERSION, Heard, start_of
 from bench.yaml import read_yaml
 
@@ -225,9 +226,10 @@ def _level_db(part: np.typing.NDArray[np.float64]) -> float:
 
 
 def _kept(library: Library, split: str) -> Manifest:
-    """Return what the rule chooses; chosen once, and anew when a file, the seed or the rule has changed."""
+    """Return what the rule chooses; chosen once, and anew when a file, the seed, the rule or bench has changed."""
     place = os.environ.get(KEPT) or Path.home() / ".cache" / "steerbench" / "manifests"
-    state = [str(library.root.resolve()), split, str(VERSION), str(card_of(library.name).get("seed", 0))]
+    seed = str(card_of(library.name).get("seed", 0))
+    state = [version(), str(VERSION), str(library.root.resolve()), split, seed]
     for track in library.tracks(split):
         state += [track, *(_state(file) for file in library.files(track))]
     digest = hashlib.sha256("\n".join(state).encode()).hexdigest()[:16]

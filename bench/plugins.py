@@ -101,7 +101,12 @@ def weights_of(kind: str, name: str) -> list[Weights]:
     module, size = _found(kind)[name]
     others = {other for found, other in _found(kind).values() if found == module} - {size}
     found: list[Weights] = [theirs] if isinstance(theirs, Weights) else list(theirs)
-    return [one for one in found if one.name.rpartition("-")[2] not in others]
+    return [one for one in found if not others & _words(one)]
+
+
+def _words(weights: Weights) -> set[str]:
+    """Return what the names of a model and its files are made of."""
+    return {word for name in (weights.name, *(file.name for file in weights.files)) for word in re.split("[-.]", name)}
 
 
 def options(kind: str, name: str) -> list[str]:

@@ -17,7 +17,10 @@ Vectors = npt.NDArray[np.float64]
 
 
 class Dataset(Protocol):
-    """A source of music."""
+    """A source of music.
+
+    An optional `without` names controls that none of its songs can give, e.g. `("drums",)`.
+    """
 
     def select(self, manifest: str | None) -> Manifest:
         """Return the manifest of this name, or the default one; raises `UnknownName`."""

@@ -237,3 +237,14 @@ def test_the_tables_fit_the_terminal(lacking: list[Finding], width: int) -> None
     said = re.sub(r"\s+", "", out.getvalue())
     assert all(re.sub(r"\s+", "", one.subject) in said for one in lacking)
     assert "[report]" in said
+
+
+@pytest.mark.parametrize(("free", "is_enough"), [(10**12, True), (10**9, False), (None, True)])
+def test_what_a_model_needs_is_held_against_what_is_free(
+    monkeypatch: pytest.MonkeyPatch, free: int | None, is_enough: bool
+) -> None:
+    monkeypatch.setattr("bench.air.memory.free_bytes", lambda device: free)
+    asked = Asked(models=("air-large", "retrieval", "air-mini"), device="cpu")
+    (memory,) = [one for one in examine("inpaint-drums", asked) if one.kind == "memory"]
+    assert (memory.subject, memory.is_ready) == ("air-large", is_enough)
+    assert memory.detail.startswith("needs about ") and ("take a smaller size" in memory.detail) is not is_enough

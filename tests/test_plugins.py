@@ -94,3 +94,16 @@ def test_the_plug_is_built_in_the_size_that_its_name_says() -> None:
 def test_an_option_may_be_called_as_the_loader_calls_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugins, "builder", lambda kind, name: lambda kind, name: (kind, name))
     assert plugins.load("trainers", "x", kind="aligned", name="y") == ("aligned", "y")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "wanted"),
+    [
+        ("models", "air-large", ["air", "musicgen-large"]),
+        ("models", "air-mini", []),
+        ("models", "retrieval", []),
+        ("extractors", "demucs-drums", ["htdemucs"]),
+    ],
+)
+def test_the_weights_of_a_plug_are_those_not_named_for_another_size(kind: str, name: str, wanted: list[str]) -> None:
+    assert sorted(one.name for one in plugins.weights_of(kind, name)) == wanted

@@ -4,10 +4,12 @@ import hashlib
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,10 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.audio import Audio, write_audio
-from bench.build import build
+from bench.build import _dataset, build, selected
 from bench.cache import Cache
 from bench.cli import app
+from bench.datasets import slakh2100
 from bench.errors import BenchError
 from bench.example import read_example
 from bench.executor import Serial
@@ -29,6 +32,7 @@ from bench.options import extractors_of, sources_of
 from bench.prepare import Prepared, bytes_of, prepare, summary
 from bench.tally import metrics_of
 from bench.task import load_task
+from tests.datasets.tiny_slakh import write_track
 
 KILLS = int(os.environ.get("STEERBENCH_KILLS", "3"))
 RATE, N_SONGS = 32000, 3
@@ -133,6 +137,48 @@ def test_a_data_set_that_knows_everything_leaves_nothing_to_extract(tmp_path: Pa
     done = prepare(sources, Layout(tmp_path), Serial(), extractors_of(None), limit=1)
     assert not done.extracted and not done.there and not done.failed
     assert "nothing to extract" in summary(done)
+
+
+@pytest.fixture
+def slakh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Two tracks in the layout of Slakh2100, which knows drums, beats and notes but no chords."""
+    root = tmp_path / "data" / "slakh2100"
+    for name in ("Track01876", "Track01877"):
+        write_track(root / "test" / name)
+    _dataset.cache_clear()
+    monkeypatch.setenv("BENCH_DATA", str(root.parent))
+    monkeypatch.setenv("BENCH_MANIFESTS", str(tmp_path / "manifests"))
+    listed = slakh2100.listed_tracks()
+    monkeypatch.setattr(
+        slakh2100, "listed_tracks", lambda: {name: listed[name] for name in ("Track01876", "Track01877")}
+    )
+    yield root
+    _dataset.cache_clear()
+
+
+def test_of_a_real_data_set_only_what_it_does_not_know_is_extracted(slakh: Path, tmp_path: Path) -> None:
+    before = hashes(slakh)
+    command = ["data", "prepare", "slakh2100", "--out", str(tmp_path / "out")]
+    tasks = [part for task in TASKS[:3] for part in ("--task", task)]
+    shown = CliRunner().invoke(app, [*command, *tasks])
+    assert shown.exit_code == 0, shown.output
+    assert re.findall(r"(\w+) +(\d+) extracted", shown.output) == [("chords", "2")]
+    assert hashes(slakh) == before
+
+
+def test_a_damaged_track_is_one_line_and_the_others_go_on(
+    slakh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def and_then_broken(source: Any) -> Any:
+        manifest = selected(source)
+        (slakh / "test" / "Track01877" / "mix.flac").write_bytes(b"fLaC and then nothing")
+        return manifest
+
+    monkeypatch.setattr("bench.prepare.selected", and_then_broken)
+    sources = sources_of(["inpaint-chords"], "slakh2100", None, None, None)
+    done = prepare(sources, Layout(tmp_path / "out"), Serial(), extractors_of(None))
+    assert done.extracted == {"chords": 1} and list(done.failed) == ["track01877"]
+    assert "Track01877/mix.flac" in summary(done) and "Traceback" not in summary(done)
 
 
 def test_a_song_that_fails_is_named_and_the_others_go_on(

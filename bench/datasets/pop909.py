@@ -1,0 +1,288 @@
+"""POP909: piano arrangements of 909 Chinese pop songs as MIDI, with chords and beats; rendered to sound here."""
+
+import re
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bench import plugins
+from bench.audio import Audio, Samples, rms
+from bench.defaults import defaults
+from bench.errors import BenchError
+from bench.library import manifest_of, root_of, statistics, verify
+from bench.manifest import Excerpt, Manifest
+from bench.protocols import Content, Dataset
+from bench.selection import Heard, powers
+from bench.stems import check_end
+from bench.symbols import Beats, Chords, Notes, read_chords
+
+NAME = "pop909"
+SPLITS = ("test", "validation", "train")
+ARCHIVE = "POP909"
+"""The folder of songs inside the published repository."""
+SONGS = tuple(f"{number:03}" for number in range(1, 910))
+EVERY = 11
+"""Of so many songs one is for testing and one for validation."""
+PARTS = {"MELODY": (73, 0.0), "BRIDGE": (48, -6.0), "PIANO": (0, -3.0)}
+"""Tracks of the MIDI files: the program they are played with (0-based General MIDI) and their level in dB."""
+SAMPLE_RATE, MIX_RMS, PEAK = 32000, 0.1, 10 ** (-1 / 20)
+RELEASE_S = 1.0
+"""What is rendered lasts so much longer than the last note."""
+_FILES = ("chord_midi.txt", "beat_midi.txt")
+_KEY = re.compile(r"([A-G][b#]?):(maj|min)")
+
+
+class Pop909:
+    """Songs by their three digits; the sung melody is a flute, the bridge strings, and nothing has drums.
+
+    Chords and beats are those found in the MIDI files (chord_midi.txt, beat_midi.txt), on whose times the sound is.
+    A song's split is `(number - 1) mod 11`: 0 is test, 1 validation, the rest train.
+    """
+
+    name = NAME
+    splits: tuple[str, ...] = SPLITS
+    without = ("drums",)
+
+    def __init__(self, root: Path) -> None:
+        """Take the published repository, its folder POP909, or any folder of songs."""
+        self.root = root / ARCHIVE if (root / ARCHIVE).is_dir() else root
+
+    def select(self, manifest: str | None) -> Manifest:
+        """Return a list of excerpts; see `bench.library.manifest_of`."""
+        return manifest_of(self, manifest)
+
+    def read(self, excerpt: Excerpt, what: str) -> Content | None:
+        """Return a part of the excerpt; see `bench.protocols.Dataset`.
+
+        `mix` and `other` are the whole sound, mono at 32 kHz; `drums` is silence; `piano` is the track of that name.
+
+        Raises:
+            BenchError: the song is not here or too short, or one of its files is missing or malformed.
+        """
+        folder = self._folder(excerpt.track)
+        start, end = excerpt.start_s, excerpt.start_s + excerpt.duration_s
+        if what in ("mix", "other", "drums"):
+            sound = rendered(_midi(folder))
+            check_end(_midi(folder), len(sound) / SAMPLE_RATE, end)
+            first = round(start * SAMPLE_RATE)
+            cut = sound[first : first + round(excerpt.duration_s * SAMPLE_RATE)]
+            return Audio(np.zeros_like(cut) if what == "drums" else cut, SAMPLE_RATE)
+        if what in ("notes", "piano"):
+            parts = read_parts(_midi(folder))
+            return (
+                (parts["PIANO"] if what == "piano" else Notes.joined(list(parts.values())))
+                .cut(start, end)
+                .shifted(-start)
+            )
+        if what == "chords":
+            return chords_of(folder / "chord_midi.txt").cut(start, end).shifted(-start)
+        if what == "beats":
+            return beats_of(folder / "beat_midi.txt").cut(start, end).shifted(-start)
+        return None
+
+    def verify(self) -> list[str]:
+        """List what is missing, malformed, or other than the committed checksums have it."""
+        lacking = [song for song in SONGS if song not in self._songs]
+        missing = (
+            f"{self.root}: lacks {len(lacking)} of {len(SONGS)} songs, the first is {lacking[0]}" if lacking else ""
+        )
+        return [*verify(self), *([missing] if missing else [])]
+
+    def statistics(self) -> dict[str, Any]:
+        """Return descriptive statistics; see `bench.library.statistics`."""
+        return statistics(self)
+
+    def tracks(self, split: str) -> list[str]:
+        """Return the songs of a split that are here."""
+        return [song for song in self._songs if split_of(song) == split]
+
+    def files(self, track: str) -> list[Path]:
+        """Return the MIDI file and the two annotations that go with it."""
+        folder = self._folder(track)
+        return [_midi(folder), *(folder / name for name in _FILES)]
+
+    def heard(self, track: str) -> Heard:
+        """Return the levels of what is rendered, and the beats."""
+        folder = self._folder(track)
+        sound = rendered(_midi(folder))
+        level = powers(sound, SAMPLE_RATE)
+        return Heard(len(sound) / SAMPLE_RATE, level, level, None, beats_of(folder / "beat_midi.txt").times_s)
+
+    def problems(self, track: str) -> list[str]:
+        """List files that are missing or malformed."""
+        folder, found = self._folder(track), []
+        for read, path in (
+            (read_parts, _midi(folder)),
+            (chords_of, folder / _FILES[0]),
+            (beats_of, folder / _FILES[1]),
+        ):
+            try:
+                read(path)
+            except BenchError as error:
+                found.append(str(error))
+        return found
+
+    def about(self, track: str) -> str:
+        """Return tempo, metre and key, e.g. `90 bpm, 4/4, Gb major, flute, strings and piano`."""
+        folder = self._folder(track)
+        beats = beats_of(folder / "beat_midi.txt")
+        path = folder / "key_audio.txt"
+        keys = _KEY.findall(path.read_text(encoding="utf-8", errors="replace")) if path.is_file() else []
+        bar = np.median(np.diff(np.flatnonzero(beats.positions == 1)))
+        said = [f"{60 / np.median(np.diff(beats.times_s)):.0f} bpm", f"{bar:.0f}/4"]
+        said += [f"{tonic} {'major' if mode == 'maj' else 'minor'}" for tonic, mode in keys[:1]]
+        return ", ".join([*said, "flute, strings and piano"])
+
+    @cached_property
+    def _songs(self) -> list[str]:
+        return [song for song in SONGS if (self.root / song).is_dir()]
+
+    def _folder(self, track: str) -> Path:
+        if track not in self._songs:
+            raise BenchError(f"{self.root}: holds no song {track!r}; songs are 001 to 909, get POP909 whole")
+        return self.root / track
+
+
+def build(path: str = "") -> Dataset:
+    """Return POP909.
+
+    Args:
+        path: Its folder, where it is not `$BENCH_DATA/pop909`.
+
+    Raises:
+        MissingComponent: it is not there.
+    """
+    return Pop909(root_of(NAME, path))
+
+
+def split_of(song: str) -> str:
+    """Return the split of a song, e.g. test for 001, validation for 002, train for 003."""
+    return {0: "test", 1: "validation"}.get((int(song) - 1) % EVERY, "train")
+
+
+@lru_cache(maxsize=4)
+def read_parts(path: Path) -> dict[str, Notes]:
+    """Return the notes of the three tracks, with the programs of `PARTS`.
+
+    A note that ends before it begins is left out; the published files were not checked for any.
+
+    Raises:
+        BenchError: it is missing, no MIDI, or lacks one of the tracks.
+    """
+    import pretty_midi
+
+    try:
+        midi = pretty_midi.PrettyMIDI(str(path))
+    except Exception as error:  # mido raises whatever a malformed file leads it into.
+        raise BenchError(
+            f"{path}: cannot be read as MIDI ({str(error) or type(error).__name__}); get it again"
+        ) from error
+    found = {instrument.name.strip().upper(): instrument.notes for instrument in midi.instruments}
+    if missing := [name for name in PARTS if name not in found]:
+        raise BenchError(
+            f"{path}: has no track {' and none '.join(missing)}, but {', '.join(found) or 'nothing'}; get it again"
+        )
+    return {name: _notes(found[name], program) for name, (program, _) in PARTS.items()}
+
+
+@lru_cache(maxsize=2)
+def rendered(path: Path) -> Samples:
+    """Return a song's sound (n,) at 32 kHz: parts at their levels, the whole at RMS 0.1 or a peak of -1 dBFS, whichever
+    is softer.
+    """
+    renderer = plugins.load("renderers", defaults().renderer)
+    parts = read_parts(path)
+    duration_s = (
+        max((float(notes.intervals_s.max()) for notes in parts.values() if len(notes)), default=0.0) + RELEASE_S
+    )
+    total = np.zeros(round(duration_s * SAMPLE_RATE), dtype=np.float32)
+    for name, notes in parts.items():
+        if len(notes):
+            sound = renderer.render(notes, duration_s, SAMPLE_RATE).mono
+            total += sound * np.float32(10 ** (PARTS[name][1] / 20) / rms(sound))
+    if total.any():
+        total *= np.float32(min(MIX_RMS / rms(total), PEAK / float(np.abs(total).max())))
+    total.setflags(write=False)
+    return total
+
+
+def chords_of(path: Path) -> Chords:
+    """Return the chords of an annotation in Harte's notation.
+
+    Raises:
+        BenchError: it is missing or malformed, two chords overlap, or a label is none; with the line.
+    """
+    import mir_eval
+
+    found = read_chords(path)
+    before = 0.0
+    for number, ((start, end), label) in enumerate(zip(found.intervals_s, found.labels, strict=True), 1):
+        if start < before - 1e-3:
+            raise BenchError(
+                f"{path}:{number}: the chord {label} begins at {start} s, the one before it ends at {before} s"
+            )
+        before = end
+        try:
+            mir_eval.chord.encode(label)
+        except mir_eval.chord.InvalidChordException as error:
+            raise BenchError(f"{path}:{number}: {label!r} is no chord in Harte's notation; get it again") from error
+    return found
+
+
+def beats_of(path: Path) -> Beats:
+    """Return the beats of beat_midi.txt with their positions in the bar.
+
+    Its columns are a time, whether a bar of two or three beats begins there, and whether one of twice as many does. A
+    bar of four is taken where the first would have two, and one of three where it has three. Beats before the first
+    mark are counted backwards from it.
+
+    Raises:
+        BenchError: it is missing or malformed, its times do not rise, or no bar begins; with the line.
+    """
+    try:
+        lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise BenchError(f"{path}: cannot be read as beats ({error})") from error
+    rows: list[list[float]] = []
+    for number, line in enumerate(lines, 1):
+        try:
+            row = [float(text) for text in line]
+        except ValueError as error:
+            raise BenchError(f"{path}:{number}: {error}; want a time and two marks") from error
+        if len(row) != 3 or not np.isfinite(row).all():
+            raise BenchError(f"{path}:{number}: want a time and two marks, found {' '.join(line)!r}")
+        if rows and row[0] <= rows[-1][0]:
+            raise BenchError(f"{path}:{number}: the beat at {row[0]} s comes after one at {rows[-1][0]} s")
+        rows.append(row)
+    table = np.array(rows).reshape(-1, 3)
+    marks = [np.flatnonzero(column) for column in table[:, 1:].T]
+    if min(map(len, marks)) < 2:
+        raise BenchError(f"{path}: marks no bars; get it again")
+    per_mark = round(float(np.median(np.diff(marks[0]))))
+    return Beats(table[:, 0], _positions(marks[0] if per_mark == 3 else marks[1], len(table)))
+
+
+def _positions(firsts: npt.NDArray[np.intp], n: int) -> npt.NDArray[np.int64]:
+    """Count every beat from the last first beat before it, from 1."""
+    length = round(float(np.median(np.diff(firsts))))
+    beats = np.arange(n)
+    last = firsts[np.maximum(np.searchsorted(firsts, beats, side="right") - 1, 0)]
+    found: npt.NDArray[np.int64] = np.where(beats < firsts[0], (beats - firsts[0]) % length, beats - last) + 1
+    return found
+
+
+def _notes(notes: list[Any], program: int) -> Notes:
+    sounding = [note for note in notes if note.end > note.start >= 0]
+    return Notes(
+        np.array([(note.start, note.end) for note in sounding]),
+        np.array([note.pitch for note in sounding]),
+        np.clip([note.velocity for note in sounding], 1, 127),
+        np.full(len(sounding), program),
+    )
+
+
+def _midi(folder: Path) -> Path:
+    return folder / f"{folder.name}.mid"
