@@ -176,7 +176,9 @@ def test_statistics_and_selection(root, tmp_path):
 
 def test_it_runs_to_a_table(root, tmp_path):
     said = bench("data", "prepare", "pop909", "--out", tmp_path / "runs")
-    assert "nothing to extract" in said and "left out inpaint-drums: inpaint-drums: pop909 has no drums to follow" in said
+    assert (
+        "nothing to extract" in said and "left out inpaint-drums: inpaint-drums: pop909 has no drums to follow" in said
+    )
     for task, column in (("inpaint-chords", "chord-accuracy"), ("inpaint-piano", "note-f1")):
         words = ["--task", task, "--dataset", "pop909", "--out", tmp_path / "runs"]
         bench("run", *words, "--model", "oracle", "--model", "copy-control")
