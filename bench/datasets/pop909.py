@@ -14,8 +14,10 @@ from bench.defaults import defaults
 from bench.errors import BenchError
 from bench.library import manifest_of, root_of, statistics, verify
 from bench.manifest import Excerpt, Manifest
+from bench.paths import home
 from bench.protocols import Content, Dataset
 from bench.selection import Heard, powers
+from bench.splits import Row, lacking, read_splits
 from bench.stems import check_end
 from bench.symbols import Beats, Chords, Notes, read_chords
 
@@ -23,9 +25,6 @@ NAME = "pop909"
 SPLITS = ("test", "validation", "train")
 ARCHIVE = "POP909"
 """The folder of songs inside the published repository."""
-SONGS = tuple(f"{number:03}" for number in range(1, 910))
-EVERY = 11
-"""Of so many songs one is for testing and one for validation."""
 PARTS = {"MELODY": (73, 0.0), "BRIDGE": (48, -6.0), "PIANO": (0, -3.0)}
 """Tracks of the MIDI files: the program they are played with (0-based General MIDI) and their level in dB."""
 SAMPLE_RATE, MIX_RMS, PEAK = 32000, 0.1, 10 ** (-1 / 20)
@@ -39,7 +38,7 @@ class Pop909:
     """Songs by their three digits; the sung melody is a flute, the bridge strings, and nothing has drums.
 
     Chords and beats are those found in the MIDI files (chord_midi.txt, beat_midi.txt), on whose times the sound is.
-    A song's split is `(number - 1) mod 11`: 0 is test, 1 validation, the rest train.
+    Their splits are ours: every eleventh song is for testing and the one after it for validation.
     """
 
     name = NAME
@@ -85,11 +84,7 @@ class Pop909:
 
     def verify(self) -> list[str]:
         """List what is missing, malformed, or other than the committed checksums have it."""
-        lacking = [song for song in SONGS if song not in self._songs]
-        missing = (
-            f"{self.root}: lacks {len(lacking)} of {len(SONGS)} songs, the first is {lacking[0]}" if lacking else ""
-        )
-        return [*verify(self), *([missing] if missing else [])]
+        return [*verify(self), *lacking(listed_songs(), self._songs, SPLITS)]
 
     def statistics(self) -> dict[str, Any]:
         """Return descriptive statistics; see `bench.library.statistics`."""
@@ -97,7 +92,7 @@ class Pop909:
 
     def tracks(self, split: str) -> list[str]:
         """Return the songs of a split that are here."""
-        return [song for song in self._songs if split_of(song) == split]
+        return [song for song in self._songs if listed_songs()[song]["split"] == split]
 
     def files(self, track: str) -> list[Path]:
         """Return the MIDI file and the two annotations that go with it."""
@@ -138,7 +133,7 @@ class Pop909:
 
     @cached_property
     def _songs(self) -> list[str]:
-        return [song for song in SONGS if (self.root / song).is_dir()]
+        return [song for song in listed_songs() if (self.root / song).is_dir()]
 
     def _folder(self, track: str) -> Path:
         if track not in self._songs:
@@ -158,9 +153,10 @@ def build(path: str = "") -> Dataset:
     return Pop909(root_of(NAME, path))
 
 
-def split_of(song: str) -> str:
-    """Return the split of a song, e.g. test for 001, validation for 002, train for 003."""
-    return {0: "test", 1: "validation"}.get((int(song) - 1) % EVERY, "train")
+@lru_cache(maxsize=1)
+def listed_songs() -> dict[str, Row]:
+    """Return all 909 songs with their split."""
+    return read_splits(home("data_manifests") / NAME / "splits.csv", SPLITS, 909)
 
 
 @lru_cache(maxsize=4)

@@ -13,7 +13,7 @@ from bench import plugins
 from bench.build import _dataset
 from bench.cli import app
 from bench.controls import block_chords
-from bench.datasets.pop909 import EVERY, PARTS, SAMPLE_RATE, SONGS, beats_of, chords_of, read_parts, split_of
+from bench.datasets.pop909 import PARTS, SAMPLE_RATE, beats_of, chords_of, listed_songs, read_parts
 from bench.errors import BenchError, MissingComponent
 from bench.manifest import Excerpt
 from bench.scores import WHOLE_SET, read_rows
@@ -79,9 +79,10 @@ def excerpt(start_s=4.0, track="001", duration_s=15.0):
 
 
 def test_every_song_is_in_one_split_and_an_eleventh_in_test():
-    splits = [split_of(song) for song in SONGS]
-    assert len(SONGS) == 909 and [splits.count(split) for split in ("test", "validation", "train")] == [83, 83, 743]
-    assert split_of("001") == split_of(f"{1 + EVERY:03}") == "test"
+    splits = [row["split"] for row in listed_songs().values()]
+    assert [splits.count(split) for split in ("test", "validation", "train")] == [83, 83, 743]
+    assert set(splits[::11]) == {"test"} and set(splits[1::11]) == {"validation"}
+    assert list(listed_songs())[::908] == ["001", "909"]
 
 
 def test_it_lies_in_the_repository_or_its_folder_or_any_other(root):
@@ -160,7 +161,7 @@ def test_a_song_without_a_track_says_which(root):
 
 
 def test_songs_that_are_not_here_are_counted_and_a_wrong_one_refused(root):
-    assert "lacks 906 of 909 songs, the first is 003" in bench("data", "verify", "pop909", code=1)
+    assert "test: lacks 81 of its 83 tracks, the first is 023" in bench("data", "verify", "pop909", code=1)
     with pytest.raises(BenchError, match="holds no song '777'"):
         load(root).read(excerpt(track="777"), "mix")
     with pytest.raises(BenchError, match=r"001\.mid: 3[67]\.[0-9]+ s long, an excerpt asks for 50 s"):
