@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.errors import BenchError
-from bench.paths import atomic, write_text
+from bench.paths import atomic, shown, write_text
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[Any]
@@ -195,7 +195,7 @@ def read_chords(path: Path) -> Chords:
     for number, fields in _lines(path):
         if len(fields) != 3:
             raise BenchError(f"{path}:{number}: want 'start end label', found {' '.join(fields)!r}")
-        start, end = (_number(path, number, text) for text in fields[:2])
+        start, end = (as_number(path, number, text) for text in fields[:2])
         if end < start:
             raise BenchError(f"{path}:{number}: the chord {fields[2]} ends ({end}) before it starts ({start})")
         intervals.append((start, end))
@@ -211,7 +211,7 @@ def read_beats(path: Path) -> Beats:
     """
     times, positions = [], []
     for number, fields in _lines(path):
-        times.append(_number(path, number, fields[0]))
+        times.append(as_number(path, number, fields[0]))
         positions += [_position(path, number, text) for text in fields[1:2]]
     if len(positions) not in (0, len(times)):
         raise BenchError(f"{path}: some lines have a position in the bar and some have none")
@@ -264,17 +264,18 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
 
 
 def _position(path: Path, line: int, text: str) -> int:
-    value = _number(path, line, text)
+    value = as_number(path, line, text)
     if not 1 <= value <= _MOST_BEATS or value != int(value):
         raise BenchError(f"{path}:{line}: {text!r} is no position in a bar; want a whole number from 1")
     return int(value)
 
 
-def _number(path: Path, line: int, text: str) -> float:
+def as_number(path: Path, line: int, text: str) -> float:
+    """Return the number that stands in a line of a file; raises `BenchError` where it is none, or not finite."""
     try:
         value = float(text)
     except ValueError:
         value = np.nan
     if not np.isfinite(value):
-        raise BenchError(f"{path}:{line}: {text!r} is not a number")
+        raise BenchError(f"{path}:{line}: {shown(text)!r} is not a number")
     return value

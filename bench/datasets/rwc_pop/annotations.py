@@ -17,7 +17,7 @@ import numpy as np
 
 from bench.errors import BenchError
 from bench.paths import shown
-from bench.symbols import Beats, Chords
+from bench.symbols import Beats, Chords, as_number
 
 DOWNBEAT, NO_BEAT = 384, -1
 _AIST_S = 0.01
@@ -45,15 +45,15 @@ def read_beats(path: Path) -> Beats:
     """
     if path.suffix == ".csv":
         rows = _table(path, ("t", "beat"), ";")
-        times = [_number(path, line, cells[0]) for line, cells in rows]
+        times = [as_number(path, line, cells[0]) for line, cells in rows]
         positions = [_whole(path, line, cells[1], 1, 16) for line, cells in rows]
     else:
         rows = _lines(path, 3, "'begin end position' in 10 ms")
         values = [_whole(path, line, cells[2], NO_BEAT, DOWNBEAT) for line, cells in rows]
-        times = [_AIST_S * _number(path, line, cells[0]) for line, cells in rows]
+        times = [_AIST_S * as_number(path, line, cells[0]) for line, cells in rows]
         times = [time for time, value in zip(times, values, strict=True) if value != NO_BEAT]
         positions = _counted([value == DOWNBEAT for value in values if value != NO_BEAT])
-    _check_rising(path, rows, [_number(path, line, cells[0]) for line, cells in rows])
+    _check_rising(path, rows, [as_number(path, line, cells[0]) for line, cells in rows])
     if 1 not in positions:
         raise BenchError(f"{path}: no bar begins in it; get it again")
     return Beats(np.array(times), np.array(positions))
@@ -67,7 +67,7 @@ def read_chords(path: Path) -> Chords:
     """
     is_table = path.suffix == ".csv"
     rows = _table(path, ("t_start", "t_end", "chord"), ";") if is_table else _lines(path, 3, "'begin end chord'")
-    intervals = np.array([[_number(path, line, cell) for cell in cells[:2]] for line, cells in rows]).reshape(-1, 2)
+    intervals = np.array([[as_number(path, line, cell) for cell in cells[:2]] for line, cells in rows]).reshape(-1, 2)
     _check_rising(path, rows, intervals[:, 0])
     for (line, (*_, label)), (start, end) in zip(rows, intervals, strict=True):
         if end < start:
@@ -162,21 +162,11 @@ def _check_label(path: Path, line: int, label: str) -> None:
 
 def _seconds(path: Path, line: int, text: str) -> float:
     minutes, colon, seconds = text.rpartition(":")
-    return 60 * (_number(path, line, minutes) if colon else 0) + _number(path, line, seconds)
+    return 60 * (as_number(path, line, minutes) if colon else 0) + as_number(path, line, seconds)
 
 
 def _whole(path: Path, line: int, text: str, least: int, most: int) -> int:
-    value = _number(path, line, text)
+    value = as_number(path, line, text)
     if value != int(value) or not least <= value <= most:
         raise BenchError(f"{path}:{line}: {shown(text)!r} is no whole number from {least} to {most}")
     return int(value)
-
-
-def _number(path: Path, line: int, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = np.nan
-    if not np.isfinite(value):
-        raise BenchError(f"{path}:{line}: {shown(text)!r} is not a number")
-    return value
