@@ -44,16 +44,20 @@ def select_(
     dataset: str,
     split: Annotated[str | None, typer.Option(help="A part of the data set; its first when left out.")] = None,
     out: Annotated[Path, typer.Option(help="Where the two files go.")] = Path("runs/manifests"),
+    workers: Workers = 1,
     as_json: AsJson = False,
 ) -> None:
     """Choose excerpts of recordings by the rule, and write their list with the checksums of the files it rests on.
 
-    Example: bench data select slakh2100 --split test
+    What is heard of a track is kept: when broken off, the same command goes on.
+
+    Example: bench data select slakh2100 --split test --workers 8
     """
     from bench.data import selected
+    from bench.executor import executor
     from bench.page import printable
 
-    found, paths = selected(dataset, split, out)
+    found, paths = selected(dataset, split, out, executor(workers))
     left_out = [f"  {track}: {why}" for track, why in found.left_out.items()]
     lines = [f"{len(found.manifest.excerpts)} excerpts; {len(left_out)} tracks have none", *left_out]
     lines.append(f"{' and '.join(map(str, paths))}: into data_manifests/{dataset}/ they are the manifest of everybody")

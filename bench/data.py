@@ -5,6 +5,7 @@ from typing import Any
 
 from bench import plugins
 from bench.errors import BenchError, CheckFailed
+from bench.executor import Executor
 from bench.library import Selected, select, write_selected
 from bench.paths import home
 
@@ -37,19 +38,20 @@ def statistics(name: str) -> dict[str, Any]:
     return found
 
 
-def selected(name: str, split: str | None, folder: Path) -> tuple[Selected, list[Path]]:
+def selected(name: str, split: str | None, folder: Path, executor: Executor) -> tuple[Selected, list[Path]]:
     """Choose a data set's excerpts by the rule; write their list and the checksums of the files it rests on.
 
     Args:
         name: The data set.
         split: Its part; the first when None.
         folder: Where the two files go.
+        executor: Hears one track a job.
 
     Raises:
         BenchError: the rule does not choose its excerpts, or a file cannot be read or written.
     """
     library = _with(name, "heard")
-    found = select(library, split or library.splits[0])
+    found = select(library, split or library.splits[0], executor)
     return found, write_selected(library, found, folder)
 
 

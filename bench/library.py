@@ -1,65 +1,30 @@
 """Library: what data sets of real recordings share: where they lie, their lists of excerpts, checks and statistics.
 
 A data set lies in `$BENCH_DATA/<name>` and belongs to its user; nothing is written there. Its lists of excerpts are
-committed in data_manifests/<name>/, or are chosen by `bench.selection` from the user's own files: once, and anew when a
-file has changed. They are kept in `$BENCH_MANIFESTS` (`~/.cache/steerbench/manifests` where it is not set).
+committed in data_manifests/<name>/, or are chosen by `bench.selection` from the user's own files.
 """
 
-import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from bench.checksums import checksums_of, checksums_text, differences, read_checksums
 from bench.errors import BenchError, MissingComponent, UnknownName
-from bench.executor import progress
+from bench.executor import Executor, progress
 from bench.manifest import Excerpt, Manifest, read_manifest
 from bench.paths import home, write_text
-from bench.provenance import version
-from bench.selection import DURATION_S, VERSION, Heard, start_of
+from bench.selection import DURATION_S, VERSION
+from bench.tracks import Library, Track, tracks_of
 from bench.yaml import read_yaml
 
-VARIABLE, KEPT = "BENCH_DATA", "BENCH_MANIFESTS"
-
-
-class Library(Protocol):
-    """A data set of recordings as its plug found it.
-
-    Attributes:
-        name: Public name.
-        root: Its folder.
-        splits: Names of its parts; the first is what is taken when nothing is said.
-    """
-
-    name: str
-    root: Path
-    splits: tuple[str, ...]
-
-    def tracks(self, split: str) -> list[str]:
-        """Return the tracks of a split, sorted: names that `read` knows; raises `BenchError` where the list is bad."""
-        ...
-
-    def files(self, track: str) -> list[Path]:
-        """Return all files that a track rests on."""
-        ...
-
-    def heard(self, track: str) -> Heard:
-        """Return what the selection rule asks of a track; raises `BenchError` where a file cannot be read."""
-        ...
-
-    def problems(self, track: str) -> list[str]:
-        """List what the layout promises and this track lacks, a line each, naming the file."""
-        ...
-
-    def about(self, track: str) -> str:
-        """Return a prompt's text; may be empty."""
-        ...
+VARIABLE = "BENCH_DATA"
+_HEARD_DB = -50.0
 
 
 @dataclass(frozen=True)
@@ -103,6 +68,11 @@ def card_of(name: str) -> dict[str, Any]:
     return read_yaml(path) if path.is_file() else {}
 
 
+def seed_of(library: Library) -> int:
+    """Return the seed of a data set's lists, as its card has it."""
+    return int(card_of(library.name).get("seed", 0))
+
+
 def manifest_of(library: Library, name: str | None) -> Manifest:
     """Return a list of excerpts: a committed one, or that of a split as the rule chooses it from the files.
 
@@ -123,37 +93,39 @@ def manifest_of(library: Library, name: str | None) -> Manifest:
     known = [f"{library.name}-{split}" for split in library.splits]
     if asked not in known:
         raise UnknownName(f"manifest of {library.name}", str(name), known)
-    found = _kept(library, library.splits[known.index(asked)])
+    chosen = select(library, library.splits[known.index(asked)]).manifest
+    found = replace(chosen, name=f"{chosen.name}-{chosen.sha256[:8]}", is_public=False)
     if name not in (None, asked, found.name):
         raise UnknownName(f"manifest of {library.name}", str(name), [found.name])
     return found
 
 
-def select(library: Library, split: str) -> Selected:
+def select(library: Library, split: str, executor: Executor | None = None) -> Selected:
     """Choose the excerpts of a split by the rule; the name of their list is that of one to commit.
+
+    Args:
+        library: The data set.
+        split: Its part.
+        executor: Hears one track a job.
 
     Raises:
         UnknownName: no such split.
-        BenchError: no track has an excerpt, or a file cannot be read.
+        BenchError: no track has an excerpt, or files cannot be read.
     """
     if split not in library.splits:
         raise UnknownName(f"split of {library.name}", split, library.splits)
-    seed = int(card_of(library.name).get("seed", 0))
-    tracks, chosen, left_out = library.tracks(split), [], {}
+    tracks = tracks_of(library, split, seed_of(library), executor)
     ids = _ids(tracks)
-    with progress(f"choosing excerpts of {library.name}", len(tracks)) as step:
-        for track in tracks:
-            start, why = start_of(library.heard(track), track, seed)
-            if start is None:
-                left_out[track] = why
-            else:
-                excerpt = Excerpt(ids[track], library.name, track, start, DURATION_S, library.about(track))
-                chosen.append(excerpt)
-            step()
+    left_out = {name: track.why for name, track in tracks.items() if track.start_s is None}
+    chosen = tuple(
+        Excerpt(ids[name], library.name, name, track.start_s, DURATION_S, track.prompt)
+        for name, track in tracks.items()
+        if track.start_s is not None
+    )
     if not chosen:
         reasons = "; ".join(f"{track}: {why}" for track, why in list(left_out.items())[:3])
         raise BenchError(f"{library.root}: no track of {split} has an excerpt ({reasons or 'it holds none'})")
-    return Selected(Manifest(f"{library.name}-{split}", tuple(chosen)), left_out)
+    return Selected(Manifest(f"{library.name}-{split}", chosen), left_out)
 
 
 def write_selected(library: Library, selected: Selected, folder: Path) -> list[Path]:
@@ -190,62 +162,30 @@ def statistics(library: Library) -> dict[str, Any]:
     """Return sizes of all splits, and levels, durations and the rule's yield of the first one.
 
     The share of tracks with drums is None where nothing is known of drums.
+
+    Raises:
+        BenchError: files cannot be read.
     """
-    sizes = {split: len(library.tracks(split)) for split in library.splits}
-    split, seed = library.splits[0], int(card_of(library.name).get("seed", 0))
-    heard, reasons = [], Counter[str]()
-    with progress(f"listening to {library.name}", sizes[split]) as step:
-        for track in library.tracks(split):
-            heard.append(library.heard(track))
-            start, why = start_of(heard[-1], track, seed)
-            reasons["chosen" if start is not None else re.sub(r"\d[\d.]*", "N", why)] += 1
-            step()
-    return {"tracks": sizes, "selection_rule": VERSION, split: _described(heard) | {"excerpts": dict(reasons)}}
+    split = library.splits[0]
+    tracks = list(tracks_of(library, split, seed_of(library)).values())
+    reasons = Counter("chosen" if one.start_s is not None else re.sub(r"\d[\d.]*", "N", one.why) for one in tracks)
+    sizes = {one: len(library.tracks(one)) for one in library.splits}
+    return {"tracks": sizes, "selection_rule": VERSION, split: _described(tracks) | {"excerpts": dict(reasons)}}
 
 
-def _described(heard: Iterable[Heard]) -> dict[str, Any]:
-    tracks = list(heard)
+def _described(tracks: Sequence[Track]) -> dict[str, Any]:
     if not tracks:
         return {}
     durations = np.array([one.duration_s for one in tracks])
     quartiles = [round(float(value), 1) for value in np.percentile(durations, [0, 25, 50, 75, 100])]
-    are_drums = [_level_db(one.drums) > -50 for one in tracks if one.drums is not None]
+    are_drums = [one.drums_db > _HEARD_DB for one in tracks if one.drums_db is not None]
     return {
         "hours": round(float(durations.sum()) / 3600, 2),
         "duration_s_quartiles": quartiles,
-        "mix_level_db_median": round(float(np.median([_level_db(one.mix) for one in tracks])), 1),
+        "mix_level_db_median": round(float(np.median([one.mix_db for one in tracks])), 1),
         "share_with_drums": round(sum(are_drums) / len(are_drums), 3) if are_drums else None,
-        "share_with_beats": round(
-            sum(one.beats_s is not None and len(one.beats_s) > 0 for one in tracks) / len(tracks), 3
-        ),
+        "share_with_beats": round(sum(one.has_beats for one in tracks) / len(tracks), 3),
     }
-
-
-def _level_db(part: np.typing.NDArray[np.float64]) -> float:
-    return 10 * float(np.log10(max(part.mean(), 1e-12))) if len(part) else -120.0
-
-
-def _kept(library: Library, split: str) -> Manifest:
-    """Return what the rule chooses; chosen once, and anew when a file, the seed, the rule or bench has changed."""
-    place = os.environ.get(KEPT) or Path.home() / ".cache" / "steerbench" / "manifests"
-    seed = str(card_of(library.name).get("seed", 0))
-    state = [version(), str(VERSION), str(library.root.resolve()), split, seed]
-    for track in library.tracks(split):
-        state += [track, *(_state(file) for file in library.files(track))]
-    digest = hashlib.sha256("\n".join(state).encode()).hexdigest()[:16]
-    path = Path(place) / library.name / digest / f"{library.name}-{split}.csv"
-    if not path.is_file():
-        write_text(path, select(library, split).manifest.text)
-    chosen = read_manifest(path)
-    return Manifest(f"{chosen.name}-{chosen.sha256[:8]}", chosen.excerpts, is_public=False)
-
-
-def _state(file: Path) -> str:
-    try:
-        status = file.stat()
-    except OSError as error:
-        raise BenchError(f"{file}: cannot be read ({error.strerror}); `bench data verify` lists all that is") from error
-    return f"{file} {status.st_size} {status.st_mtime_ns}"
 
 
 def _ids(tracks: Iterable[str]) -> dict[str, str]:
