@@ -7,16 +7,15 @@ ever fetched while a score is made: `bench setup NAME` fetches, or a person puts
 import hashlib
 import os
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
+from bench.download import download
 from bench.errors import BenchError, MissingComponent
-from bench.paths import atomic
 from bench.paths import home as installed
 
 VARIABLE = "BENCH_WEIGHTS"
 _BLOCK = 2**20
-_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -75,6 +74,8 @@ class Weights:
     def fetch(self) -> None:
         """Download what is missing; a file appears only when it is whole and has its published hash.
 
+        What was broken off goes on where it was.
+
         Raises:
             BenchError: nobody publishes a file, it cannot be fetched, or it is not the published one.
         """
@@ -85,9 +86,7 @@ class Weights:
             elif not file.url.startswith("https://"):
                 raise BenchError(f"{self.name}: {file.name} is yours to put into {self.folder}")
             else:
-                with atomic(path) as part:
-                    _download(file.url, part)
-                    verify(part, file)
+                download(file.url, path, partial(verify, file=file))
 
     def find(self, instead: str) -> Path:
         """Return the folder with all files in it, each with its published hash.
@@ -140,19 +139,6 @@ def verify(path: Path, file: File) -> None:
             f"{path}: sha256 {found[:16]}..., the published file's begins with {file.sha256}; remove it and get "
             f"{file.url} again"
         )
-
-
-def _download(url: str, path: Path) -> None:
-    import shutil
-    import urllib.request
-
-    try:
-        # Only https gets here, see `fetch`.
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer, path.open("wb") as file:  # noqa: S310
-            shutil.copyfileobj(answer, file, _BLOCK)
-    except (OSError, ValueError) as error:
-        why = f"cannot be fetched ({error}); fetch it elsewhere and put it into {path.parent}"
-        raise BenchError(f"{url}: {why}") from error
 
 
 def sha256_of(path: Path) -> str:

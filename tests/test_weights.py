@@ -3,7 +3,9 @@
 import hashlib
 import io
 import urllib.request
+from email.message import Message
 from pathlib import Path
+from urllib.response import addinfourl
 
 import pytest
 
@@ -33,10 +35,10 @@ def put(home: Path, content: bytes = CONTENT) -> Path:
 
 
 def serve(monkeypatch: pytest.MonkeyPatch, content: bytes | Exception) -> None:
-    def answer(url: str, timeout: float) -> io.BytesIO:
+    def answer(request: urllib.request.Request, timeout: float) -> addinfourl:
         if isinstance(content, Exception):
             raise content
-        return io.BytesIO(content)
+        return addinfourl(io.BytesIO(content), Message(), request.full_url, 200)
 
     monkeypatch.setattr(urllib.request, "urlopen", answer)
 

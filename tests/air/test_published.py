@@ -130,15 +130,23 @@ def test_a_copy_of_ones_own_is_here_and_nothing_is_fetched_beside_it(folder, mon
 
 
 def test_setup_asks_for_the_files_of_the_pinned_commit_and_refuses_others(tmp_path, monkeypatch):
-    import io
-
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     asked = []
-    monkeypatch.setattr("urllib.request.urlopen", lambda url, timeout: asked.append(url) or io.BytesIO(b"other"))
+
+    def fetched(url, path, check):
+        asked.append(url)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"other")
+        check(path)
+
+    monkeypatch.setattr("bench.weights.download", fetched)
     with pytest.raises(BenchError, match=r"sha256 .*, the published file's begins with 68dc51f31cc3"):
         setup.setup("musicgen-large")
     assert asked == [file.url for file in MUSICGEN["large"].files[:2]]
-    assert sorted(path.name for path in (tmp_path / "musicgen-large").iterdir()) == ["config.json"]
+    assert sorted(path.name for path in (tmp_path / "musicgen-large").iterdir()) == [
+        "config.json",
+        MUSICGEN["large"].files[1].name,
+    ]
 
 
 def test_an_adapter_counts_under_both_of_its_names(tmp_path, monkeypatch):

@@ -1,0 +1,178 @@
+"""Downloads from a real server: whole or not at all, going on where they broke off, one process at a time."""
+
+import fcntl
+import shutil
+import threading
+from collections import namedtuple
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from bench.download import download
+from bench.errors import BenchError
+
+CONTENT = bytes(range(256)) * 20_000
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Gives `server.content`, from a byte on if asked and able, and hangs up after `server.most` bytes."""
+
+    def do_GET(self):
+        start = int(self.headers.get("Range", "bytes=0-")[6:-1]) if self.server.has_ranges else 0
+        self.server.asked.append(start)
+        content = self.server.content[start:]
+        if self.server.status:
+            self.send_error(self.server.status)
+        elif start >= len(self.server.content):
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{len(self.server.content)}")
+            self.end_headers()
+        else:
+            self.send_response(206 if start else 200)
+            if start:
+                said = start + self.server.shift
+                self.send_header(
+                    "Content-Range", f"bytes {said}-{len(self.server.content) - 1}/{len(self.server.content)}"
+                )
+            if self.server.has_length:
+                self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content[: self.server.most])
+
+    def log_message(self, *said):
+        pass
+
+
+@pytest.fixture
+def server():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.content, server.most, server.has_ranges, server.has_length = CONTENT, len(CONTENT), True, True
+    server.asked, server.status, server.shift = [], 0, 0
+    server.url = f"http://127.0.0.1:{server.server_port}/a.bin"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model" / "a.bin"
+
+
+def right(path):
+    if path.read_bytes() != CONTENT:
+        raise BenchError("another file")
+
+
+def left(path):
+    return {one.name: one.stat().st_size for one in path.parent.iterdir()}
+
+
+@pytest.mark.parametrize("has_length", [True, False])
+def test_a_file_comes_whole(server, path, has_length):
+    server.has_length = has_length
+    download(server.url, path, right)
+    assert (
+        path.read_bytes() == CONTENT and left(path) == {"a.bin": len(CONTENT)} and path.stat().st_mode & 0o777 == 0o644
+    )
+
+
+def test_what_broke_off_is_kept_and_gone_on_with(server, path):
+    server.most = 2_000_000
+    with pytest.raises(
+        BenchError, match=r"2 of 5 MB came\); 2\.0 MB are kept, the same command goes on there; or fetch"
+    ):
+        download(server.url, path, right)
+    assert left(path) == {".a.bin.part": 2_000_000}
+    with pytest.raises(BenchError, match=r"4\.0 MB are kept"):
+        download(server.url, path, right)
+    download(server.url, path, right)
+    assert server.asked == [0, 2_000_000, 4_000_000] and path.read_bytes() == CONTENT
+    assert left(path) == {"a.bin": len(CONTENT)}
+
+
+def test_a_server_without_ranges_gives_the_whole_again(server, path):
+    path.parent.mkdir()
+    (path.parent / ".a.bin.part").write_bytes(b"x" * 1000)
+    server.has_ranges = False
+    download(server.url, path, right)
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_whole_part_is_taken_and_one_that_is_too_long_is_dropped(server, path):
+    path.parent.mkdir()
+    part = path.parent / ".a.bin.part"
+    part.write_bytes(CONTENT + b"more")
+    with pytest.raises(BenchError, match="416"):
+        download(server.url, path, right)
+    assert left(path) == {}
+    part.write_bytes(CONTENT)
+    download(server.url, path, right)
+    assert path.read_bytes() == CONTENT
+
+
+def test_another_range_than_asked_is_refused(server, path):
+    path.parent.mkdir()
+    (path.parent / ".a.bin.part").write_bytes(CONTENT[:1000])
+    server.shift = 5
+    with pytest.raises(BenchError, match="asked for bytes from 1000 on, those from 1005 on came"):
+        download(server.url, path, right)
+    server.shift = 0
+    download(server.url, path, right)
+    assert path.read_bytes() == CONTENT
+
+
+def test_what_is_not_the_published_file_is_removed(server, path):
+    server.content = CONTENT[:-1] + b"!"
+    with pytest.raises(BenchError, match="another file"):
+        download(server.url, path, right)
+    assert left(path) == {}
+
+
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_a_refusal_is_named_and_leaves_nothing(server, path, status):
+    server.status = status
+    with pytest.raises(BenchError, match=f"{status}.*; or fetch it elsewhere and put it into"):
+        download(server.url, path, right)
+    assert left(path) == {}
+
+
+def test_nobody_there_is_named_and_leaves_nothing(server, path):
+    server.server_close()
+    with pytest.raises(BenchError, match="cannot be fetched"):
+        download(server.url, path, right)
+    assert left(path) == {}
+
+
+def test_what_does_not_fit_is_refused_before_it_comes_and_what_came_is_kept(server, path, monkeypatch):
+    path.parent.mkdir()
+    (path.parent / ".a.bin.part").write_bytes(CONTENT[:1_000_000])
+    monkeypatch.setattr(shutil, "disk_usage", lambda where: namedtuple("Usage", "free")(3_000_000))
+    with pytest.raises(BenchError, match=r"a\.bin: 4 MB are to come, 3 MB are free there; make room"):
+        download(server.url, path, right)
+    assert left(path) == {".a.bin.part": 1_000_000}
+
+
+def test_one_process_fetches_and_the_other_is_told(server, path):
+    path.parent.mkdir()
+    with (path.parent / ".a.bin.part").open("ab") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(BenchError, match="another process is fetching it"):
+            download(server.url, path, right)
+    path.write_bytes(CONTENT)
+    download(server.url, path, right)
+    assert not server.asked and left(path) == {"a.bin": len(CONTENT)}
+
+
+def test_a_folder_that_cannot_be_written_is_named(server, tmp_path):
+    (tmp_path / "model").write_text("a file")
+    with pytest.raises(BenchError, match=r"cannot write .*model/a.bin"):
+        download(server.url, tmp_path / "model" / "a.bin", right)
+
+
+def test_a_terminal_sees_a_bar(server, path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    download(server.url, path, right)
+    assert "a.bin" in capsys.readouterr().err and path.read_bytes() == CONTENT
