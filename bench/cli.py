@@ -469,6 +469,7 @@ def train(
     recipe: Annotated[str, typer.Argument(help="A recipe's name; `bench list recipes`.")],
     budget: Annotated[str | None, typer.Option("--budget", help="One of the recipe's; its first if not given.")] = None,
     dataset: Annotated[str | None, typer.Option("--dataset", help="Train on this data set's train split.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="In place of the recipe's own.")] = None,
     out: Annotated[Path, typer.Option("--out", help="Where songs, checkpoints and weights lie.")] = RUNS / "train",
     device: Device = "auto",
     workers: Workers = 1,
@@ -483,7 +484,8 @@ def train(
 
     from bench.train import train as run_recipe
 
-    made = run_recipe(recipe, budget, out, dataset=dataset, device=device, workers=workers, seconds=60 * minutes)
+    seconds = 60 * minutes
+    made = run_recipe(recipe, budget, out, dataset=dataset, seed=seed, device=device, workers=workers, seconds=seconds)
     scores = ", ".join(f"{name} {value:.4f}" for name, value in made.validation.items())
     said = f"{made.recipe} ({made.budget}): step {made.step} of {made.steps}, validation {scores or 'not yet'}"
     end = f"weights and card in {made.path.parent}" if made.is_done else "call again to go on"

@@ -59,6 +59,7 @@ def train(
     out: Path,
     *,
     dataset: str | None = None,
+    seed: int | None = None,
     device: str = "auto",
     workers: int = 1,
     seconds: float = math.inf,
@@ -70,6 +71,7 @@ def train(
         budget: One of its budgets; the first when None.
         dataset: Train on this data set's `-train` manifest, and validate on `-validation`; the recipe's own when None.
         out: Songs and tokens go to `out`/data, everything else to `out`/<name>.
+        seed: In place of the recipe's own; the weight file is then called <name>-seed<seed>.
         device: `auto`, `cpu` or `cuda`.
         workers: Processes that prepare the songs; the training itself is one.
         seconds: Stop after so long, with a checkpoint; the next call goes on.
@@ -82,6 +84,8 @@ def train(
     recipe = load_recipe(name).on(dataset)
     budget = budget or next(iter(recipe.budgets))
     options, device = recipe.with_budget(budget), chosen(device)
+    if seed is not None:
+        name, options = f"{name}-seed{seed}", {**options, "seed": seed}
     folder = out / name
     _claim(folder, recipe, budget)
     needs = {option: _needed(need, out) for option, need in recipe.needs.items()}
@@ -97,7 +101,7 @@ def train(
     if made.is_done:
         tensors = trainer.tensors()
         training.write_tensors(path, tensors, getattr(trainer, "about", lambda: {})())
-        _write_card(made, recipe, needs, device, tensors, trainer)
+        _write_card(made, recipe, needs, device, seed, tensors, trainer)
     return made
 
 
@@ -140,6 +144,7 @@ def _write_card(
     recipe: Recipe,
     needs: dict[str, Path],
     device: str,
+    seed: int | None,
     tensors: dict[str, Any],
     trainer: Any,
 ) -> None:
@@ -152,6 +157,7 @@ def _write_card(
         "recipe_sha256": _sha256(recipe),
         "budget": made.budget,
         "steps": made.steps,
+        **({} if seed is None else {"seed": seed}),
         "processor_seconds": round(made.seconds),
         "hardware": f"{device}, {platform.machine()}",
         "needs": {path.stem: sha256_of(path) for path in needs.values()} | getattr(trainer, "frozen", {}),

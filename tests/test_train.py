@@ -215,6 +215,16 @@ def test_devices_that_are_none_or_not_here_are_named(trained, tmp_path, monkeypa
         train("tiny-codec", "two-cores", tmp_path, device="cuda")
 
 
+def test_another_seed_makes_another_file_of_its_own_name(trained):
+    again, other = (train("tiny-prompts", None, trained, device="cpu", seed=seed) for seed in (1, 2))
+    assert (again.recipe, other.recipe) == ("tiny-prompts-seed1", "tiny-prompts-seed2")
+    card = read_yaml(trained / "tiny-prompts-seed2" / "tiny-prompts-seed2.yaml")
+    assert set(card) == KEYS | {"seed"} and (card["name"], card["seed"]) == ("tiny-prompts-seed2", 2)
+    shas = [sha256_of(made.path) for made in (again, other)]
+    own = sha256_of(trained / "tiny-prompts" / "tiny-prompts.safetensors")
+    assert shas[0] == own and shas[1] != own
+
+
 def test_the_command_says_what_it_made(trained):
     arguments = ["train", "tiny-prompts", "--out", str(trained), "--device", "cpu"]
     said = CliRunner().invoke(app, arguments)
