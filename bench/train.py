@@ -16,7 +16,7 @@ from bench.paths import home, write_text
 from bench.provenance import commit, version
 from bench.recipe import Recipe, load_recipe
 from bench.weights import sha256_of, shipped
-from bench.yaml import dump_yaml
+from bench.yaml import dump_yaml, read_yaml
 
 COMMIT = "commit.txt"
 LICENCE = (
@@ -79,7 +79,7 @@ def train(
     Raises:
         UnknownName: no such recipe, budget or device.
         MissingComponent: a weight file that it needs is not there, with the recipe that makes it.
-        BenchError: the checkpoint is of another budget.
+        BenchError: the checkpoint is of another budget, or one file that it needs was trained on another than is here.
     """
     recipe = load_recipe(name).on(dataset)
     budget = budget or next(iter(recipe.budgets))
@@ -89,6 +89,7 @@ def train(
     folder = out / name
     _claim(folder, recipe, budget)
     needs = {option: _needed(need, out) for option, need in recipe.needs.items()}
+    _agree(list(needs.values()))
     trainer = plugins.load(
         "trainers", recipe.trainer, folder=folder, data=out / "data", device=device, **options,
         **{option: str(path) for option, path in needs.items()},
@@ -127,6 +128,18 @@ def _needed(name: str, out: Path) -> Path:
     """Return a weight file: the one trained below `out` if there is one, else the shipped one."""
     mine = out / name / f"{name}.safetensors"
     return mine if mine.is_file() else shipped(name)
+
+
+def _agree(paths: list[Path]) -> None:
+    """Raise `BenchError` where the card of one needed file says that it was trained on another file than is needed."""
+    for path in paths:
+        card = path.with_suffix(".yaml")
+        theirs = (read_yaml(card).get("needs") or {}) if card.is_file() else {}
+        for other in paths:
+            if theirs.get(other.stem, mine := sha256_of(other)) != mine:
+                raise BenchError(
+                    f"{path}: was trained on another {other.stem} than {other}; train it on this one first"
+                )
 
 
 def _sha256(recipe: Recipe) -> str:

@@ -116,16 +116,23 @@ def home() -> Path:
     return Path(os.environ.get(VARIABLE) or Path.home() / ".cache" / "steerbench" / "weights")
 
 
-def shipped(name: str) -> Path:
+def shipped(name: str, on: str = "") -> Path:
     """Return a weight file that comes with the installation, or the one of its name in `$BENCH_WEIGHTS`/mini.
+
+    Args:
+        name: The file's, without suffix.
+        on: The file that it rests on: beside one of the user's own, what comes with the installation does not count.
 
     Raises:
         MissingComponent: there is neither.
     """
-    for folder in (home() / "mini", installed("weights")):
+    own = home() / "mini"
+    folders = (own,) if on and (own / f"{on}.safetensors").is_file() else (own, installed("weights"))
+    for folder in folders:
         if (path := folder / f"{name}.safetensors").is_file():
             return path
-    raise MissingComponent(f"{path}: missing; train it with `bench train {name}`")
+    yours = f" on your {on}" if len(folders) == 1 else ""
+    raise MissingComponent(f"{path}: missing; train it{yours} with `bench train {name}`")
 
 
 def verify(path: Path, file: File) -> None:

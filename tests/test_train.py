@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -205,6 +206,17 @@ def test_what_is_needed_is_looked_for_below_out_and_then_among_the_shipped(train
     (tmp_path / "mini" / "tiny-tokens.safetensors").symlink_to(found)
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     assert bench.train._needed("tiny-tokens", tmp_path) == tmp_path / "mini" / "tiny-tokens.safetensors"
+
+
+def test_files_that_do_not_belong_together_are_refused(trained, tmp_path):
+    for name in ("tiny-tokens", "tiny-language"):
+        shutil.copytree(trained / name, tmp_path / name)
+    tokens = tmp_path / "tiny-tokens" / "tiny-tokens.safetensors"
+    training.write_tensors(tokens, {name: value + 1 for name, value in read_tensors(tokens).items()}, {})
+    with pytest.raises(
+        BenchError, match=r"tiny-language.safetensors: was trained on another tiny-tokens than .*; train it"
+    ):
+        train("tiny-prompts", None, tmp_path, device="cpu")
 
 
 def test_devices_that_are_none_or_not_here_are_named(trained, tmp_path, monkeypatch):

@@ -104,6 +104,19 @@ def test_setup_fetches_weights_by_name(home: Path, monkeypatch: pytest.MonkeyPat
         setup.setup("modell")
 
 
+def test_what_is_shipped_counts_only_on_what_it_was_made_on(home: Path) -> None:
+    assert weights.shipped("air-mini-drums", on="mini-language").parent.name == "weights"
+    (home / "mini").mkdir(parents=True)
+    (home / "mini" / "mini-language.safetensors").touch()
+    with pytest.raises(
+        MissingComponent, match=r"mini/air-mini-drums.*train it on your mini-language with `bench train"
+    ):
+        weights.shipped("air-mini-drums", on="mini-language")
+    assert weights.shipped("sep-mini").parent.name == "weights"
+    (home / "mini" / "air-mini-drums.safetensors").touch()
+    assert weights.shipped("air-mini-drums", on="mini-language").parent == home / "mini"
+
+
 def test_plugs_name_their_weights_once_each() -> None:
     found = plugins.weights()
     assert all(name == one.name and one.files and one.licence for name, one in found.items())

@@ -77,7 +77,7 @@ def codec_of(size: str, device: str = "cpu") -> tuple[Codec, str]:
     """Return the codec of a size and its identity; raises as `network` does."""
     _known(device)
     if size == "mini":
-        path = shipped("mini-codec")
+        path = shipped("mini-codec", on="mini-tokens")
         sha256 = sha256_of(path)
         return _mini_codec(path, sha256, device), f"mini-codec {sha256[:12]}"
     folder = _folder(size)
@@ -138,11 +138,11 @@ def adapter_called(name: str) -> Path:
 def _trained_here(names: list[str], followed: str) -> Path:
     for name in names:
         try:
-            return shipped(name)
+            return shipped(name, on="mini-language")
         except MissingComponent:
             continue
     if made := [name for name in names if name in recipe_names()]:
-        return shipped(made[0])
+        return shipped(made[0], on="mini-language")
     others = [name for name in recipe_names() if name.startswith(names[-1])]
     raise MissingComponent(
         f"{names[-1]} has no adapter for {followed}: no recipe makes {names[0]}; run `bench train` on a recipe of your "
@@ -155,7 +155,7 @@ def decoder_of(size: str, device: str = "cpu", precision: str = "auto") -> tuple
     _known(device)
     dtype = dtype_of(size, device, precision)
     if size == "mini":
-        path = shipped("mini-language")
+        path = shipped("mini-language", on="mini-tokens")
         sha256 = sha256_of(path)
         return _mini_language(path, sha256, device), f"mini-language {sha256[:12]}"
     folder = _folder(size)
