@@ -211,7 +211,7 @@ def check(
 
     try:
         with opened(folder) as here:
-            loaded = task_of(here, task)
+            loaded = task_of(here, task, requests)
             examples = requests_of(loaded, requests) if requests else None
             _, found = look_over(here, loaded, examples)
     except CheckFailed as error:

@@ -8,9 +8,18 @@ import pytest
 from bench import options
 from bench.build import ExampleSet, Source
 from bench.defaults import defaults
-from bench.errors import BenchError, UnknownName
+from bench.errors import BenchError, CheckFailed, UnknownName
 from bench.executor import Processes, Serial
-from bench.options import card_of, examples_of, extractors_of, known_device, known_models, metrics_of, setting_of
+from bench.options import (
+    card_of,
+    examples_of,
+    extractors_of,
+    known_device,
+    known_models,
+    metrics_of,
+    setting_of,
+    task_of,
+)
 from bench.submission import Card, write_card
 from bench.task import load_task
 
@@ -75,6 +84,21 @@ def test_a_card_is_read_from_its_folder(tmp_path: Path) -> None:
     assert card_of(tmp_path).system == "mine"
     with pytest.raises(BenchError, match="no such folder"):
         card_of(tmp_path / "none")
+
+
+@pytest.mark.parametrize("last", ["", "requests"])
+def test_requests_name_the_task_where_the_card_does_not(tmp_path: Path, last: str) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "requests").mkdir()
+    (tmp_path / "requests" / "submission.yaml").write_text(f"system:\ntask: {TASK.name}\n")
+    for card, said in (
+        ("system:\n", "missing 3"),
+        ("task: inpaint\nsystem: a\ntask_version: 1\nmanifest: m\n", "no task"),
+    ):
+        (tmp_path / "mine" / "submission.yaml").write_text(card)
+        assert task_of(tmp_path / "mine", None, tmp_path / last) == TASK
+        with pytest.raises(CheckFailed, match=said):
+            task_of(tmp_path / "mine", None, tmp_path / "mine" / "none")
 
 
 @pytest.fixture
