@@ -224,7 +224,8 @@ def check(
         _print(payload, True, str)
         raise typer.Exit(0 if is_ok else 1)
     found.raise_if_any(folder, strict)
-    _print(payload, False, lambda: "\n".join(["ok", *(f"  flag: {flag}" for flag in found.flags)]))
+    said = "ok" if requests else "ok so far: only with --requests is it known whether an output is missing"
+    _print(payload, False, lambda: "\n".join([said, *(f"  flag: {flag}" for flag in found.flags)]))
 
 
 @app.command()
