@@ -120,11 +120,15 @@ def examples_of(task: Task, folder: Path | None, submission: Path | None, out: P
 
     Raises:
         BenchError: there are none, or they cannot be built again from a name.
+        CheckFailed: the submission's card names no manifest that is known.
     """
     if folder is not None:
         return open_examples(folder.parent if folder.name == "requests" else folder, task)
     if submission is not None:
-        return _named(task, card_of(submission).manifest, out)
+        try:
+            return _named(task, card_of(submission).manifest, out)
+        except UnknownName as error:
+            raise CheckFailed(f"{submission / CARD}: manifest: {error}") from error
     made = sorted((out / "examples" / task.name).glob("*/build.yaml"), key=lambda path: path.stat().st_mtime)
     if not made:
         raise BenchError(

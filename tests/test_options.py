@@ -155,6 +155,12 @@ def test_what_only_its_owner_has_cannot_be_built_from_a_name(tmp_path: Path, man
         examples_of(TASK, None, submitted(tmp_path, manifest), tmp_path)
 
 
+@pytest.mark.parametrize("manifest", ["nonsense", "synthetic-tset"])
+def test_a_card_that_names_no_manifest_is_named(tmp_path: Path, manifest: str) -> None:
+    with pytest.raises(CheckFailed, match=rf"mine/submission\.yaml: manifest: no .* is called '{manifest}'"):
+        examples_of(TASK, None, submitted(tmp_path, manifest), tmp_path)
+
+
 def test_added_metrics_must_exist_and_have_what_they_need(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("BENCH_WEIGHTS", str(tmp_path))
     assert metrics_of(["fad[logmel-stats]", "fad[logmel-stats]"]) == ("fad[logmel-stats]",)
