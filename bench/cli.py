@@ -325,6 +325,8 @@ def report_(
 
     from bench import history, present, report
 
+    if check and (run or html or whole or sounds):
+        raise BenchError("--check looks at the published board as it stands and writes nothing; give it alone")
     if check:
         if differences := report.check() + present.check() or history.check():
             raise CheckFailed("leaderboard/ is out of step:\n" + "\n".join(f"  {line}" for line in differences))
