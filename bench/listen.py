@@ -117,6 +117,10 @@ def listen(
 def _systems(run: Path, examples: ExampleSet, form: str, wanted: Sequence[str] | None) -> list[str]:
     submissions = Layout(run).submission(examples.task.name, examples.manifest.name, "any").parent
     here = sorted(path.parent.name for path in submissions.glob("*/submission.yaml"))
+    if not here:
+        raise BenchError(
+            f"{submissions}: holds no submission to hear; `bench generate` makes one, or put a folder there"
+        )
     for name in wanted or ():
         if name not in here:
             raise UnknownName("system of this run", name, here)

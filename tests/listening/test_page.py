@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -120,6 +121,9 @@ def test_what_does_not_fit_is_said(run, tmp_path):
     write_audio(path, Audio(np.zeros(100, np.float32), 32000))
     with pytest.raises(BenchError, match=r"song-00\.wav: 100 samples"):
         made_from(run, tmp_path / "test")
+    shutil.rmtree(run / "submissions")
+    with pytest.raises(BenchError, match="holds no submission to hear; `bench generate`"):
+        made_from(run, tmp_path / "test", systems=None)
 
 
 def test_examples_without_all_outputs_are_passed_over(run, tmp_path):
