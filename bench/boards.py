@@ -80,12 +80,16 @@ class Change:
 def are_boards(first: str, second: str) -> bool:
     """Whether two words of the command line name boards (or folders of runs) and not systems.
 
+    A folder without results is taken for a board only beside one: systems and their submissions share names.
+
     Raises:
         BenchError: one does and the other does not.
     """
     kinds = {name: name.partition(":")[0] == name and _is_board(name) for name in (first, second)}
     if len(set(kinds.values())) > 1:
         board, system = sorted(kinds, key=lambda name: not kinds[name])
+        if Path(system).is_dir():
+            return True
         raise BenchError(
             f"{board} is a board and {system} is none; give two folders, or two systems (of other runs: RUN:SYSTEM)"
         )
@@ -110,9 +114,7 @@ def opened_board(name: str) -> Iterator[Path]:
         with board_at(revision) as folder:
             yield folder
         return
-    path = home("leaderboard") if name == BOARD else Path(name)
-    inside = path / "leaderboard"
-    path = inside if (inside / "results").is_dir() else path
+    path = home("leaderboard") if name == BOARD else _board_in(Path(name))
     if not path.is_dir() or not results_files(path):
         raise BenchError(f"{name}: holds no results; give a run's folder, a leaderboard/, board or board@REV")
     yield path
@@ -153,7 +155,13 @@ def must_hold(found: Iterable[Change]) -> None:
 
 
 def _is_board(name: str) -> bool:
-    return name.partition("@")[0] == BOARD or Path(name).is_dir()
+    return name.partition("@")[0] == BOARD or (Path(name).is_dir() and bool(results_files(_board_in(Path(name)))))
+
+
+def _board_in(folder: Path) -> Path:
+    """Return the `leaderboard/` of a checkout, or else the folder itself."""
+    inside = folder / "leaderboard"
+    return inside if (inside / "results").is_dir() else folder
 
 
 def _said(change: Change) -> str:

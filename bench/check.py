@@ -63,20 +63,21 @@ def check(folder: Path, task: Task, examples: ExampleSet | None = None) -> tuple
         examples: The requests (and, where they are here, references) that it should answer; without them the ids
             cannot be known and only the WAVs that are there are looked at.
     """
-    found = Findings()
+    found, failed, submission = Findings(), set[str](), None
     try:
         submission = read_submission(folder)
+        _check_card(submission, task, examples, found)
+        failed = _failed(submission, examples, found)
     except BenchError as error:
-        found.problems.append(_short(str(error), folder))
-        return None, found
-    _check_card(submission, task, examples, found)
+        found.problems += _short(str(error), folder).splitlines()
+        if not folder.is_dir():
+            return None, found
     _check_folder(folder, found)
-    failed = _failed(submission, examples, found)
     ids = examples.ids if examples else [path.stem for path in _wavs(folder)]
     swapped = {path.name for path in _swapped(folder)}
     for name in ids:
         if name not in failed:
-            _check_output(submission.output(name), task, examples, found)
+            _check_output(folder / f"{name}.wav", task, examples, found)
         if f"{name}.wav" in swapped:
             _read_output(folder / SWAPPED / f"{name}.wav", task, found, f"{SWAPPED}/{name}.wav")
     if not ids:

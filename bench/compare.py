@@ -72,7 +72,7 @@ def compare(folder: Path, first: str, second: str, task: str | None = None) -> l
 
     Raises:
         UnknownName: there are no rows of a system.
-        BenchError: the two are one, or never answered the same task, manifest and version.
+        BenchError: there are no rows at all, or the two are one or never answered the same task, manifest and version.
     """
     if first == second:
         raise BenchError(f"{first} against itself has no difference; name two systems")
@@ -100,6 +100,8 @@ def _rows_of(name: str, folder: Path, task: str | None) -> list[Row]:
     """Read a system's rows under the whole of its name, so that one system of two runs is told apart."""
     system = name.rpartition(":")[2]
     rows = [row for row in read_results(folder) if task in (None, row.task)]
+    if not rows:
+        raise BenchError(f"{folder}: holds no rows{f' of {task}' if task else ''}; give the folder of another run")
     if system not in (known := {row.system for row in rows}):
         raise UnknownName("system in these results", system, known)
     return [replace(row, system=name) for row in rows if row.system == system]

@@ -130,15 +130,14 @@ def history_of(board: Path, task: str, manifest: str, system: str) -> list[Scori
     return found
 
 
-def keep(board: Path, path: Path) -> Path | None:
-    """Add the line of a board's rows to their history; return its file, None where its newest line is that already."""
+def keep(board: Path, path: Path) -> Path:
+    """Add the line of a board's rows to their history, unless its newest line is that already; return its file."""
     place = _place(path)
     known, now = history_of(board, *place), scoring_of(path)
-    if known and _line(known[-1]) == _line(now):
-        return None
-    out = StringIO()
-    csv.writer(out, lineterminator="\n").writerows([_COLUMNS, *(_line(one) for one in [*known, now])])
-    write_text(_path(board, *place), out.getvalue())
+    if not known or _line(known[-1]) != _line(now):
+        out = StringIO()
+        csv.writer(out, lineterminator="\n").writerows([_COLUMNS, *(_line(one) for one in [*known, now])])
+        write_text(_path(board, *place), out.getvalue())
     return _path(board, *place)
 
 

@@ -84,7 +84,7 @@ def listen(
         folder: Where the test goes; `RUN/listen/<task>-<form>` when None.
 
     Raises:
-        BenchError: a name, number or sound does not fit, or the folder holds ratings of another test.
+        BenchError: a name, number or sound does not fit, or the folder holds another test.
     """
     if form not in FORMS:
         raise UnknownName("form", form, FORMS)
@@ -107,8 +107,8 @@ def listen(
         for example in map(examples.example, heard)
     ]
     page = listening_page(made, sounds)
-    made.key.write(folder / KEY)
     write_text(folder / PAGE, page)
+    made.key.write(folder / KEY)  # last: a key says that there is a page to keep it for
     return Made(
         folder / PAGE, folder / KEY, made.key.test, heard, names, list(asked), len(made.key.trials), len(page.encode())
     )
@@ -117,6 +117,10 @@ def listen(
 def _systems(run: Path, examples: ExampleSet, form: str, wanted: Sequence[str] | None) -> list[str]:
     submissions = Layout(run).submission(examples.task.name, examples.manifest.name, "any").parent
     here = sorted(path.parent.name for path in submissions.glob("*/submission.yaml"))
+    if not here:
+        raise BenchError(
+            f"{submissions}: holds no submission to hear; `bench generate` makes one, or put a folder there"
+        )
     for name in wanted or ():
         if name not in here:
             raise UnknownName("system of this run", name, here)
@@ -161,11 +165,12 @@ def _output(run: Path, examples: ExampleSet, system: str, name: str, reference: 
 
 
 def _must_be_free(folder: Path, key: Key) -> None:
-    """Refuse to put a new key over one that ratings still need."""
-    if not (folder / KEY).is_file() or read_key(folder / KEY).test == key.test:
-        return
-    if any((folder / RATINGS).glob("*.json")):
-        raise BenchError(f"{folder}: holds ratings of another test; read them with `bench listen import`, or give --to")
+    """Refuse to put a new key over one that ratings still need, those that are with listeners among them."""
+    if (folder / KEY).is_file() and read_key(folder / KEY).test != key.test:
+        raise BenchError(
+            f"{folder}: holds another test, and without its {KEY} its ratings say nothing; "
+            "give --to, or remove the folder if nobody has the page"
+        )
 
 
 def server_of(folder: Path, host: str, port: int) -> Server:

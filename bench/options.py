@@ -22,8 +22,13 @@ def card_of(folder: Path) -> Card:
     return read_submission(folder).card
 
 
-def task_of(folder: Path, name: str | None) -> Task:
+def task_of(folder: Path, name: str | None, requests: Path | None = None) -> Task:
     """Return the task that is asked for, or else the one that a submission's card names.
+
+    Args:
+        folder: The submission.
+        name: What is asked for.
+        requests: Where its requests or their examples lie: their task stands in where the card names none.
 
     Raises:
         UnknownName: no task has the name that is asked for.
@@ -33,7 +38,12 @@ def task_of(folder: Path, name: str | None) -> Task:
         return load_task(name)
     try:
         return load_task(card_of(folder).task)
-    except UnknownName as error:
+    except (UnknownName, CheckFailed) as error:
+        for blank in (requests / CARD, requests / "requests" / CARD) if requests else ():
+            if blank.is_file():
+                return load_task(str(read_yaml(blank).get("task")))
+        if isinstance(error, CheckFailed):
+            raise
         raise CheckFailed(f"{folder / CARD}: task: {error}") from error
 
 
@@ -110,11 +120,15 @@ def examples_of(task: Task, folder: Path | None, submission: Path | None, out: P
 
     Raises:
         BenchError: there are none, or they cannot be built again from a name.
+        CheckFailed: the submission's card names no manifest that is known.
     """
     if folder is not None:
         return open_examples(folder.parent if folder.name == "requests" else folder, task)
     if submission is not None:
-        return _named(task, card_of(submission).manifest, out)
+        try:
+            return _named(task, card_of(submission).manifest, out)
+        except UnknownName as error:
+            raise CheckFailed(f"{submission / CARD}: manifest: {error}") from error
     made = sorted((out / "examples" / task.name).glob("*/build.yaml"), key=lambda path: path.stat().st_mtime)
     if not made:
         raise BenchError(

@@ -36,9 +36,11 @@ def folder_of(run: Path | None, published: bool, out: Path) -> Path:
     """Return the folder whose results are meant: the run named, else the one under `out`, else the published board.
 
     Raises:
-        BenchError: `run` holds no results.
+        BenchError: `run` holds no results, or is named beside the published board.
     """
-    if run is not None and not published:
+    if run is not None and published:
+        raise BenchError(f"{run} and --published are two boards; name one of them")
+    if run is not None:
         if not _files(run):
             raise BenchError(f"{run}: holds no results; give the folder that a run was written to (--out)")
         return run

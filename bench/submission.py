@@ -30,6 +30,8 @@ MAX_LETTERS = {"notes": 2000, "training_data": 2000, "identity": 2000}
 MAX_LINE = 200
 MAX_NUMBER = 10**15
 """What a card's numbers lie below."""
+_COUNTS = ("parameters", "trainable_parameters", "batch_size", *MEASURED)
+_NAMES = ("system", "task", "manifest")
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 _FILE = re.compile(r"(?=.{1,140}$)\.?[A-Za-z0-9_()+-]+([ .]+[A-Za-z0-9_()+-]+)*")
 UNSEEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
@@ -81,18 +83,10 @@ class Card:
     identity: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse values of a wrong kind and names that cannot stand in paths."""
-        for column in fields(self):
-            if wrong := _unfit(column.name, getattr(self, column.name), column.type):
-                raise BenchError(f"{column.name}: {wrong}")
-        for key in ("parameters", "trainable_parameters", "batch_size", *MEASURED):
-            if not 0 <= (number := getattr(self, key)) < MAX_NUMBER:
-                raise BenchError(f"{key}: {shown(str(number), 40)}; want numbers from 0 to {MAX_NUMBER:.0e}")
-        for key in ("system", "task", "manifest"):
-            if not _NAME.fullmatch(name := getattr(self, key)):
-                raise BenchError(f"{key}: {name!a} is not 1 to 64 of a-z 0-9 . - beginning with a letter or digit")
-        if self.system.endswith(STITCHED):
-            raise BenchError(f"system: {self.system} ends in {STITCHED}, which names a reading of ours; leave it out")
+        """Refuse values of a wrong kind and names that cannot stand in paths, all of them at once, a line each."""
+        wrong = [(c.name, _unfit(c.name, getattr(self, c.name), c.type)) for c in fields(self)]
+        if lines := [f"{key}: {why}" for key, why in wrong if why]:
+            raise BenchError("\n".join(lines))
 
 
 @dataclass(frozen=True)
@@ -138,7 +132,7 @@ def read_submission(folder: Path) -> Submission:
     except TypeError as error:
         raise CheckFailed(f"{path}: {str(error).replace('Card.__init__()', 'the card')}") from error
     except BenchError as error:
-        raise CheckFailed(f"{path}: {error}") from error
+        raise CheckFailed("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from error
 
 
 def write_card(folder: Path, card: Card) -> None:
@@ -172,10 +166,16 @@ def _read(path: Path, allowed: list[str] | None = None) -> dict[str, Any]:
 
 
 def _unfit(key: str, value: object, wanted: Any) -> str:
-    """Say why a value may not stand in a card: of another kind, too long, or with characters that are not seen."""
+    """Say why a value may not stand in a card; empty where it may."""
     kinds = (int, float) if wanted is float else (wanted,)
     if not isinstance(value, kinds) or isinstance(value, bool) != (wanted is bool):
         return f"want {wanted.__name__}, found {shown(repr(value))}"
+    if key in _COUNTS and not 0 <= value < MAX_NUMBER:  # type: ignore[operator]
+        return f"{shown(str(value), 40)}; want numbers from 0 to {MAX_NUMBER:.0e}"
+    if key in _NAMES and not _NAME.fullmatch(str(value)):
+        return f"{value!a} is not 1 to 64 of a-z 0-9 . - beginning with a letter or digit"
+    if key == "system" and str(value).endswith(STITCHED):
+        return f"{value} ends in {STITCHED}, which names a reading of ours; leave it out"
     if not isinstance(value, str):
         return ""
     if len(value) > (most := MAX_LETTERS.get(key, MAX_LINE)):

@@ -32,7 +32,7 @@ class Entered:
         task: The task that it answers.
         rows: Its rows.
         flags: What `bench check` wants looked at.
-        written: The files written, for the pull request.
+        written: The files that the pull request brings, those among them that an earlier try wrote.
     """
 
     card: Card
@@ -100,5 +100,5 @@ def submit(folder: Path, task: Task, examples: ExampleSet, setting: Setting) -> 
             else:
                 (results / path.name).unlink(missing_ok=True)
     entered = [results / path.name for path in (scored, stitched) if path.exists()]
-    written += [path for path in (keep(board, rows) for rows in entered) if path is not None]
+    written += [keep(board, rows) for rows in entered]
     return Entered(submission.card, task, tuple(read_rows(scored)), tuple(found.flags), tuple(written))

@@ -18,6 +18,7 @@ from bench.listening.screening import Rater, screen
 from bench.manifest import song_of
 from bench.page import printable
 from bench.paths import home
+from bench.present import refresh
 from bench.provenance import Provenance
 from bench.report import LISTENING, RESULTS, publish
 from bench.scores import WHOLE_SET, Row, read_rows, write_rows
@@ -90,7 +91,11 @@ def bring(paths: Sequence[Path], key_path: Path, out: Path) -> Verdict:
             path = out / LISTENING / key.task / key.manifest / f"{system}.csv"
             _write(path, [row for row in found.rows if row.system == system], found)
             written.append(path)
-        publish(None if out.resolve() == home("leaderboard").resolve() else out)
+        if out.resolve() == home("leaderboard").resolve():
+            publish()
+            refresh()
+        else:
+            publish(out)
     return replace(found, written=tuple(written))
 
 

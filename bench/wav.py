@@ -85,7 +85,8 @@ def _chunks(file: BinaryIO, n_bytes: int) -> Iterator[_Chunk]:
     if (form, kind) != (b"RIFF", b"WAVE"):
         is_mp3 = form[0] == 0xFF and form[1] & 0xE0 == 0xE0
         known = "MP3" if is_mp3 else _OTHERS.get(form)
-        raise ValueError(f"is {known}, want WAV" if known else f"cannot be read as WAV (it begins with {form!r})")
+        begins = f"begins with {form!r}" if n_bytes else "is empty"
+        raise ValueError(f"is {known}, want WAV" if known else f"cannot be read as WAV (it {begins})")
     # A byte that pads the last chunk may be counted and left out.
     if size + 8 > n_bytes + 1:
         raise ValueError(f"cut off: says it has {size + 8} bytes and has {n_bytes}")

@@ -167,6 +167,18 @@ def test_the_command_compares_boards_and_refuses_a_mixture(two: tuple[Path, Path
     assert wrong.exit_code == 2 and "--check looks for the rows of one board" in wrong.output
 
 
+def test_a_submission_in_the_working_folder_does_not_hide_its_system(
+    two: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "still"):
+        (tmp_path / name).mkdir()
+        found = CliRunner().invoke(app, ["compare", "a", "still", "--out", str(two[0])])
+        assert found.exit_code == 0, found.output
+    empty = CliRunner().invoke(app, ["compare", str(two[0]), "a"])
+    assert empty.exit_code == 2 and "a: holds no results" in empty.output
+
+
 def test_systems_of_two_runs_are_compared_under_whole_names(two: tuple[Path, Path]) -> None:
     old, new = (f"{folder}:a" for folder in two)
     found = json.loads(CliRunner().invoke(app, ["compare", new, old, "--json"]).output)

@@ -161,6 +161,16 @@ def test_a_card_that_cannot_be_read_is_one_problem(folder: Path, examples: Examp
     assert submission is None and len(result.problems) == 1
 
 
+def test_a_card_s_problems_come_at_once_with_those_of_the_outputs(folder: Path, examples: ExampleSet) -> None:
+    lines = ("system: My Model", f"task: {TASK.name}", f"task_version: {TASK.version}", "manifest: m", "batch_size: -1")
+    write_text(folder / "submission.yaml", "\n".join(lines))
+    (folder / "a.wav").unlink()
+    problems = found(folder, examples).problems
+    assert [problem.partition(" ")[0] for problem in problems] == ["submission.yaml:", "submission.yaml:", "a.wav:"]
+    assert "system: 'My Model' is not 1 to 64" in problems[0] and "batch_size: -1; want numbers" in problems[1]
+    assert check(folder / "none", TASK, examples)[0] is None
+
+
 def test_an_empty_folder_without_examples_has_no_wav(tmp_path: Path) -> None:
     write_card(tmp_path, Card("mine", TASK.name, TASK.version, "m"))
     assert found(tmp_path, None).problems == ["holds no WAV"]

@@ -113,6 +113,8 @@ def test_wrong_names_and_nothing_in_common_are_said(board) -> None:
         compare(folder, "a", "c")
     with pytest.raises(UnknownName, match="no task is called"):
         compare(folder, "a", "b", "inpaint-drms")
+    with pytest.raises(BenchError, match="holds no rows of inpaint-chords; give the folder of another run"):
+        compare(folder, "a", "b", "inpaint-chords")
     with pytest.raises(BenchError, match="against itself"):
         compare(folder, "a", "a")
     other = [replace(one, manifest="synthetic-test") for one in column("c", ONSETS, [0.7] * 16)]

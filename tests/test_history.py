@@ -30,7 +30,8 @@ def rows(board: Path) -> Path:
 def test_a_line_is_added_once_and_read_back(board: Path) -> None:
     path = keep(board, rows(board))
     assert path == board / "history" / PLACE[0] / PLACE[1] / "a.csv"
-    assert keep(board, rows(board)) is None and check(board) == []
+    before = path.read_bytes()
+    assert keep(board, rows(board)) == path and path.read_bytes() == before and check(board) == []
     (kept,) = history_of(board, *PLACE)
     assert (kept.control, kept.control_value, kept.control_identity) == (ONSETS, 0.5, "v1")
     assert kept.quality == "kad[logmel-stats]" and kept.quality_value != kept.quality_value

@@ -8,9 +8,18 @@ import pytest
 from bench import options
 from bench.build import ExampleSet, Source
 from bench.defaults import defaults
-from bench.errors import BenchError, UnknownName
+from bench.errors import BenchError, CheckFailed, UnknownName
 from bench.executor import Processes, Serial
-from bench.options import card_of, examples_of, extractors_of, known_device, known_models, metrics_of, setting_of
+from bench.options import (
+    card_of,
+    examples_of,
+    extractors_of,
+    known_device,
+    known_models,
+    metrics_of,
+    setting_of,
+    task_of,
+)
 from bench.submission import Card, write_card
 from bench.task import load_task
 
@@ -77,6 +86,21 @@ def test_a_card_is_read_from_its_folder(tmp_path: Path) -> None:
         card_of(tmp_path / "none")
 
 
+@pytest.mark.parametrize("last", ["", "requests"])
+def test_requests_name_the_task_where_the_card_does_not(tmp_path: Path, last: str) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "requests").mkdir()
+    (tmp_path / "requests" / "submission.yaml").write_text(f"system:\ntask: {TASK.name}\n")
+    for card, said in (
+        ("system:\n", "missing 3"),
+        ("task: inpaint\nsystem: a\ntask_version: 1\nmanifest: m\n", "no task"),
+    ):
+        (tmp_path / "mine" / "submission.yaml").write_text(card)
+        assert task_of(tmp_path / "mine", None, tmp_path / last) == TASK
+        with pytest.raises(CheckFailed, match=said):
+            task_of(tmp_path / "mine", None, tmp_path / "mine" / "none")
+
+
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     folders: list[Path] = []
@@ -128,6 +152,12 @@ def test_a_submissions_examples_are_built_again_from_their_name(tmp_path: Path, 
 @pytest.mark.parametrize("manifest", ["folder-12345678", "synthetic-private-1a2b3c4d", "synthetic-private-1a2b-first2"])
 def test_what_only_its_owner_has_cannot_be_built_from_a_name(tmp_path: Path, manifest: str) -> None:
     with pytest.raises(BenchError, match="cannot be built again from its name; give the examples folder with"):
+        examples_of(TASK, None, submitted(tmp_path, manifest), tmp_path)
+
+
+@pytest.mark.parametrize("manifest", ["nonsense", "synthetic-tset"])
+def test_a_card_that_names_no_manifest_is_named(tmp_path: Path, manifest: str) -> None:
+    with pytest.raises(CheckFailed, match=rf"mine/submission\.yaml: manifest: no .* is called '{manifest}'"):
         examples_of(TASK, None, submitted(tmp_path, manifest), tmp_path)
 
 

@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from typer.testing import CliRunner
 
 from bench import report
+from bench.cli import app
 from bench.errors import BenchError
 from bench.leaderboard import tables
 from bench.page import HEADER, Origin, escape, markdown
@@ -314,6 +316,14 @@ def test_a_run_is_preferred_to_the_published_board(board, tmp_path, monkeypatch)
     assert report.folder_of(board, False, tmp_path / "nowhere") == board
     with pytest.raises(BenchError, match="holds no results"):
         report.folder_of(tmp_path / "nowhere", False, board)
+    with pytest.raises(BenchError, match="and --published are two boards"):
+        report.folder_of(board, True, board)
+
+
+@pytest.mark.parametrize("words", [["runs"], ["--html"], ["--sounds", "runs"]])
+def test_a_check_of_the_published_board_takes_nothing_else(words):
+    said = CliRunner().invoke(app, ["report", "--check", *words])
+    assert said.exit_code == 2 and "--check looks at the published board" in said.output
 
 
 def test_a_run_gets_its_page_beside_its_results(board):

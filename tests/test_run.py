@@ -90,7 +90,8 @@ def test_requests_hold_nothing_of_the_hole(runs: Path) -> None:
 def test_a_submission_is_checked_and_scored_like_our_own(runs: Path, tmp_path: Path) -> None:
     folder = runs / "submissions" / "inpaint-drums" / f"synthetic-quick-first{LIMIT}" / "noise"
     examples = runs / "examples" / "inpaint-drums" / f"synthetic-quick-first{LIMIT}"
-    assert "ok" in bench("check", folder, "--requests", examples)
+    assert bench("check", folder, "--requests", examples).splitlines()[0] == "ok"
+    assert "only with --requests" in bench("check", folder)
     bench("score", folder, "--examples", examples, "--out", tmp_path)
     again = next((tmp_path / "results").rglob("noise.csv"))
     assert again.read_bytes() == next((runs / "results").rglob("noise.csv")).read_bytes()

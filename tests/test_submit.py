@@ -89,6 +89,7 @@ def test_card_rows_and_provenance_reach_the_board(
         "results/inpaint-drums/synthetic-tiny/mine.run.yaml",
         "history/inpaint-drums/synthetic-tiny/mine.csv",
     ]
+    assert submit(folder, TASK, examples, setting(tmp_path)).written == written
     assert "contact: me" in written[0].read_text()
     assert "generation_seconds" not in written[0].read_text()
     assert len(read_rows(written[1])) == 18

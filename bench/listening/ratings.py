@@ -17,6 +17,7 @@ MOST_FILES = 10_000
 MOST_PARTICIPANTS = 1_000_000
 SAME = "same"
 """The answer of who hears no difference between two."""
+_WANTED = "give .json files that listeners downloaded, or a folder of them"
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def read_ratings(paths: Iterable[Path], key: Key) -> list[Ratings]:
     """
     files = [file for path in paths for file in _files(path)]
     if not files:
-        raise BenchError("no ratings: give .json files that listeners downloaded, or a folder of them")
+        raise BenchError(f"no ratings; {_WANTED}")
     if len(files) > MOST_FILES:
         raise BenchError(f"{files[0].parent}: {len(files)} files of ratings, at most {MOST_FILES}")
     found: dict[int, Ratings] = {}
@@ -99,7 +100,7 @@ def _bytes(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise BenchError(f"{path}: cannot be read ({error.strerror})") from error
+        raise BenchError(f"{path}: cannot be read ({error.strerror}); {_WANTED}") from error
 
 
 def _rated(given: Any, trial: Trial, where: str) -> dict[str, float]:

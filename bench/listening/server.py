@@ -1,9 +1,11 @@
 """Server: a listening test's page on this machine, and a folder that takes ratings from it and nothing else."""
 
 import secrets
+import sys
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from bench.errors import BenchError
 from bench.listening.key import Key
@@ -39,6 +41,11 @@ class Server(ThreadingHTTPServer):
         """Where the page is."""
         host, port = self.server_address[:2]
         return f"http://{host!s}:{port}/"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a listener who went away, by closing or reloading the page; show every other error."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     def keep(self, body: bytes) -> Path:
         """Write ratings that were checked; return the file.

@@ -162,7 +162,7 @@ def raw(content: bytes) -> Change:
 
 SOUNDS: dict[str, tuple[Change, str]] = {
     "missing": (lambda home: (home / "a.wav").unlink(), "a.wav: missing"),
-    "empty": (raw(b""), "a.wav: cannot be read as WAV"),
+    "empty": (raw(b""), "a.wav: cannot be read as WAV (it is empty)"),
     "text": (raw(b"no sound at all"), "a.wav: cannot be read as WAV (it begins with b'no s')"),
     "only-riff": (raw(b"RIFF"), "a.wav: cannot be read as WAV"),
     "more-declared": (raw(declared(2 * N + 1000)), "a.wav: cut off: the chunk 'data' says 7400 bytes, 6400 are there"),

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -11,11 +12,9 @@ import soundfile
 
 from bench.audio import Audio, write_audio
 from bench.errors import BenchError, UnknownName
-from bench.listen import RATINGS
 from bench.listening.key import ANCHOR, REFERENCE, read_key
 from bench.listening.page import loops
 from bench.loudness import loudness
-from bench.paths import write_text
 from tests.listening.conftest import SYSTEMS, made_from
 from tests.site.small import HOSTILE, MANIFEST, SCRIPT, TASK, example
 from tests.site.small import SYSTEMS as EVERYBODY
@@ -98,12 +97,13 @@ def test_the_hole_is_looped_with_two_seconds_of_context():
     assert loops(short) == [[0.5, 4.0], [0.0, 4.0]]
 
 
-def test_ratings_of_another_test_are_not_orphaned(run, tmp_path):
+def test_ratings_are_not_orphaned_wherever_they_are(run, tmp_path):
+    key = made_from(run, tmp_path / "test").key
+    before = key.read_bytes()
     made_from(run, tmp_path / "test")
-    write_text(tmp_path / "test" / RATINGS / "one.json", "{}")
-    made_from(run, tmp_path / "test")
-    with pytest.raises(BenchError, match="holds ratings of another test"):
+    with pytest.raises(BenchError, match=r"holds another test, and without its key\.json"):
         made_from(run, tmp_path / "test", seed=6)
+    assert key.read_bytes() == before
 
 
 def test_what_does_not_fit_is_said(run, tmp_path):
@@ -121,6 +121,9 @@ def test_what_does_not_fit_is_said(run, tmp_path):
     write_audio(path, Audio(np.zeros(100, np.float32), 32000))
     with pytest.raises(BenchError, match=r"song-00\.wav: 100 samples"):
         made_from(run, tmp_path / "test")
+    shutil.rmtree(run / "submissions")
+    with pytest.raises(BenchError, match="holds no submission to hear; `bench generate`"):
+        made_from(run, tmp_path / "test", systems=None)
 
 
 def test_examples_without_all_outputs_are_passed_over(run, tmp_path):

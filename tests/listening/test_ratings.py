@@ -121,7 +121,7 @@ def test_the_same_answers_count_once_and_two_sets_of_one_number_are_refused(tmp_
 def test_no_file_at_all_is_said_so(tmp_path):
     with pytest.raises(BenchError, match="no ratings"):
         read_ratings([tmp_path], KEY)
-    with pytest.raises(BenchError, match=r"absent\.json: cannot be read"):
+    with pytest.raises(BenchError, match=r"absent\.json: cannot be read .*; give \.json files"):
         read_ratings([tmp_path / "absent.json"], KEY)
 
 

@@ -139,3 +139,16 @@ def test_a_listener_who_stops_in_the_middle_leaves_nothing(server):
     assert b"400" in link.recv(200)
     link.close()
     assert kept(server) == []
+
+
+def test_a_listener_who_goes_away_leaves_no_traceback_and_a_defect_does(server, capsys):
+    for error, is_shown in (
+        (ConnectionResetError("gone"), False),
+        (BrokenPipeError("gone"), False),
+        (KeyError(), True),
+    ):
+        try:
+            raise error
+        except (ConnectionError, KeyError):
+            server.handle_error(None, ("127.0.0.1", 1))
+        assert ("Traceback" in capsys.readouterr().err) == is_shown

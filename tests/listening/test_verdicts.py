@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from bench import report
+from bench import present, report
 from bench.cli import app
 from bench.errors import BenchError
 from bench.listening.key import ANCHOR, REFERENCE, read_key
@@ -124,6 +124,14 @@ def test_scoring_again_loses_nothing_and_the_board_stays_in_step(run, mushra, tm
     (run / "README.md").write_text((run / "report.md").read_text())
     problems = report.check(run)
     assert [p for p in problems if "listen" in p or "README" in p] == []
+
+
+def test_the_published_board_s_site_follows(run, mushra, tmp_path, monkeypatch):
+    for module in ("verdicts", "report", "present"):
+        monkeypatch.setattr(f"bench.{module}.home", lambda name: run)
+    (run / "site").mkdir(exist_ok=True)
+    bring([rated(mushra, tmp_path / "r")], mushra.key, run)
+    assert present.check() == [] and "listen-quality" in (run / "site" / "index.html").read_text()
 
 
 def test_reading_again_replaces_and_another_form_adds(run, mushra, ab, tmp_path):
