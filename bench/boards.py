@@ -165,8 +165,16 @@ def _board_in(folder: Path) -> Path:
 
 
 def _said(change: Change) -> str:
-    moved = [f"{move.metric} {move.before:g} → {move.after:g}" for move in change.moves if move.verdict != "same"]
+    moved = [
+        f"{move.metric} {_number(move.before, 6)} → {_number(move.after, 6)}"
+        for move in change.moves
+        if move.verdict != "same"
+    ]
     return f"{change.state} ({', '.join(moved)})"
+
+
+def _number(value: float, digits: int = 3) -> str:
+    return "—" if isnan(value) else f"{value:.{digits}g}"
 
 
 def _by_row(folder: Path, task: str | None) -> dict[tuple[str, str, str], list[Row]]:
@@ -286,7 +294,7 @@ _CAPTION = (
 
 def _cells(move: Move) -> list[str]:
     span = "" if isnan(move.low) else f" [{move.low:.3g}, {move.high:.3g}]"
-    numbers = ["—" if isnan(value) else f"{value:.3g}" for value in (move.before, move.after, move.gain)]
+    numbers = [_number(value) for value in (move.before, move.after, move.gain)]
     return [
         f"{move.metric} {ARROWS.get(move.direction, '')}", *numbers[:2], numbers[2] + span,
         "—" if isnan(move.p) else f"{move.p:.2g}", str(move.n_songs or "—"), move.verdict,
