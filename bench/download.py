@@ -69,6 +69,7 @@ class _BrokenOffError(Exception):
 
 def _fetch(url: str, path: Path, file: IO[bytes]) -> None:
     """Append what lacks of a file."""
+    from http.client import HTTPException
     from urllib.error import HTTPError
 
     try:
@@ -85,7 +86,7 @@ def _fetch(url: str, path: Path, file: IO[bytes]) -> None:
         if not str(error.headers.get("Content-Range", "")).endswith(f"/{file.tell()}"):
             file.truncate(0)  # More is here than there is.
             raise _BrokenOffError(str(error)) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         raise _BrokenOffError(str(error)) from error
     finally:
         file.seek(0, os.SEEK_END)
