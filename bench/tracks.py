@@ -111,7 +111,8 @@ def tracks_of(library: Library, split: str, seed: int, executor: Executor | None
 
 def _track_or_problem(job: _Job) -> Track | str:
     library, track, seed = job.library, job.track, job.seed
-    kept = Cache(Path(os.environ.get(KEPT) or Path.home() / ".cache" / "steerbench" / "manifests") / library.name)
+    home = Path(os.environ.get(KEPT) or Path.home() / ".cache" / "steerbench" / "manifests")
+    kept = Cache(home / library.name, f"${KEPT}")
     try:
         states = [_state(file) for file in library.files(track)]
         key = key_of(version(), VERSION, library.root.resolve(), seed, track, *states)

@@ -86,7 +86,7 @@ class Weights:
             elif not file.url.startswith("https://"):
                 raise BenchError(f"{self.name}: {file.name} is yours to put into {self.folder}")
             else:
-                download(file.url, path, partial(verify, file=file))
+                download(file.url, path, partial(verify, file=file), f"${VARIABLE}")
 
     def find(self, instead: str) -> Path:
         """Return the folder with all files in it, each with its published hash.
