@@ -31,6 +31,7 @@ SAMPLE_RATE, MIX_RMS, PEAK = 32000, 0.1, 10 ** (-1 / 20)
 RELEASE_S = 1.0
 """What is rendered lasts so much longer than the last note."""
 _FILES = ("chord_midi.txt", "beat_midi.txt")
+_KEY_FILE = "key_audio.txt"
 _KEY = re.compile(r"([A-G][b#]?):(maj|min)")
 
 
@@ -95,9 +96,10 @@ class Pop909:
         return [song for song in self._songs if listed_songs()[song]["split"] == split]
 
     def files(self, track: str) -> list[Path]:
-        """Return the MIDI file and the two annotations that go with it."""
+        """Return the MIDI file, the two annotations that go with it, and that of the key where there is one."""
         folder = self._folder(track)
-        return [_midi(folder), *(folder / name for name in _FILES)]
+        key = folder / _KEY_FILE
+        return [_midi(folder), *(folder / name for name in _FILES), *([key] if key.is_file() else [])]
 
     def heard(self, track: str) -> Heard:
         """Return the levels of what is rendered, and the beats."""
@@ -124,7 +126,7 @@ class Pop909:
         """Return tempo, metre and key, e.g. `90 bpm, 4/4, Gb major, flute, strings and piano`."""
         folder = self._folder(track)
         beats = beats_of(folder / "beat_midi.txt")
-        path = folder / "key_audio.txt"
+        path = folder / _KEY_FILE
         keys = _KEY.findall(path.read_text(encoding="utf-8", errors="replace")) if path.is_file() else []
         bar = np.median(np.diff(np.flatnonzero(beats.positions == 1)))
         said = [f"{60 / np.median(np.diff(beats.times_s)):.0f} bpm", f"{bar:.0f}/4"]

@@ -91,6 +91,13 @@ def test_it_lies_in_the_repository_or_its_folder_or_any_other(root):
         assert load(path).tracks("validation") == ["002"] and load(path).tracks("train") == []
 
 
+def test_a_key_that_comes_later_is_in_the_prompt(root, tmp_path):
+    (root / "001" / "key_audio.txt").rename(tmp_path / "key")
+    assert "major" not in load().select("pop909-test").excerpts[0].prompt
+    (tmp_path / "key").rename(root / "001" / "key_audio.txt")
+    assert "Gb major" in load().select("pop909-test").excerpts[0].prompt
+
+
 def test_without_a_copy_it_says_where_to_get_one(monkeypatch, tmp_path):
     monkeypatch.setenv("BENCH_DATA", str(tmp_path))
     with pytest.raises(MissingComponent, match=r"Clone github\.com/music-x-lab/POP909-Dataset; put it into"):
@@ -172,7 +179,7 @@ def test_statistics_and_selection(root, tmp_path):
     found = json.loads(bench("data", "stats", "pop909", "--json"))
     assert found["tracks"] == {"test": 2, "validation": 1, "train": 0} and found["test"]["excerpts"] == {"chosen": 2}
     assert "2 excerpts; 0 tracks have none" in bench("data", "select", "pop909", "--out", tmp_path / "lists")
-    assert (tmp_path / "lists" / "pop909-test.sha256").read_text().count(".txt\n") == 4
+    assert (tmp_path / "lists" / "pop909-test.sha256").read_text().count(".txt\n") == 6
 
 
 def test_it_runs_to_a_table(root, tmp_path):
