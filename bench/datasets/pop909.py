@@ -211,11 +211,13 @@ def chords_of(path: Path) -> Chords:
     """Return the chords of an annotation in Harte's notation.
 
     Raises:
-        BenchError: it is missing or malformed, two chords overlap, or a label is none; with the line.
+        BenchError: it is missing, empty or malformed, two chords overlap, or a label is none; with the line.
     """
     import mir_eval
 
     found = read_chords(path)
+    if not found.labels:
+        raise BenchError(f"{path}: names no chords; get it again")
     before = 0.0
     for number, ((start, end), label) in enumerate(zip(found.intervals_s, found.labels, strict=True), 1):
         if start < before - 1e-3:

@@ -139,6 +139,7 @@ def test_the_prompt_names_tempo_metre_and_key(written):
     [
         ("chord_midi.txt", "0.0\t2.0\tC:maj\n2.0\t4.0\tC:nonsense\n", "chord_midi.txt:2: 'C:nonsense' is no chord"),
         ("chord_midi.txt", "0.0\t2.0\tC:maj\n1.0\t4.0\tC:min\n", "chord_midi.txt:2: the chord C:min begins at 1.0 s"),
+        ("chord_midi.txt", "", "chord_midi.txt: names no chords; get it again"),
         ("chord_midi.txt", "0.0\t2.0\n", "chord_midi.txt:1: want 'start end label'"),
         ("beat_midi.txt", "0.5 1.0 1.0\n0.4 0.0 0.0\n", "beat_midi.txt:2: the beat at 0.4 s comes after one at 0.5 s"),
         ("beat_midi.txt", "0.5 1.0\n", "beat_midi.txt:1: want a time and two marks, found '0.5 1.0'"),
