@@ -102,6 +102,15 @@ def test_only_https_is_fetched(url: str) -> None:
         model(url=url).fetch()
 
 
+def test_a_file_under_its_other_name_is_there(home: Path) -> None:
+    path = put(home)
+    one = Weights("model", "a model", "MIT", (File("a.pth", "", also=path.name),))
+    one.fetch()
+    path.unlink()
+    with pytest.raises(BenchError, match=r"model: a\.pth is yours to put into"):
+        one.fetch()
+
+
 def test_setup_fetches_weights_by_name(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugins, "weights", lambda: {"model": model()})
     serve(monkeypatch, CONTENT)
