@@ -145,5 +145,7 @@ def _state(file: Path) -> str:
     try:
         status = file.stat()
     except OSError as error:
-        raise BenchError(f"{file}: cannot be read ({error.strerror}); `bench data verify` lists all that is") from error
+        raise BenchError(
+            f"{file}: cannot be read ({error.strerror}); get it again; `bench data verify` lists all such files"
+        ) from error
     return f"{file} {status.st_size} {status.st_mtime_ns}"
