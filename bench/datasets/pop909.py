@@ -47,8 +47,9 @@ class Pop909:
     without = ("drums",)
 
     def __init__(self, root: Path) -> None:
-        """Take the published repository, its folder POP909, or any folder of songs."""
-        self.root = root / ARCHIVE if (root / ARCHIVE).is_dir() else root
+        """Take the published repository or what it was cloned into, its folder POP909, or any folder of songs."""
+        found = [root / ARCHIVE, *sorted(root.glob(f"POP909-Dataset*/{ARCHIVE}"))]
+        self.root = next((folder for folder in found if folder.is_dir()), root)
 
     def select(self, manifest: str | None) -> Manifest:
         """Return a list of excerpts; see `bench.library.manifest_of`."""

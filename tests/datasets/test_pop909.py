@@ -91,6 +91,13 @@ def test_it_lies_in_the_repository_or_its_folder_or_any_other(root):
         assert load(path).tracks("validation") == ["002"] and load(path).tracks("train") == []
 
 
+def test_it_lies_where_git_clones_it_to(root):
+    root.rename(root.parent / "songs")
+    (root.parent / "POP909-Dataset").mkdir()
+    (root.parent / "songs").rename(root.parent / "POP909-Dataset" / "POP909")
+    assert load().tracks("test") == ["001", "012"]
+
+
 def test_a_key_that_comes_later_is_in_the_prompt(root, tmp_path):
     (root / "001" / "key_audio.txt").rename(tmp_path / "key")
     assert "major" not in load().select("pop909-test").excerpts[0].prompt
