@@ -134,7 +134,8 @@ def select(library: Library, split: str, executor: Executor | None = None) -> Se
     )
     if not chosen:
         reasons = "; ".join(f"{track}: {why}" for track, why in list(left_out.items())[:3])
-        raise BenchError(f"{library.root}: no track of {split} has an excerpt ({reasons or 'it holds none'})")
+        none = f"none is here, `bench data verify {library.name}` says what lacks"
+        raise BenchError(f"{library.root}: no track of {split} has an excerpt ({reasons or none})")
     return Selected(Manifest(f"{library.name}-{split}", chosen), left_out)
 
 
@@ -156,7 +157,8 @@ def write_selected(library: Library, selected: Selected, folder: Path) -> list[P
 def verify(library: Library) -> list[str]:
     """List what is missing, unreadable or other than the committed checksums, a line each."""
     tracks = [track for split in library.splits for track in library.tracks(split)]
-    found = [] if tracks else [f"{library.root}: holds no tracks"]
+    card = f"data_manifests/{library.name}/card.yaml"
+    found = [] if tracks else [f"{library.root}: holds no tracks; {card} says what lies where"]
     with progress(f"looking at {library.name}", len(tracks)) as step:
         for track in tracks:
             found += library.problems(track)
