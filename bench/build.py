@@ -130,6 +130,7 @@ def build(
     Raises:
         BenchError: music that cannot be read or is too short, naming it.
     """
+    check_served(task, source.dataset, _dataset(source))
     manifest = selected(source).lasting(task.duration_s).limited(limit)
     folder = layout.examples(task.name, manifest.name)
     made_by = {
@@ -151,6 +152,12 @@ def build(
     executor.map(_build_one, jobs, f"building {task.name}")
     invite(folder / "requests", task, manifest.name, len(manifest.excerpts))
     return ExampleSet(folder, task, manifest)
+
+
+def check_served(task: Task, name: str, dataset: Dataset) -> None:
+    """Raise `Unserved` where a task follows drums and the data set of this name has none."""
+    if "drums" in getattr(dataset, "without", ()) and any(control.kind == "drums" for control in task.controls):
+        raise Unserved(f"{task.name}: {name} has no drums to follow; take a task that follows chords or a piano")
 
 
 def selected(source: Source) -> Manifest:
@@ -269,11 +276,7 @@ class _Builder:
 
     def _drums(self, source: str) -> Audio:
         """Return the drums to follow: the stem, another pattern, or what the separator finds."""
-        if "drums" in getattr(self.dataset, "without", ()):
-            name = self.excerpt.dataset
-            raise Unserved(
-                f"{self.task.name}: {name} has no drums to follow; take a task that follows chords or a piano"
-            )
+        check_served(self.task, self.excerpt.dataset, self.dataset)
         found = None if source == "separated" else self._sound(self.excerpt, _STEM_OF[source])
         if found is not None:
             return found  # type: ignore[no-any-return]

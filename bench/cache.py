@@ -32,9 +32,10 @@ def key_of(*parts: object) -> str:
 class Cache:
     """A folder of results by key. A damaged entry counts as absent; writing is atomic: processes may share it."""
 
-    def __init__(self, folder: Path) -> None:
-        """Use `folder`, which need not exist yet."""
+    def __init__(self, folder: Path, chosen_by: str = "--out") -> None:
+        """Use `folder`, which need not exist yet; the option or variable that chooses it is for messages."""
         self.folder = folder
+        self._chosen_by = chosen_by
         self._near: dict[str, Content] = {}
 
     def content(self, key: str, compute: Callable[[], Content]) -> Content:
@@ -44,7 +45,8 @@ class Cache:
             found = _read(path)
             if found is None:
                 found = compute()
-                _write(path, found)
+                with atomic(path, self._chosen_by) as part:
+                    _write(part, found)
             self._near[key] = found
         return self._near[key]
 
@@ -61,7 +63,7 @@ class Cache:
 
     def keep(self, key: str, value: Any) -> None:
         """Keep a JSON value (NaN and infinity included) under `key`."""
-        write_text(self._path(key, ".json"), json.dumps(value))
+        write_text(self._path(key, ".json"), json.dumps(value), self._chosen_by)
 
     def sweep(self) -> None:
         """Remove what killed processes left half written; only for whoever knows that nobody else is writing."""
@@ -81,7 +83,7 @@ def _write(path: Path, content: Content) -> None:
     arrays = {name: np.asarray(getattr(content, name)) for name in _FIELDS[kind]}
     if isinstance(content, Chords):
         arrays["labels"] = np.asarray(content.labels, dtype=np.str_)
-    with atomic(path) as part, part.open("wb") as file:
+    with path.open("wb") as file:
         np.savez(file, kind=np.asarray(kind.__name__), **arrays)  # type: ignore[arg-type]
 
 

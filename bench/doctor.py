@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import library, plugins, setup
-from bench.build import source_of
+from bench.build import Source, check_served, source_of
 from bench.defaults import defaults
 from bench.device import chosen
 from bench.errors import BenchError
@@ -212,16 +212,25 @@ def _lacks(task: Task, asked: Asked) -> Iterator[str]:
 def _wanted(task: Task, asked: Asked) -> list[tuple[str, str, Callable[[], object]]]:
     """Return kind and name of everything that a run would load, and how it loads it."""
     source = source_of(asked.dataset, None, None, task)
-    plain = [("datasets", source.dataset)]
-    plain += [("extractors", plug) for plug in {**defaults().extractors, **asked.extractors}.values()]
+    plain = [("extractors", plug) for plug in {**defaults().extractors, **asked.extractors}.values()]
     if any(control.kind != "drums" for control in task.controls):
         plain.append(("renderers", defaults().renderer))
     models = asked.models or defaults().systems
     return [
+        ("datasets", source.dataset, partial(_dataset, task, source)),
         *((kind, plug, partial(plugins.load, kind, plug)) for kind, plug in plain),
         *(("metrics", spec.name, partial(_metric, spec)) for spec in task.metrics),
         *(("models", model, partial(_model, model, asked.device)) for model in models),
     ]
+
+
+def _dataset(task: Task, source: Source) -> None:
+    dataset = plugins.load("datasets", source.dataset)
+    check_served(task, source.dataset, dataset)
+    if hasattr(dataset, "heard"):  # Choosing its excerpts may take hours.
+        library.listed(dataset, source.manifest)
+    else:
+        dataset.select(source.manifest)
 
 
 def _metric(spec: Spec) -> object:

@@ -19,13 +19,14 @@ _PART, _NOTHING_BEHIND = 206, 416
 """Status codes of an answer that begins where it was asked to, and of one that has nothing from there on."""
 
 
-def download(url: str, path: Path, check: Callable[[Path], None]) -> None:
+def download(url: str, path: Path, check: Callable[[Path], None], chosen_by: str = "--out") -> None:
     """Fetch a file to `path`; what came so far lies beside it as `.<name>.part` until all is there.
 
     Args:
         url: Where it is published.
         path: Where it goes; its folder need not exist.
         check: Raises `BenchError` for a file that is not the published one, which is then removed.
+        chosen_by: Option or variable that chooses its folder, for the message.
 
     Raises:
         BenchError: it cannot be fetched or written, does not fit on the disk, is not the published one, or another
@@ -36,7 +37,7 @@ def download(url: str, path: Path, check: Callable[[Path], None]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = part.open("ab")
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise unwritable(path, error, chosen_by) from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -69,6 +70,7 @@ class _BrokenOffError(Exception):
 
 def _fetch(url: str, path: Path, file: IO[bytes]) -> None:
     """Append what lacks of a file."""
+    from http.client import HTTPException
     from urllib.error import HTTPError
 
     try:
@@ -85,7 +87,7 @@ def _fetch(url: str, path: Path, file: IO[bytes]) -> None:
         if not str(error.headers.get("Content-Range", "")).endswith(f"/{file.tell()}"):
             file.truncate(0)  # More is here than there is.
             raise _BrokenOffError(str(error)) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         raise _BrokenOffError(str(error)) from error
     finally:
         file.seek(0, os.SEEK_END)

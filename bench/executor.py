@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -39,7 +40,7 @@ class Processes:
     """Several worker processes, one thread each, so that results do not depend on how many there are."""
 
     def __init__(self, n: int) -> None:
-        """Use `n` workers, started at the first job and kept, with what they have imported, until the process ends."""
+        """Use `n` workers, started at the first job and kept, with what they have imported, as long as this object."""
         self.n = n
         self._pool: ProcessPoolExecutor | None = None
 
@@ -54,6 +55,8 @@ class Processes:
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(self.n, context, initializer=_watch_parent)
+            # Waited for: an end that falls together with that of the interpreter shows a traceback.
+            weakref.finalize(self, self._pool.shutdown)
         with progress(label, len(jobs)) as step:
             try:
                 # The first job goes alone: two processes that compile one numba function into its cache at once leave a

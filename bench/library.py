@@ -86,18 +86,28 @@ def manifest_of(library: Library, name: str | None) -> Manifest:
         UnknownName: there is no such list.
         BenchError: no track has an excerpt, or a file cannot be read.
     """
-    asked = re.sub(r"-[0-9a-f]{8}$", "", name) if name else f"{library.name}-{library.splits[0]}"
-    committed = home("data_manifests") / library.name / f"{asked}.csv"
+    asked, committed = listed(library, name)
     if committed.is_file() and name in (None, asked):
         return read_manifest(committed)
-    known = [f"{library.name}-{split}" for split in library.splits]
-    if asked not in known:
-        raise UnknownName(f"manifest of {library.name}", str(name), known)
-    chosen = select(library, library.splits[known.index(asked)]).manifest
+    chosen = select(library, asked.removeprefix(f"{library.name}-")).manifest
     found = replace(chosen, name=f"{chosen.name}-{chosen.sha256[:8]}", is_public=False)
     if name not in (None, asked, found.name):
         raise UnknownName(f"manifest of {library.name}", str(name), [found.name])
     return found
+
+
+def listed(library: Library, name: str | None) -> tuple[str, Path]:
+    """Return a list's name without its digits, and where it is if it is committed; see `manifest_of`.
+
+    Raises:
+        UnknownName: there is no such list.
+    """
+    asked = re.sub(r"-[0-9a-f]{8}$", "", name) if name else f"{library.name}-{library.splits[0]}"
+    committed = home("data_manifests") / library.name / f"{asked}.csv"
+    known = [f"{library.name}-{split}" for split in library.splits]
+    if asked not in known and not (committed.is_file() and name == asked):
+        raise UnknownName(f"manifest of {library.name}", str(name), known)
+    return asked, committed
 
 
 def select(library: Library, split: str, executor: Executor | None = None) -> Selected:
@@ -124,7 +134,8 @@ def select(library: Library, split: str, executor: Executor | None = None) -> Se
     )
     if not chosen:
         reasons = "; ".join(f"{track}: {why}" for track, why in list(left_out.items())[:3])
-        raise BenchError(f"{library.root}: no track of {split} has an excerpt ({reasons or 'it holds none'})")
+        none = f"none is here, `bench data verify {library.name}` says what lacks"
+        raise BenchError(f"{library.root}: no track of {split} has an excerpt ({reasons or none})")
     return Selected(Manifest(f"{library.name}-{split}", chosen), left_out)
 
 
@@ -146,7 +157,8 @@ def write_selected(library: Library, selected: Selected, folder: Path) -> list[P
 def verify(library: Library) -> list[str]:
     """List what is missing, unreadable or other than the committed checksums, a line each."""
     tracks = [track for split in library.splits for track in library.tracks(split)]
-    found = [] if tracks else [f"{library.root}: holds no tracks"]
+    card = f"data_manifests/{library.name}/card.yaml"
+    found = [] if tracks else [f"{library.root}: holds no tracks; {card} says what lies where"]
     with progress(f"looking at {library.name}", len(tracks)) as step:
         for track in tracks:
             found += library.problems(track)

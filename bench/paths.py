@@ -29,10 +29,14 @@ def is_clone() -> bool:
 
 
 @contextmanager
-def atomic(path: Path) -> Iterator[Path]:
+def atomic(path: Path, chosen_by: str = "--out") -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it onto `path` if the block ends well, remove it otherwise.
 
     A reader sees the old file or the whole new one, never a part, even after SIGKILL.
+
+    Args:
+        path: The file.
+        chosen_by: Option or variable that chooses its folder, for the message.
 
     Raises:
         BenchError: the folder cannot be written (read-only, disk full), naming it and the reason.
@@ -41,7 +45,7 @@ def atomic(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part" + path.suffix)
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise unwritable(path, error, chosen_by) from error
     os.close(handle)
     part = Path(name)
     try:
@@ -49,21 +53,21 @@ def atomic(path: Path) -> Iterator[Path]:
         part.chmod(0o644)
         part.replace(path)
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise unwritable(path, error, chosen_by) from error
     finally:
         part.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text atomically."""
-    with atomic(path) as part:
+def write_text(path: Path, text: str, chosen_by: str = "--out") -> None:
+    """Write UTF-8 text atomically; see `atomic`."""
+    with atomic(path, chosen_by) as part:
         part.write_text(text, encoding="utf-8")
 
 
-def unwritable(path: Path, error: OSError) -> BenchError:
-    """Say that `path` could not be written, and why, in one line."""
+def unwritable(path: Path, error: OSError, chosen_by: str = "--out") -> BenchError:
+    """Say that `path` could not be written, why, and what chooses its folder, in one line."""
     reason = error.strerror or str(error)
-    return BenchError(f"cannot write {path}: {reason}; choose another folder with --out or make room")
+    return BenchError(f"cannot write {path}: {reason}; choose another folder with {chosen_by} or make room")
 
 
 def shown(text: str, limit: int = 120) -> str:

@@ -1,5 +1,6 @@
 """Stems: stretches of long recordings, and their sums."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,17 +11,31 @@ import soundfile
 from bench.audio import Audio, Samples
 from bench.errors import BenchError
 
+_PROMISED = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
+"""What libsndfile says of a WAV whose header promises another number of bytes than are there."""
+_UNKNOWN = 2**31 - 2**16
+"""Programs that write into a pipe promise at least so many bytes, for they do not know how many will come."""
+_END_S = 0.1
+
 
 def recording(path: Path) -> tuple[int, float]:
     """Return a sound file's rate in Hz and its length in seconds, as its header has them.
 
     Raises:
-        BenchError: it is missing, is no sound, or is empty.
+        BenchError: it is missing, is no sound, is empty, or is a WAV that breaks off before the end that its header
+            promises.
     """
     with _opened(path) as file:
         if not file.frames:
             raise BenchError(f"{path}: holds no samples; get it again")
         return int(file.samplerate), float(file.frames / file.samplerate)
+
+
+def whole_recording(path: Path) -> tuple[int, float]:
+    """Return the same once the end was decoded: a file that breaks off is named without reading all of it."""
+    rate, length = recording(path)
+    stretch(path, max(length - _END_S, 0.0), _END_S)
+    return rate, length
 
 
 def check_end(where: Path, length_s: float, end_s: float) -> None:
@@ -84,9 +99,16 @@ def summed(parts: Iterable[Audio], duration_s: float, sample_rate: int) -> Audio
 
 def _opened(path: Path) -> Any:
     try:
-        return soundfile.SoundFile(path)
+        file = soundfile.SoundFile(path)
     except (OSError, RuntimeError) as error:
         raise _unreadable(path, error) from error
+    said = _PROMISED.search(file.extra_info)
+    if said and int(said[2]) < int(said[1]) < _UNKNOWN:
+        file.close()
+        raise BenchError(
+            f"{path}: breaks off after {said[2]} bytes of sound, its header promises {said[1]}; get it again"
+        )
+    return file
 
 
 def _unreadable(path: Path, error: Exception) -> BenchError:

@@ -143,7 +143,7 @@ def _make(streams: Streams, dataset: str, ears: Ears, job: tuple[str, Excerpt]) 
 def _part(dataset: Any, renderer: Any, whole: Excerpt, part: str, sample_rate: int, ears: Ears = Ears()) -> Samples:
     if part not in ("chords", "piano"):
         found = _heard(dataset, whole, ears, part) if part == "drums" else dataset.read(whole, part)
-        if not isinstance(found, Audio):
+        if part in getattr(dataset, "without", ()) or not isinstance(found, Audio):
             raise BenchError(f"{whole.track}: {whole.dataset} has no {part}; train on a data set with stems")
         if found.duration_s < whole.duration_s - _SLACK_S:
             raise BenchError(

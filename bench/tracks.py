@@ -111,7 +111,8 @@ def tracks_of(library: Library, split: str, seed: int, executor: Executor | None
 
 def _track_or_problem(job: _Job) -> Track | str:
     library, track, seed = job.library, job.track, job.seed
-    kept = Cache(Path(os.environ.get(KEPT) or Path.home() / ".cache" / "steerbench" / "manifests") / library.name)
+    home = Path(os.environ.get(KEPT) or Path.home() / ".cache" / "steerbench" / "manifests")
+    kept = Cache(home / library.name, f"${KEPT}")
     try:
         states = [_state(file) for file in library.files(track)]
         key = key_of(version(), VERSION, library.root.resolve(), seed, track, *states)
@@ -144,5 +145,7 @@ def _state(file: Path) -> str:
     try:
         status = file.stat()
     except OSError as error:
-        raise BenchError(f"{file}: cannot be read ({error.strerror}); `bench data verify` lists all that is") from error
+        raise BenchError(
+            f"{file}: cannot be read ({error.strerror}); get it again; `bench data verify` lists all such files"
+        ) from error
     return f"{file} {status.st_size} {status.st_mtime_ns}"

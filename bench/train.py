@@ -111,16 +111,16 @@ def _claim(folder: Path, recipe: Recipe, budget: str) -> None:
     path = folder / "budget.txt"
     dataset = recipe.options.get("dataset")
     mine = " ".join([budget, _sha256(recipe), *([dataset] if dataset else [])]) + "\n"
+    begun = folder / COMMIT
     found = path.read_text(encoding="utf-8") if path.is_file() else mine
-    if found != mine and any(one != path for one in folder.iterdir()):
+    if found != mine and any(one not in (path, begun) for one in folder.iterdir()):
         theirs, _, songs = found.rstrip().partition(" ")
         what = f"with the budget {theirs}" if theirs != budget else f"by another {recipe.name}.yaml"
         if songs.partition(" ")[0] == _sha256(recipe) and theirs == budget:
             what = f"on {songs.partition(' ')[2] or 'other songs'}"
         raise BenchError(f"{folder}: holds a training {what}; give another --out, or remove the folder to begin anew")
     write_text(path, mine)
-    begun = folder / COMMIT
-    if not begun.is_file():
+    if found != mine or not begun.is_file():
         write_text(begun, f"{commit()}\n")
 
 

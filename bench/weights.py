@@ -83,10 +83,12 @@ class Weights:
             path = self.folder / file.name
             if path.is_file():
                 verify(path, file)
+            elif file.is_in(self.folder):
+                continue  # under its other name, of which no hash is published
             elif not file.url.startswith("https://"):
                 raise BenchError(f"{self.name}: {file.name} is yours to put into {self.folder}")
             else:
-                download(file.url, path, partial(verify, file=file))
+                download(file.url, path, partial(verify, file=file), f"${VARIABLE}")
 
     def find(self, instead: str) -> Path:
         """Return the folder with all files in it, each with its published hash.

@@ -90,7 +90,13 @@ def test_a_task_is_ready_or_names_everything_it_lacks(monkeypatch: pytest.Monkey
 
 def test_the_chosen_extractor_is_the_one_that_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[tuple[str, str]] = []
-    monkeypatch.setattr(plugins, "load", lambda kind, name, **options: tried.append((kind, name)))
+    load = plugins.load
+
+    def noted(kind: str, name: str, **options: object) -> object:
+        tried.append((kind, name))
+        return load(kind, name) if kind == "datasets" else None
+
+    monkeypatch.setattr(plugins, "load", noted)
     found = examine("inpaint-drums", Asked({"chords": "madmom-chords-deep"}))
     assert found[-1] == Finding("task", "inpaint-drums", True, "ready")
     assert ("extractors", "madmom-chords-deep") in tried and ("extractors", "template-chords") not in tried
@@ -195,6 +201,25 @@ def test_an_unknown_model_or_data_set_gets_a_suggestion() -> None:
     for option, name, near in (("--model", "air-larg", "air-large"), ("--dataset", "sinthetic", "synthetic")):
         shown = CliRunner().invoke(app, ["doctor", "--task", "inpaint-drums", option, name])
         assert shown.exit_code == 2 and f"did you mean {near}" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("task", "dataset", "why"),
+    [
+        ("inpaint-drums", "pop909", "pop909 has no drums to follow"),
+        ("inpaint-chords", "pop909-tset", "no manifest of pop909 is called 'pop909-tset'; did you mean pop909-test"),
+        ("inpaint-chords", "synthetic-nope", "no manifest of synthetic is called 'synthetic-nope'"),
+        ("inpaint-chords", "pop909-train", ""),
+        ("inpaint-chords", "pop909-test-0a1b2c3d", ""),
+    ],
+)
+def test_a_data_set_that_cannot_serve_the_task_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, task: str, dataset: str, why: str
+) -> None:
+    (tmp_path / "pop909").mkdir()
+    monkeypatch.setenv("BENCH_DATA", str(tmp_path))
+    (found,) = [one for one in examine(task, Asked(dataset=dataset, models=("oracle",))) if one.kind == "task"]
+    assert found.is_ready == (not why) and why in found.detail
 
 
 def test_a_task_lacks_the_data_set_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import fcntl
 import shutil
+import socket
 import threading
 from collections import namedtuple
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -90,6 +91,27 @@ def test_what_broke_off_is_kept_and_gone_on_with(server, path):
     download(server.url, path, right)
     assert server.asked == [0, 2_000_000, 4_000_000] and path.read_bytes() == CONTENT
     assert left(path) == {"a.bin": len(CONTENT)}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"no answer of HTTP\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n100000\r\nabc",
+    ],
+)
+def test_an_answer_that_breaks_the_protocol_is_named(path, said):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer():
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(said)
+
+        threading.Thread(target=answer, daemon=True).start()
+        with pytest.raises(BenchError, match="cannot be fetched"):
+            download(f"http://127.0.0.1:{listening.getsockname()[1]}/a.bin", path, right)
 
 
 def test_a_server_without_ranges_gives_the_whole_again(server, path):

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -164,3 +165,12 @@ def test_serial_and_processes_agree_to_the_bit() -> None:
 def noisy(seed: int) -> bytes:
     rng = np.random.default_rng(seed)
     return np.fft.rfft(rng.normal(size=(64, 512)) @ rng.normal(size=(512, 256))).tobytes()
+
+
+def test_workers_have_ended_once_nobody_holds_them():
+    before = set(threading.enumerate())
+    workers = Processes(1)
+    workers.map(abs, [-1], "")
+    started = set(threading.enumerate()) - before
+    del workers
+    assert started and not started & set(threading.enumerate())

@@ -1,6 +1,7 @@
 """What data sets of recordings share: where they lie, the list that the rule makes of them, checks, statistics."""
 
 import json
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -117,6 +118,16 @@ def test_a_split_without_any_excerpt_says_why(shelf):
     (shelf.root / "train" / "c").write_text("3")
     with pytest.raises(BenchError, match=r"no track of train has an excerpt \(train/c: 3.0 s long"):
         select(shelf, "train")
+
+
+def test_an_empty_folder_says_what_to_do(shelf):
+    shutil.rmtree(shelf.root / "train")
+    with pytest.raises(
+        BenchError, match=r"train has an excerpt \(none is here, `bench data verify shelf` says what lacks"
+    ):
+        select(shelf, "train")
+    shutil.rmtree(shelf.root / "test")
+    assert verify(shelf) == [f"{shelf.root}: holds no tracks; data_manifests/shelf/card.yaml says what lies where"]
 
 
 def test_what_is_to_be_committed_is_written_with_its_checksums(shelf, tmp_path):

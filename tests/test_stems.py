@@ -6,7 +6,7 @@ import soundfile
 
 from bench.audio import Audio
 from bench.errors import BenchError
-from bench.stems import recording, stretch, summed
+from bench.stems import recording, stretch, summed, whole_recording
 
 RATE = 8000
 
@@ -69,3 +69,24 @@ def test_a_flac_that_breaks_off_is_named(tmp_path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(BenchError, match=r"noise\.flac: (breaks off|cannot be read)"):
         stretch(path, 3.0, 2.0)
+    with pytest.raises(BenchError, match=r"noise\.flac: (breaks off|cannot be read)"):
+        whole_recording(path)
+
+
+@pytest.mark.parametrize("read", [recording, whole_recording, lambda path: stretch(path, 0, 1.0)])
+def test_a_wav_that_breaks_off_is_named(ramp, read):
+    assert whole_recording(ramp) == (RATE, 5.0)
+    whole = ramp.read_bytes()
+    ramp.write_bytes(whole[:-RATE])
+    with pytest.raises(
+        BenchError, match=r"ramp\.wav: breaks off after 152000 bytes of sound, its header promises 160000"
+    ):
+        read(ramp)
+
+
+@pytest.mark.parametrize("promised", [2**32 - 1, 2**31 - 1, 2**31 - 37])
+def test_a_wav_that_was_written_into_a_pipe_is_read(ramp, promised):
+    whole = ramp.read_bytes()
+    at = whole.index(b"data") + 4
+    ramp.write_bytes(whole[:at] + promised.to_bytes(4, "little") + whole[at + 4 :])
+    assert whole_recording(ramp) == (RATE, 5.0)

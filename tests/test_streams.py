@@ -116,6 +116,17 @@ def test_a_part_that_a_data_set_does_not_know_is_named(part: str, known: tuple[s
         streams._part(Poor(known), None, Excerpt("song", "poor", "song", 0.0, 1.0), part, RATE)
 
 
+def test_drums_of_a_data_set_that_has_none_are_not_taken_for_silence() -> None:
+    class Drumless:
+        without = ("drums",)
+
+        def read(self, excerpt: Excerpt, what: str) -> Audio:
+            return Audio(np.zeros(RATE, dtype=np.float32), RATE)
+
+    with pytest.raises(BenchError, match="song: drumless has no drums; train on a data set with stems"):
+        streams._part(Drumless(), None, Excerpt("song", "drumless", "song", 0.0, 1.0), "drums", RATE)
+
+
 def test_a_song_that_is_too_short_is_named(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"train-0001: lasts .* wanted 0\.0 to 600\.0 s"):
         prepare("synthetic", "synthetic-train-1", tmp_path, parts=("mix",), sample_rate=RATE, duration_s=600.0)

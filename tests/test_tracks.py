@@ -80,6 +80,12 @@ def test_nothing_is_heard_twice_until_its_file_or_the_seed_changes(shelf):
     assert len(shelf.listened()) == 11
 
 
+def test_a_folder_that_cannot_be_written_is_named_with_what_chooses_it(shelf, tmp_path):
+    (tmp_path / "kept").write_text("a file")
+    with pytest.raises(BenchError, match=r"cannot write .*kept/shelf.*choose another folder with \$BENCH_MANIFESTS"):
+        tracks_of(shelf, "test", 0)
+
+
 def test_a_damaged_record_is_heard_again(shelf, tmp_path):
     first = tracks_of(shelf, "test", 0)
     for path, text in zip(

@@ -182,9 +182,13 @@ def test_what_another_budget_left_is_not_taken_over(trained, tmp_path):
     (folder / "checkpoint.pt").write_bytes(b"")
     with pytest.raises(BenchError, match="holds a training with the budget gpu"):
         train("tiny-codec", "two-cores", tmp_path, device="cpu")
-    (folder / "checkpoint.pt").unlink()
-    assert bench.train._claim(folder, bench.recipe.load_recipe("tiny-codec"), "two-cores") is None
-    assert (folder / "budget.txt").read_text().startswith("two-cores ")
+
+
+def test_a_training_that_never_began_claims_nothing(trained, tmp_path):
+    for dataset in ("one", "other"):
+        with pytest.raises(MissingComponent, match="tiny-tokens"):
+            train("tiny-prompts", "two-cores", tmp_path, dataset=dataset, device="cpu")
+    assert (tmp_path / "tiny-prompts" / "budget.txt").read_text().endswith(" other\n")
 
 
 def test_names_that_are_none_are_told_the_nearest(trained, tmp_path):

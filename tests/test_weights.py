@@ -90,10 +90,25 @@ def test_what_cannot_be_fetched_leaves_nothing(home: Path, monkeypatch, answer, 
     assert not [path for path in home.rglob("*") if path.is_file()]
 
 
+def test_a_folder_that_cannot_be_written_is_named_with_what_chooses_it(home: Path) -> None:
+    home.write_text("a file")
+    with pytest.raises(BenchError, match=r"cannot write .*a\.bin.*choose another folder with \$BENCH_WEIGHTS"):
+        model().fetch()
+
+
 @pytest.mark.parametrize("url", ["", "http://example.org/a.bin", "file:///etc/passwd"])
 def test_only_https_is_fetched(url: str) -> None:
     with pytest.raises(BenchError, match="is yours to put into"):
         model(url=url).fetch()
+
+
+def test_a_file_under_its_other_name_is_there(home: Path) -> None:
+    path = put(home)
+    one = Weights("model", "a model", "MIT", (File("a.pth", "", also=path.name),))
+    one.fetch()
+    path.unlink()
+    with pytest.raises(BenchError, match=r"model: a\.pth is yours to put into"):
+        one.fetch()
 
 
 def test_setup_fetches_weights_by_name(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from bench.manifest import Excerpt, Manifest
 from bench.mask import seed_of
 from bench.protocols import Content, Dataset
 from bench.selection import Heard, powers
-from bench.stems import check_end, recording, stretch, summed
+from bench.stems import check_end, recording, stretch, summed, whole_recording
 
 NAME = "moisesdb"
 SPLITS = ("test", "validation", "train")
@@ -111,7 +111,7 @@ class Moisesdb:
         found = []
         for path in self._song(track).sounds("mix"):
             try:
-                recording(path)
+                whole_recording(path)
             except BenchError as error:
                 found.append(str(error))
         return found

@@ -11,7 +11,7 @@ from bench.paths import home
 from bench.protocols import Content, Dataset
 from bench.selection import Heard, powers
 from bench.splits import Row, lacking, read_splits
-from bench.stems import check_end, recording, stretch, summed
+from bench.stems import check_end, recording, stretch, summed, whole_recording
 
 NAME = "musdb18hq"
 SPLITS = ("test", "validation", "train")
@@ -87,7 +87,7 @@ class Musdb18hq:
         found, headers = [], {}
         for name, path in self._paths(track).items():
             try:
-                headers[name] = recording(path)
+                headers[name] = whole_recording(path)
             except BenchError as error:
                 found.append(str(error))
         rate, length = headers.get("mixture", next(iter(headers.values()), (0, 0.0)))

@@ -31,6 +31,7 @@ SAMPLE_RATE, MIX_RMS, PEAK = 32000, 0.1, 10 ** (-1 / 20)
 RELEASE_S = 1.0
 """What is rendered lasts so much longer than the last note."""
 _FILES = ("chord_midi.txt", "beat_midi.txt")
+_KEY_FILE = "key_audio.txt"
 _KEY = re.compile(r"([A-G][b#]?):(maj|min)")
 
 
@@ -46,8 +47,9 @@ class Pop909:
     without = ("drums",)
 
     def __init__(self, root: Path) -> None:
-        """Take the published repository, its folder POP909, or any folder of songs."""
-        self.root = root / ARCHIVE if (root / ARCHIVE).is_dir() else root
+        """Take the published repository or what it was cloned into, its folder POP909, or any folder of songs."""
+        found = [root / ARCHIVE, *sorted(root.glob(f"POP909-Dataset*/{ARCHIVE}"))]
+        self.root = next((folder for folder in found if folder.is_dir()), root)
 
     def select(self, manifest: str | None) -> Manifest:
         """Return a list of excerpts; see `bench.library.manifest_of`."""
@@ -95,9 +97,10 @@ class Pop909:
         return [song for song in self._songs if listed_songs()[song]["split"] == split]
 
     def files(self, track: str) -> list[Path]:
-        """Return the MIDI file and the two annotations that go with it."""
+        """Return the MIDI file, the two annotations that go with it, and that of the key where there is one."""
         folder = self._folder(track)
-        return [_midi(folder), *(folder / name for name in _FILES)]
+        key = folder / _KEY_FILE
+        return [_midi(folder), *(folder / name for name in _FILES), *([key] if key.is_file() else [])]
 
     def heard(self, track: str) -> Heard:
         """Return the levels of what is rendered, and the beats."""
@@ -124,7 +127,7 @@ class Pop909:
         """Return tempo, metre and key, e.g. `90 bpm, 4/4, Gb major, flute, strings and piano`."""
         folder = self._folder(track)
         beats = beats_of(folder / "beat_midi.txt")
-        path = folder / "key_audio.txt"
+        path = folder / _KEY_FILE
         keys = _KEY.findall(path.read_text(encoding="utf-8", errors="replace")) if path.is_file() else []
         bar = np.median(np.diff(np.flatnonzero(beats.positions == 1)))
         said = [f"{60 / np.median(np.diff(beats.times_s)):.0f} bpm", f"{bar:.0f}/4"]
@@ -209,11 +212,13 @@ def chords_of(path: Path) -> Chords:
     """Return the chords of an annotation in Harte's notation.
 
     Raises:
-        BenchError: it is missing or malformed, two chords overlap, or a label is none; with the line.
+        BenchError: it is missing, empty or malformed, two chords overlap, or a label is none; with the line.
     """
     import mir_eval
 
     found = read_chords(path)
+    if not found.labels:
+        raise BenchError(f"{path}: names no chords; get it again")
     before = 0.0
     for number, ((start, end), label) in enumerate(zip(found.intervals_s, found.labels, strict=True), 1):
         if start < before - 1e-3:

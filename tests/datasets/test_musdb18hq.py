@@ -131,14 +131,14 @@ def spoiled(root, how):
     if how == "a missing stem":
         (song / "drums.wav").unlink()
         return r"drums\.wav: cannot be read as audio \(no such file\); get it again"
-    if how == "a stem cut short":
-        (song / "vocals.wav").write_bytes((song / "vocals.wav").read_bytes()[: 44 + 9 * RATE * 4])
+    if how == "a shorter stem":
+        soundfile.write(song / "vocals.wav", np.zeros((9 * RATE, 2)), RATE)
         return r"vocals\.wav: 9\.00 s at 44100 Hz, mixture\.wav 19\.00 s at 44100 Hz"
     shutil.rmtree(root / SONGS[1])
     return r"test: lacks 1 of its 2 tracks, the first is We Fell From The Sky - Not You"
 
 
-@pytest.mark.parametrize("how", ["a corrupted file", "a missing stem", "a stem cut short", "a missing song"])
+@pytest.mark.parametrize("how", ["a corrupted file", "a missing stem", "a shorter stem", "a missing song"])
 def test_verify_names_what_is_wrong(root, how):
     line = spoiled(root, how)
     (found,) = load().verify()

@@ -91,6 +91,20 @@ def test_it_lies_in_the_repository_or_its_folder_or_any_other(root):
         assert load(path).tracks("validation") == ["002"] and load(path).tracks("train") == []
 
 
+def test_it_lies_where_git_clones_it_to(root):
+    root.rename(root.parent / "songs")
+    (root.parent / "POP909-Dataset").mkdir()
+    (root.parent / "songs").rename(root.parent / "POP909-Dataset" / "POP909")
+    assert load().tracks("test") == ["001", "012"]
+
+
+def test_a_key_that_comes_later_is_in_the_prompt(root, tmp_path):
+    (root / "001" / "key_audio.txt").rename(tmp_path / "key")
+    assert "major" not in load().select("pop909-test").excerpts[0].prompt
+    (tmp_path / "key").rename(root / "001" / "key_audio.txt")
+    assert "Gb major" in load().select("pop909-test").excerpts[0].prompt
+
+
 def test_without_a_copy_it_says_where_to_get_one(monkeypatch, tmp_path):
     monkeypatch.setenv("BENCH_DATA", str(tmp_path))
     with pytest.raises(MissingComponent, match=r"Clone github\.com/music-x-lab/POP909-Dataset; put it into"):
@@ -132,6 +146,7 @@ def test_the_prompt_names_tempo_metre_and_key(written):
     [
         ("chord_midi.txt", "0.0\t2.0\tC:maj\n2.0\t4.0\tC:nonsense\n", "chord_midi.txt:2: 'C:nonsense' is no chord"),
         ("chord_midi.txt", "0.0\t2.0\tC:maj\n1.0\t4.0\tC:min\n", "chord_midi.txt:2: the chord C:min begins at 1.0 s"),
+        ("chord_midi.txt", "", "chord_midi.txt: names no chords; get it again"),
         ("chord_midi.txt", "0.0\t2.0\n", "chord_midi.txt:1: want 'start end label'"),
         ("beat_midi.txt", "0.5 1.0 1.0\n0.4 0.0 0.0\n", "beat_midi.txt:2: the beat at 0.4 s comes after one at 0.5 s"),
         ("beat_midi.txt", "0.5 1.0\n", "beat_midi.txt:1: want a time and two marks, found '0.5 1.0'"),
@@ -172,7 +187,7 @@ def test_statistics_and_selection(root, tmp_path):
     found = json.loads(bench("data", "stats", "pop909", "--json"))
     assert found["tracks"] == {"test": 2, "validation": 1, "train": 0} and found["test"]["excerpts"] == {"chosen": 2}
     assert "2 excerpts; 0 tracks have none" in bench("data", "select", "pop909", "--out", tmp_path / "lists")
-    assert (tmp_path / "lists" / "pop909-test.sha256").read_text().count(".txt\n") == 4
+    assert (tmp_path / "lists" / "pop909-test.sha256").read_text().count(".txt\n") == 6
 
 
 def test_it_runs_to_a_table(root, tmp_path):

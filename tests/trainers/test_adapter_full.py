@@ -213,6 +213,7 @@ def test_a_training_broken_off_ends_in_the_same_bytes(dataset, tmp_path, monkeyp
 
 def test_another_data_set_in_the_same_folder_and_one_without_splits_are_refused(dataset, tmp_path):
     bench.train.train("air-small-drums", None, tmp_path, dataset=NAME, device="cpu", seconds=0)
+    (tmp_path / "air-small-drums" / "checkpoint.pt").touch()
     with pytest.raises(BenchError, match=rf"holds a training on {NAME}; give another --out"):
         bench.train.train("air-small-drums", None, tmp_path, dataset="synthetic", device="cpu")
     with pytest.raises(

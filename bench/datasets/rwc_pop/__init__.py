@@ -16,7 +16,7 @@ from bench.paths import home
 from bench.protocols import Content, Dataset
 from bench.selection import Heard, powers
 from bench.splits import Row, lacking, read_splits
-from bench.stems import check_end, recording, stretch
+from bench.stems import check_end, recording, stretch, whole_recording
 
 NAME = "rwc-pop"
 SPLITS = ("test", "drumless")
@@ -124,7 +124,7 @@ class RwcPop:
 
     def _check_sound(self, track: str, sound: Path, beats: Path) -> None:
         """Raise where the sound is not as long as the metadata say, or its beats go on behind its end."""
-        length = recording(sound)[1]
+        length = whole_recording(sound)[1]
         last = float(read_beats(beats).times_s[-1])
         if last > length + _BEHIND_S:
             raise BenchError(f"{beats}: a beat at {last:.2f} s, {sound.name} is {length:.2f} s long; one is of another")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from bench.errors import BenchError
-from bench.stems import recording
+from bench.stems import whole_recording
 from bench.symbols import DRUM_PROGRAM, Beats, Notes, read_notes
 from bench.yaml import read_yaml
 
@@ -128,14 +128,14 @@ def beats_of(folder: Path) -> Beats | None:
 def problems_of(folder: Path) -> list[str]:
     """List what is missing or unreadable: metadata, mix, stems that sound, notes; and stems unlike the mix."""
     try:
-        stems, mix = stems_of(folder), recording(sound_file(folder))
+        stems, mix = stems_of(folder), whole_recording(sound_file(folder))
     except BenchError as error:
         return [str(error)]
     midi = [folder / "all_src.mid", *(_midi_file(folder, stem.name) for stem in stems if stem.has_notes)]
     found = [_no_file(path) for path in midi if not path.is_file()]
     for stem in stems:
         found += _sound_problems(folder, stem, mix) if stem.is_rendered else []
-    return found
+    return found or _note_problems(folder)
 
 
 def _stem(path: Path, name: str, said: Any) -> Stem:
@@ -168,12 +168,20 @@ def _tempo_grid(path: Path) -> tuple[Any, Any]:
 def _sound_problems(folder: Path, stem: Stem, mix: tuple[int, float]) -> list[str]:
     try:
         path = sound_file(folder / "stems", stem.name)
-        rate, length = recording(path)
+        rate, length = whole_recording(path)
     except BenchError as error:
         return [str(error)]
     if rate == mix[0] and abs(length - mix[1]) <= SLACK_S:
         return []
     return [f"{path}: {length:.2f} s at {rate} Hz, the mix {mix[1]:.2f} s at {mix[0]} Hz; {_GET_AGAIN}"]
+
+
+def _note_problems(folder: Path) -> list[str]:
+    try:
+        beats_of(folder)
+    except BenchError as error:
+        return [str(error)]
+    return []
 
 
 def _no_file(path: Path) -> str:
