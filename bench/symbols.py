@@ -229,7 +229,8 @@ def read_notes(path: Path) -> Notes:
     try:
         midi = pretty_midi.PrettyMIDI(str(path))
     except Exception as error:  # mido raises whatever its parser stumbles on
-        raise BenchError(f"{path}: cannot be read as MIDI ({type(error).__name__}: {error})") from error
+        why = "breaks off" if isinstance(error, EOFError) else f"{type(error).__name__}: {error}"
+        raise BenchError(f"{path}: cannot be read as MIDI ({why}); get it again") from error
     parts = []
     for instrument in midi.instruments:
         rows = [(n.start, n.end, n.pitch, n.velocity) for n in instrument.notes]

@@ -88,7 +88,7 @@ class Weights:
             elif not file.url.startswith("https://"):
                 raise BenchError(f"{self.name}: {file.name} is yours to put into {self.folder}")
             else:
-                download(file.url, path, partial(verify, file=file), f"${VARIABLE}")
+                download(file.url, path, partial(_verify_fetched, file=file), f"${VARIABLE}")
 
     def find(self, instead: str) -> Path:
         """Return the folder with all files in it, each with its published hash.
@@ -147,6 +147,14 @@ def verify(path: Path, file: File) -> None:
         raise BenchError(
             f"{path}: sha256 {found[:16]}..., the published file's begins with {file.sha256}; remove it and get "
             f"{file.url} again"
+        )
+
+
+def _verify_fetched(path: Path, file: File) -> None:
+    if not (found := sha256_of(path)).startswith(file.sha256):
+        raise BenchError(
+            f"{file.url}: what came has sha256 {found[:16]}..., the published file's begins with {file.sha256}; nothing "
+            f"of it is kept: try again, or fetch it elsewhere and put it into {path.parent}"
         )
 
 

@@ -133,7 +133,7 @@ def test_setup_asks_for_the_files_of_the_pinned_commit_and_refuses_others(tmp_pa
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     asked = []
 
-    def fetched(url, path, check):
+    def fetched(url, path, check, chosen_by):
         asked.append(url)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"other")
