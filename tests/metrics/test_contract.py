@@ -10,6 +10,7 @@ import bench.metrics
 from bench import plugins
 from bench.audio import Audio
 from bench.mask import Mask
+from bench.page import REASONS
 from bench.protocols import Column, Measurement
 from bench.symbols import Frames
 from tests.metrics.fakes import (
@@ -43,6 +44,11 @@ PERFECT = {
 OF_SETS = ("kad", "kad-bandwidth", "fad", "fad-inf", "fad-inf-fit")
 DRUMS = noise(9, level=0.05)
 SILENCE = Audio(np.zeros(8 * RATE), RATE)
+
+
+@pytest.mark.parametrize("state", sorted(STATES - {"ok", "silent"}))
+def test_every_state_without_a_number_is_explained_under_the_table(state: str) -> None:
+    assert state in REASONS
 
 
 def findings(mask: Mask, drums: Audio = DRUMS) -> dict[str, Any]:
