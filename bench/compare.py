@@ -14,7 +14,7 @@ from bench.protocols import Column
 from bench.ranking import ALPHA
 from bench.readings import Readings, advantage, readings
 from bench.report import read_results, shown_columns, task_of
-from bench.scores import Row
+from bench.scores import NO_PHASE, Row
 from bench.statistics import MIN_SONGS, Difference, holm
 from bench.task import load_task
 
@@ -40,7 +40,8 @@ class Comparison:
         high: Upper end.
         p: Two-sided p-value, Holm-corrected over the columns compared here; NaN below 8 songs.
         n_songs: Songs that both have.
-        verdict: `first`, `second`, `not told apart`, `untested` (too few songs) or `incomparable` (other identities).
+        verdict: `first`, `second`, `not told apart`, `untested` (too few songs), `incomplete` (some outputs failed) or
+            `incomparable` (other identities, or waveforms of a system that keeps no phase).
         more_songs: How many more songs would be needed to tell the two apart, corrected as p is; 0 where they are told
             apart, else 1 or more, NaN where unknown, infinite where they do not differ at all.
     """
@@ -123,8 +124,9 @@ def _one(column: Column, a: Readings, b: Readings) -> tuple[Comparison, Differen
     bare = Comparison(
         row.task, row.manifest, column.name, column.unit, column.direction, row.value, b.whole.value
     )  # fmt: skip
-    if row.identity != b.whole.identity or a.is_incomplete or b.is_incomplete:
-        verdict = "incomparable" if row.identity != b.whole.identity else "incomplete"
+    is_apart = row.identity != b.whole.identity or NO_PHASE in (row.state, b.whole.state)
+    if is_apart or a.is_incomplete or b.is_incomplete:
+        verdict = "incomparable" if is_apart else "incomplete"
         return replace(bare, verdict=verdict), Difference(nan, nan, nan, nan, 0)
     found = advantage(a, b, column.direction)
     n_songs = found.n if a.examples else min(a.n_songs, b.n_songs)

@@ -12,7 +12,7 @@ from bench.cli import app
 from bench.compare import compare, grids
 from bench.errors import BenchError, UnknownName
 from bench.paths import write_text
-from bench.scores import WHOLE_SET, Row, write_rows
+from bench.scores import NO_PHASE, WHOLE_SET, Row, write_rows
 from bench.statistics import difference, holm
 
 NAN = float("nan")
@@ -110,6 +110,13 @@ def test_distances_are_compared_over_their_half_sets(board) -> None:
     found = compare(board(a=distance("a", 1.0), b=distance("bb", 9.0)), "a", "bb")[0]
     assert (found.metric, found.verdict, found.n_songs) == (KAD, "first", 16)
     assert found.better_by == pytest.approx(8.0)
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+def test_waveforms_of_a_system_without_phase_are_not_compared(board, names: tuple[str, str]) -> None:
+    mine = [replace(one, state=NO_PHASE) for one in column("a", "sdr", [-3.0] * 16)]
+    found = compare(board(a=mine, b=column("b", "sdr", [8.0] * 16)), *names)[0]
+    assert found.verdict == "incomparable" and np.isnan([found.better_by, found.p]).all()
 
 
 def test_other_identities_and_too_few_songs_are_not_compared(board) -> None:
