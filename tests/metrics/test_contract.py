@@ -9,6 +9,7 @@ import pytest
 import bench.metrics
 from bench import plugins
 from bench.audio import Audio
+from bench.errors import BenchError
 from bench.mask import Mask
 from bench.page import REASONS
 from bench.protocols import Column, Measurement
@@ -190,3 +191,13 @@ def test_gain_and_inversion_do_what_the_formula_says(gain: float, k: int) -> Non
         values |= {c: m.value for c, m in measured(name, output, TWO_HOLES, found=findings(TWO_HOLES, drums)).items()}
     assert abs(values.pop("seam-jump")) < 1e-4
     assert values == pytest.approx({name: both[k] for name, both in GAINED.items()}, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", ["clap-score", "fad", "kad"])
+@pytest.mark.parametrize("extractor", ["hpss", "cqt-chroma"])
+def test_what_is_no_embedding_is_refused_before_anything_is_measured(name: str, extractor: str) -> None:
+    metric = plugins.load("metrics", name, embedding=extractor)
+    with pytest.raises(
+        BenchError, match=rf"metric \[{extractor}\]: {extractor} finds (drums|chroma); name an embedding"
+    ):
+        _ = metric.identity
