@@ -436,7 +436,7 @@ def doctor(
     if noise_floor:
         from bench.noise_floor import noise_floor as measure
 
-        rows = measure(None, limit)
+        rows = measure(dataset, limit, extractors_of(extractor)["drums"])
         _print(rows, as_json, lambda: "\n".join("  ".join(f"{k}={v}" for k, v in row.items()) for row in rows))
         return
     from dataclasses import asdict

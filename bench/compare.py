@@ -14,8 +14,8 @@ from bench.protocols import Column
 from bench.ranking import ALPHA
 from bench.readings import Readings, advantage, readings
 from bench.report import read_results, shown_columns, task_of
-from bench.scores import Row
-from bench.statistics import MIN_SONGS, holm
+from bench.scores import NO_PHASE, Row
+from bench.statistics import MIN_SONGS, Difference, holm
 from bench.task import load_task
 
 MOST = 10_000
@@ -40,9 +40,10 @@ class Comparison:
         high: Upper end.
         p: Two-sided p-value, Holm-corrected over the columns compared here; NaN below 8 songs.
         n_songs: Songs that both have.
-        verdict: `first`, `second`, `not told apart`, `untested` (too few songs) or `incomparable` (other identities).
-        more_songs: How many more songs would be needed to tell the two apart; 0 where they are, NaN where unknown,
-            infinite where they do not differ at all.
+        verdict: `first`, `second`, `not told apart`, `untested` (too few songs), `incomplete` (some outputs failed) or
+            `incomparable` (other identities, or waveforms of a system that keeps no phase).
+        more_songs: How many more songs would be needed to tell the two apart, corrected as p is; 0 where they are told
+            apart, else 1 or more, NaN where unknown, infinite where they do not differ at all.
     """
 
     task: str
@@ -118,30 +119,33 @@ def _of_group(folders: Sequence[Path], rows: list[Row], first: str, second: str)
     return _corrected([_one(column, scores[first][column.name], scores[second][column.name]) for column in columns])
 
 
-def _one(column: Column, a: Readings, b: Readings) -> Comparison:
+def _one(column: Column, a: Readings, b: Readings) -> tuple[Comparison, Difference]:
     row = a.whole
     bare = Comparison(
         row.task, row.manifest, column.name, column.unit, column.direction, row.value, b.whole.value
     )  # fmt: skip
-    if row.identity != b.whole.identity or a.is_incomplete or b.is_incomplete:
-        return replace(bare, verdict="incomparable" if row.identity != b.whole.identity else "incomplete")
+    is_apart = row.identity != b.whole.identity or NO_PHASE in (row.state, b.whole.state)
+    if is_apart or a.is_incomplete or b.is_incomplete:
+        verdict = "incomparable" if is_apart else "incomplete"
+        return replace(bare, verdict=verdict), Difference(nan, nan, nan, nan, 0)
     found = advantage(a, b, column.direction)
     n_songs = found.n if a.examples else min(a.n_songs, b.n_songs)
-    needed = found.songs_to_tell(n_songs)
-    return replace(
+    one = replace(
         bare, better_by=found.mean, low=found.low, high=found.high, p=found.p, n_songs=n_songs,
         verdict="untested" if n_songs < MIN_SONGS or isnan(found.p) else "not told apart",
-        more_songs=max(needed - n_songs, 0.0) if not isnan(needed) else nan,
     )  # fmt: skip
+    return one, found
 
 
-def _corrected(found: Iterable[Comparison]) -> list[Comparison]:
-    """Correct the p-values for their number and give the verdicts."""
-    found = list(found)
+def _corrected(found: Sequence[tuple[Comparison, Difference]]) -> list[Comparison]:
+    """Correct p-values and forecasts for their number and give the verdicts."""
+    n_tested = sum(not isnan(one.p) for one, _ in found)
     result = []
-    for one, p in zip(found, holm([one.p for one in found]), strict=True):
+    for (one, difference), p in zip(found, holm([one.p for one, _ in found]), strict=True):
         if p < ALPHA:
             one = replace(one, verdict="first" if one.better_by > 0 else "second", more_songs=0.0)
+        elif not isnan(p):
+            one = replace(one, more_songs=max(difference.songs_to_tell(one.n_songs, n_tested) - one.n_songs, 1.0))
         result.append(replace(one, p=float(p)))
     return result
 
@@ -160,8 +164,8 @@ def grids(found: Iterable[Comparison], first: str, second: str) -> list[Any]:
         made[key].add_row(*(Text(cell) for cell in _cells(one, first, second)))
     caption = (
         "better by: positive where the first is better, with its 95 % interval over common songs; p: Holm-corrected "
-        "over the columns; more songs: how many more would tell the two apart in four of five tries, if they differ as "
-        "seen."
+        "over the columns; more songs: how many more would tell the two apart in four of five tries, so corrected, if "
+        "they differ as seen."
     )
     return [*made.values(), Text(caption)]
 

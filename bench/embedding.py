@@ -5,10 +5,26 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from bench import plugins
+from bench.errors import BenchError
 from bench.protocols import Extractor
 
 Vectors = npt.NDArray[np.float64]
 _CONSTANT = 1e-9
+
+
+def embedding_of(name: str) -> Extractor:
+    """Build the embedding of this name.
+
+    Raises:
+        UnknownName: no extractor has it.
+        BenchError: the one that has it finds something else.
+        MissingComponent: it needs a package or a file that is not here.
+    """
+    found: Extractor = plugins.load("extractors", name)
+    if found.kind != "embedding":
+        raise BenchError(f"metric [{name}]: {name} finds {found.kind}; name an embedding, e.g. [logmel-stats]")
+    return found
 
 
 def unit_of(embedding: Extractor) -> str:

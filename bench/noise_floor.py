@@ -1,7 +1,8 @@
 """Noise floor: how far every extractor is from the truth, on songs whose truth is known."""
 
 import math
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -49,7 +50,7 @@ class _Song:
 
     @cached_property
     def separated(self) -> Audio:
-        """The drums as the default separator hears them."""
+        """The drums as the separator hears them."""
         found: Any = self.separator.extract(self.mix)
         drums: Audio = found
         return drums
@@ -62,12 +63,15 @@ class _Song:
         return notes, renderer.render(notes, self.excerpt.duration_s, self.mix.sample_rate)
 
 
-def noise_floor(manifest: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:
+def noise_floor(
+    manifest: str | None = None, limit: int | None = None, separator: str | None = None
+) -> list[dict[str, Any]]:
     """Let every extractor that is available hear songs whose truth is known.
 
     Args:
         manifest: Of a data set that knows chords, beats, notes and drum stems; the default manifest when None.
         limit: Only the first so many songs.
+        separator: Whose drums the onsets are sought in; the default separator when None.
 
     Returns:
         One row per extractor and measure: `extractor`, `kind`, `measure`, `unit`, `mean` and `std` over songs (standard
@@ -79,11 +83,11 @@ def noise_floor(manifest: str | None = None, limit: int | None = None) -> list[d
     """
     dataset, chosen = _select(manifest or defaults().manifest)
     excerpts = chosen.limited(limit).excerpts
-    separator: Extractor = plugins.load("extractors", defaults().extractors["drums"])
+    drums: Extractor = plugins.load("extractors", separator or defaults().extractors["drums"])
     extractors = list(_available())
     values: dict[tuple[str, str, str], list[float]] = {}
     for excerpt in excerpts:
-        song = _Song(dataset, excerpt, separator)
+        song = _Song(dataset, excerpt, drums)
         for name, extractor in extractors:
             for measure, value in MEASURES[extractor.kind](song, extractor).items():
                 values.setdefault((name, extractor.kind, measure), []).append(value)
@@ -220,18 +224,23 @@ MEASURES: dict[str, Callable[[_Song, Extractor], Values]] = {
 }
 
 
-def main() -> None:
-    """Print the table of docs/extractors.md: `python -m bench.noise_floor [MANIFEST [LIMIT]]`."""
-    import sys
-
-    arguments = sys.argv[1:]
-    rows = noise_floor(arguments[0] if arguments else None, int(arguments[1]) if len(arguments) > 1 else None)
+def main(arguments: Sequence[str]) -> int:
+    """Print the table of docs/extractors.md: `python -m bench.noise_floor [MANIFEST [LIMIT]]`; 2 where it cannot."""
+    manifest, limit = [*arguments, None, None][:2]
+    try:
+        if len(arguments) > 2 or (limit is not None and not limit.isdecimal()):
+            raise BenchError(f"{' '.join(arguments)}: want the name of a manifest and a number of songs, or less")
+        rows = noise_floor(manifest, None if limit is None else int(limit))
+    except BenchError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
     lines = ["| extractor | measure | mean | std | songs |", "|---|---|---|---|---|"]
     for row in rows:
         value = f"{row['mean']:.1f} dB | {row['std']:.1f}" if row["unit"] else f"{row['mean']:.3f} | {row['std']:.3f}"
         lines.append(f"| `{row['extractor']}` | {row['measure']} | {value} | {row['n']} |")
-    sys.stdout.write("\n".join(lines) + "\n")
+    print("\n".join(lines))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

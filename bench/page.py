@@ -38,11 +38,12 @@ REASONS = {
     "undefined-reference": "the reference leaves it undefined (silent there, or without onsets, chords or notes)",
     "no-context": "the mask leaves no context",
     "no-seam": "the mask leaves no inner edge",
+    "no-control": "the requests carry no control",
     "incomplete": "some outputs are missing, so no mean is given",
     "not-measured": "not measured for this system",
     "too-few-songs": "too few songs for this distance",
     "too-few-windows": "too few windows for the embedding's dimensions",
-    "no-prompt": "the requests carry no prompt",
+    "no-prompt": "the requests carry no prompt, or the embedding knows no text",
     "no-phase": "its codec keeps no phase, and this column compares waveforms: not to be compared, never ranked",
     "biased": "a sample this small makes the distance larger; the ceiling shows by about how much",
 }

@@ -126,7 +126,7 @@ class Measurement:
         n: Frames, seconds or events that it rests on.
         state: `ok`; `undefined-reference` (silent, no chords, no onsets: NaN); `silent` (the output is, worst value);
             `failed` (no output, worst value); `no-phase` (the column compares waveforms, the system keeps no phase);
-            `no-context`, `no-seam` (the mask leaves none: NaN).
+            `no-context`, `no-seam` (the mask leaves none: NaN); `no-control`, `no-prompt` (the request has none: NaN).
         chance: This measurement's own chance level, where the metric knows one.
     """
 

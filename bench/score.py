@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from bench.audio import Audio, is_silent, read_audio
+from bench.audio import Audio, Samples, is_silent, read_audio
 from bench.build import ExampleSet
 from bench.cache import Cache, key_of
 from bench.example import Example, other_songs
 from bench.executor import Executor
 from bench.hearing import Extractors, Hearing
 from bench.manifest import song_of
-from bench.protocols import Column, Extractor, Measurement, Metric, SetMetric
+from bench.protocols import Column, Extractor, Measurement, Metric, SetMetric, undefined
 from bench.scores import Row
 from bench.splice import stitched
 from bench.submission import STITCHED, SWAPPED, Submission
@@ -22,7 +22,7 @@ from bench.symbols import Frames
 from bench.tally import ADHERENCE, metrics_of, rows_of
 from bench.task import Task
 
-VERSION = 1
+VERSION = 2
 """Raised whenever a change here alters scores of the same sound."""
 Values = dict[str, dict[str, Any]]
 _STEP = 2.0**-15
@@ -175,7 +175,8 @@ class _Gauge:
             key = key_of("measure", VERSION, self.built, self.example.request.id, audio.sha256(), *identities.values())
             record = self.store.record(key)
             if record is None:
-                measured = self._humbled(metric, metric.measure(self.example, heard), audio)
+                measured = metric.measure(self.example, heard) | self._unheard(metric, heard)
+                measured = self._humbled(metric, measured, audio)
                 record = {name: asdict(value) | {"identity": identities[name]} for name, value in measured.items()}
                 self.store.keep(key, record)
             values |= record
@@ -190,12 +191,22 @@ class _Gauge:
             keys[embedding.identity] = key
         return keys
 
+    def _unheard(self, metric: Metric, heard: Hearing) -> dict[str, Measurement]:
+        """Leave undefined what would rest on an extractor's finding in a reference that is silent in its holes.
+
+        It hears the context too, and what it carries on into the silence is nothing to follow.
+        """
+        if not is_silent(self._hole(self.example.reference)):
+            return {}
+        found = [c for c in metric.columns if c.region == "hole" and c.hears]
+        return {c.name: undefined() for c in found if heard.source(c.hears[0]) == "extractor"}
+
     def _humbled(self, metric: Metric, measured: dict[str, Measurement], audio: Audio) -> dict[str, Measurement]:
         """Give an output that is silent or constant in its holes the worst value of every column of the hole.
 
         An extractor hears the context too, and would go on counting beats through silence.
         """
-        hole = audio.mono[self.example.request.mask.inside(audio.sample_rate)]
+        hole = self._hole(audio)
         if not (is_silent(hole) or np.ptp(hole) == 0):
             return measured
         worst = {c.name: c.worst for c in metric.columns if c.region == "hole" and c.worst == c.worst}
@@ -204,6 +215,9 @@ class _Gauge:
             name: replace(one, value=worst[name], state="silent") if name in heard & set(worst) else one
             for name, one in measured.items()
         }
+
+    def _hole(self, audio: Audio) -> Samples:
+        return audio.mono[self.example.request.mask.inside(audio.sample_rate)]
 
     def _identity(self, metric: Metric, column: Column, heard: Hearing) -> str:
         source = heard.source(column.hears[0]) if column.hears else ""

@@ -24,8 +24,8 @@ N_HALVES = 32
 _SEED = 240209508
 _NOTHING = 1e-12
 _MOST_STUDENTS = 3.0
-_POWER = 1.959964 + 0.841621
-"""z(0.975) + z(0.8)."""
+_POWER = 0.8
+"""Share of tries in which a forecast number of songs finds the difference."""
 
 Vector = npt.NDArray[np.float64]
 Law = Callable[[np.random.Generator, int], Vector]
@@ -52,21 +52,25 @@ class Difference:
     n: int
     error: float = NAN
 
-    def songs_to_tell(self, n_songs: int) -> float:
+    def songs_to_tell(self, n_songs: int, comparisons: int = 1) -> float:
         """Return with how many songs a difference of this size would be found at 5 % in four of five tries.
 
-        (z(0.975) + z(0.8))^2 (error / mean)^2 n_songs: the standard error shrinks with the root of the songs. A
-        forecast that takes the difference seen for the true one. NaN where no error is known, infinite where the
-        difference is 0.
+        (z(1 - 0.025 / comparisons) + z(0.8))^2 (error / mean)^2 n_songs: the standard error shrinks with the root of
+        the songs. A forecast that takes the difference seen for the true one. NaN where no error is known, infinite
+        where the difference is 0.
 
         Args:
             n_songs: Songs that the error rests on.
+            comparisons: How many are corrected for.
         """
+        from scipy.special import ndtri
+
         if np.isnan(self.error) or n_songs < MIN_SONGS:
             return NAN
         if abs(self.mean) <= _NOTHING:
             return float("inf")
-        return float(np.ceil((_POWER * self.error / self.mean) ** 2 * n_songs))
+        reach = float(ndtri(1 - (1 - CONFIDENCE) / 2 / comparisons) + ndtri(_POWER))
+        return float(np.ceil((reach * self.error / self.mean) ** 2 * n_songs))
 
 
 def song_means(values_by_example: Mapping[str, float]) -> dict[str, float]:

@@ -12,7 +12,7 @@ from bench.cli import app
 from bench.compare import compare, grids
 from bench.errors import BenchError, UnknownName
 from bench.paths import write_text
-from bench.scores import WHOLE_SET, Row, write_rows
+from bench.scores import NO_PHASE, WHOLE_SET, Row, write_rows
 from bench.statistics import difference, holm
 
 NAN = float("nan")
@@ -93,10 +93,30 @@ def test_how_many_more_songs_is_the_forecast_less_those_there(board) -> None:
     assert found.more_songs == needed - 16 > 0
 
 
+def test_a_forecast_is_corrected_as_the_verdict_is(board) -> None:
+    """Alone this column would have told the two apart with fewer songs; beside eight others it does not."""
+    rng = np.random.default_rng(4)
+    values, nothing = 0.8 + rng.permutation(np.linspace(-1.6, 1.6, 16)), np.tile([-1.0, 1.0], 8)
+    others = ("sdr", LSD, GAP, "beat-f1", "chord-accuracy", "chroma-cosine", "seam-loudness", "loudness-gap")
+    a = [*column("a", ONSETS, values), *(one for name in others for one in column("a", name, nothing))]
+    b = [one for name in (ONSETS, *others) for one in column("b", name, [0.0] * 16)]
+    found = {one.metric: one for one in compare(board(a=a, b=b), "a", "b")}[ONSETS]
+    alone = difference({f"song-{k:02}": v for k, v in enumerate(values)}, {f"song-{k:02}": 0.0 for k in range(16)})
+    assert alone.p < 0.05 < found.p and alone.songs_to_tell(16) < 16
+    assert found.verdict == "not told apart" and found.more_songs == alone.songs_to_tell(16, 9) - 16 > 0
+
+
 def test_distances_are_compared_over_their_half_sets(board) -> None:
     found = compare(board(a=distance("a", 1.0), b=distance("bb", 9.0)), "a", "bb")[0]
     assert (found.metric, found.verdict, found.n_songs) == (KAD, "first", 16)
     assert found.better_by == pytest.approx(8.0)
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+def test_waveforms_of_a_system_without_phase_are_not_compared(board, names: tuple[str, str]) -> None:
+    mine = [replace(one, state=NO_PHASE) for one in column("a", "sdr", [-3.0] * 16)]
+    found = compare(board(a=mine, b=column("b", "sdr", [8.0] * 16)), *names)[0]
+    assert found.verdict == "incomparable" and np.isnan([found.better_by, found.p]).all()
 
 
 def test_other_identities_and_too_few_songs_are_not_compared(board) -> None:

@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from bench import noise_floor as floor
 from bench import plugins
 from bench.audio import Audio
+from bench.cli import app
 from bench.defaults import defaults
 from bench.errors import BenchError, MissingComponent
 from bench.manifest import Excerpt, Manifest
@@ -141,9 +143,32 @@ def test_a_data_set_without_the_truth_is_refused(truth: Truthful, monkeypatch: p
 
 
 @pytest.mark.usefixtures("truth")
-def test_the_table_is_markdown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("sys.argv", ["noise_floor", "truthful-set", "1"])
-    floor.main()
+def test_the_table_is_markdown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert floor.main(["truthful-set", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "| extractor | measure | mean | std | songs |"
     assert "| `half-drums` | drum sdr | 6.0 dB | nan | 1 |" in lines
+
+
+@pytest.mark.usefixtures("truth")
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["untruthful"], "no data set has the manifest 'untruthful'"),
+        (["truthful-set", "0"], "--limit 0"),
+        (["truthful-set", "all"], "truthful-set all: want the name of a manifest and a number of songs"),
+    ],
+)
+def test_what_cannot_be_measured_is_said_in_a_line(
+    arguments: list[str], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert floor.main(arguments) == 2
+    assert why in (said := capsys.readouterr()).err and not said.out
+
+
+def test_the_doctor_passes_on_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(floor, "noise_floor", lambda *given: asked.append(given) or [])
+    given = ["--dataset", "synthetic-test", "--extractor", "drums=hpss", "--limit", "2"]
+    assert CliRunner().invoke(app, ["doctor", "--noise-floor", *given]).exit_code == 0
+    assert asked == [("synthetic-test", 2, "hpss")]

@@ -18,7 +18,7 @@ from bench.protocols import Column, Measurement, SetMeasurement
 from bench.score import alters_context, score
 from bench.scores import WHOLE_SET, Row
 from bench.submission import FAILED, SWAPPED, Card, Submission
-from bench.symbols import Frames
+from bench.symbols import Beats, Frames
 from bench.task import ControlSpec, Spec, Task
 from bench.yaml import dump_yaml
 
@@ -175,6 +175,43 @@ def test_a_column_without_a_worst_value_keeps_what_was_measured(
     monkeypatch.setattr(Level, "columns", free)
     row = one(one_output(examples, tmp_path, np.full(2 * RATE, 0.25)), "level", "song-1")
     assert (row.value, row.state) == (pytest.approx(0.25), "ok")
+
+
+class Pulse:
+    """Beats heard in the hole; an extractor carries those of the context on into any hole."""
+
+    columns = (Column("level", "", "higher", "hole", 0.0, ("beats",)), Column("edge", "", "lower", "seam", 8.0))
+    identity = "pulse/1"
+
+    def measure(self, example: Example, heard) -> dict[str, Measurement]:
+        return {"level": Measurement(len(heard.wanted("beats")[0].times_s), 1), "edge": Measurement(0.0)}
+
+
+class Counting:
+    """A tracker that counts through everything."""
+
+    kind, identity = "beats", "counting/1"
+
+    def extract(self, audio: Audio) -> Beats:
+        return Beats(np.arange(0.0, audio.duration_s, 0.25))
+
+
+@pytest.mark.parametrize(("truth", "state"), [(Truth(), "undefined-reference"), (Truth(beats=Beats()), "ok")])
+def test_what_is_heard_in_a_silent_reference_is_undefined(
+    examples: ExampleSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, truth: Truth, state: str
+) -> None:
+    monkeypatch.setattr(plugins, "builder", lambda kind, name: {"level": Pulse, "distance": Distance}[name])
+    monkeypatch.setattr(plugins, "load", lambda kind, name: Counting())
+    request = examples.request("song-1")
+    write_reference(examples.folder / "references", Example(request, request.masked, truth))
+    folder = tmp_path / "mine"
+    for name in IDS:
+        write_audio(folder / f"{name}.wav", Audio(ripple(), RATE))
+    submission = Submission(folder, Card("mine", "tiny", 1, "tiny"))
+    rows = score(submission, examples, {"beats": "counting"}, tmp_path / "cache", Serial())
+    row = one(rows, "level", "song-1")
+    assert row.state == state and np.isnan(row.value) == np.isnan(row.ceiling) == (state != "ok")
+    assert one(rows, "level", "song-2").value == 4 and one(rows, "edge", "song-1").state == "ok"
 
 
 def test_a_failure_scores_the_worst_and_leaves_the_set_incomplete(examples: ExampleSet, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ class ChromaCosine:
     """Cosine per frame of chroma centred over its 12 bins, weighted by the reference's energy.
 
     Frames of the reference more than 60 dB under its loudest are left out. White noise scores 0, a flat frame 0.
-    `chroma-cosine-plain` does not centre: it is printed to be compared with other papers, and gives noise about 0.6.
+    `chroma-cosine-plain` does not centre: it is printed to be compared with other papers, and gives noise about 0.9.
     """
 
     columns: tuple[Column, ...] = (

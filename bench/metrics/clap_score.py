@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from bench import plugins
 from bench.audio import is_silent
+from bench.embedding import embedding_of
 from bench.example import Example
 from bench.protocols import Column, Heard, Measurement, Metric, Vectors, undefined
 
@@ -29,7 +29,7 @@ class ClapScore:
     @cached_property
     def embedding(self) -> Any:
         """The extractor that embeds; it may have a method `embed_text` too."""
-        return plugins.load("extractors", self._name)
+        return embedding_of(self._name)
 
     @cached_property
     def identity(self) -> str:

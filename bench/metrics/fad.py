@@ -6,8 +6,7 @@ from functools import cached_property
 import numpy as np
 from scipy.special import stdtrit
 
-from bench import plugins
-from bench.embedding import in_one_unit, unit_of
+from bench.embedding import embedding_of, in_one_unit, unit_of
 from bench.frechet import extrapolate, frechet_of
 from bench.protocols import Column, Extractor, SetMeasurement, SetMetric, Vectors
 from bench.statistics import CONFIDENCE, half_set_interval, half_sets
@@ -45,7 +44,7 @@ class Fad:
     @cached_property
     def embedding(self) -> Extractor:
         """The extractor whose windows are compared."""
-        return plugins.load("extractors", self._name)  # type: ignore[no-any-return]
+        return embedding_of(self._name)
 
     @cached_property
     def identity(self) -> str:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bench.audio import Audio, level_db
+from bench.audio import Audio, is_silent, level_db
 from bench.example import Example
 from bench.protocols import Column, Heard, Measurement, Metric, undefined
 
@@ -27,7 +27,8 @@ class FillGap:
             return {"fill-gap": undefined("no-control")}
         kept = "rest" if "drums" in controls else "drums"
         reference = level_db(_part(example.reference, heard.found("reference", "drums"), example, kept))
-        if reference < -80:
+        # Of a silent hole a separator may still find drums, which are in the context.
+        if reference < -80 or is_silent(_hole(example.reference, example)):
             return {"fill-gap": undefined()}
         output = level_db(_part(heard.output, heard.found("output", "drums"), example, kept))
         gap = float(np.clip(output - reference, LEAST_DB, -LEAST_DB))
@@ -39,7 +40,11 @@ def _part(audio: Audio, drums: list[Audio], example: Example, kept: str) -> np.n
     found = np.concatenate([clip.mono for clip in drums])
     if kept == "drums":
         return found
-    return np.asarray(audio.mono[example.request.mask.inside(audio.sample_rate)] - found)
+    return np.asarray(_hole(audio, example) - found)
+
+
+def _hole(audio: Audio, example: Example) -> np.ndarray:
+    return np.asarray(audio.mono[example.request.mask.inside(audio.sample_rate)])
 
 
 def build() -> Metric:

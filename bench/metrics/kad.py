@@ -6,8 +6,7 @@ from functools import cached_property
 import numpy as np
 from scipy.spatial.distance import pdist
 
-from bench import plugins
-from bench.embedding import in_one_unit, unit_of
+from bench.embedding import embedding_of, in_one_unit, unit_of
 from bench.protocols import Column, Extractor, SetMeasurement, SetMetric, Vectors
 from bench.statistics import MIN_SONGS, half_set_interval, half_sets
 
@@ -38,7 +37,7 @@ class Kad:
     @cached_property
     def embedding(self) -> Extractor:
         """The extractor whose windows are compared."""
-        return plugins.load("extractors", self._name)  # type: ignore[no-any-return]
+        return embedding_of(self._name)
 
     @cached_property
     def identity(self) -> str:

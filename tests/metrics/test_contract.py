@@ -9,7 +9,9 @@ import pytest
 import bench.metrics
 from bench import plugins
 from bench.audio import Audio
+from bench.errors import BenchError
 from bench.mask import Mask
+from bench.page import REASONS
 from bench.protocols import Column, Measurement
 from bench.symbols import Frames
 from tests.metrics.fakes import (
@@ -43,6 +45,11 @@ PERFECT = {
 OF_SETS = ("kad", "kad-bandwidth", "fad", "fad-inf", "fad-inf-fit")
 DRUMS = noise(9, level=0.05)
 SILENCE = Audio(np.zeros(8 * RATE), RATE)
+
+
+@pytest.mark.parametrize("state", sorted(STATES - {"ok", "silent"}))
+def test_every_state_without_a_number_is_explained_under_the_table(state: str) -> None:
+    assert state in REASONS
 
 
 def findings(mask: Mask, drums: Audio = DRUMS) -> dict[str, Any]:
@@ -184,3 +191,13 @@ def test_gain_and_inversion_do_what_the_formula_says(gain: float, k: int) -> Non
         values |= {c: m.value for c, m in measured(name, output, TWO_HOLES, found=findings(TWO_HOLES, drums)).items()}
     assert abs(values.pop("seam-jump")) < 1e-4
     assert values == pytest.approx({name: both[k] for name, both in GAINED.items()}, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", ["clap-score", "fad", "kad"])
+@pytest.mark.parametrize("extractor", ["hpss", "cqt-chroma"])
+def test_what_is_no_embedding_is_refused_before_anything_is_measured(name: str, extractor: str) -> None:
+    metric = plugins.load("metrics", name, embedding=extractor)
+    with pytest.raises(
+        BenchError, match=rf"metric \[{extractor}\]: {extractor} finds (drums|chroma); name an embedding"
+    ):
+        _ = metric.identity

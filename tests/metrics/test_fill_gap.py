@@ -44,3 +44,10 @@ def test_silence_is_no_way_out() -> None:
     silence = Audio(np.zeros(8 * RATE), RATE)
     found = measured(noise(0), silence, noise(1), silence, ("chords",))
     assert (found.value, found.state) == (-60.0, "silent")
+
+
+@pytest.mark.parametrize("controls", [("drums",), ("chords",)])
+def test_a_silent_reference_is_undefined_whatever_a_separator_finds_there(controls: tuple[str, ...]) -> None:
+    silence = Audio(np.zeros(8 * RATE), RATE)
+    found = measured(silence, noise(0), noise(1, level=0.01), noise(2), controls)
+    assert np.isnan(found.value) and found.state == "undefined-reference"
