@@ -153,8 +153,8 @@ def verify(path: Path, file: File) -> None:
 def _verify_fetched(path: Path, file: File) -> None:
     if not (found := sha256_of(path)).startswith(file.sha256):
         raise BenchError(
-            f"{file.url}: what came has sha256 {found[:16]}..., the published file's begins with {file.sha256}; nothing "
-            f"of it is kept: try again, or fetch it elsewhere and put it into {path.parent}"
+            f"{file.url}: what came has sha256 {found[:16]}..., the published file's begins with {file.sha256}; "
+            f"nothing of it is kept: try again, or fetch it elsewhere and put it into {path.parent}"
         )
 
 
