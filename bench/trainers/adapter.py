@@ -50,7 +50,9 @@ class AdapterTrainer:
         """Make the streams, encode them, build the adapter on the frozen decoder."""
         backbone = self._backbone()
         self._decoder, self._tokeniser, self.frozen = backbone.decoder, backbone.tokeniser, backbone.about
-        (self._sounds, self._songs), (_, self._unseen) = self._prepared(backbone.label, workers)
+        # What hears the songs may draw, and only while they are not there yet: the adapter begins alike in both cases.
+        with torch.random.fork_rng(devices=[]):
+            (self._sounds, self._songs), (_, self._unseen) = self._prepared(backbone.label, workers)
         self._adapter = self._built()
         trained = self._decoder if self._adapter is None else self._adapter.to(self._device).train()
         self.learner = Learner(
