@@ -79,7 +79,8 @@ def train(
     Raises:
         UnknownName: no such recipe, budget or device.
         MissingComponent: a weight file that it needs is not there, with the recipe that makes it.
-        BenchError: the checkpoint is of another budget, or one file that it needs was trained on another than is here.
+        BenchError: the checkpoint is of another budget or rests on other weight files, or one file that it needs was
+            trained on another than is here.
     """
     recipe = load_recipe(name).on(dataset)
     budget = budget or next(iter(recipe.budgets))
@@ -90,19 +91,20 @@ def train(
     _claim(folder, recipe, budget)
     needs = {option: _needed(need, out) for option, need in recipe.needs.items()}
     _agree(list(needs.values()))
+    shas = {path.stem: sha256_of(path) for path in needs.values()}
     trainer = plugins.load(
         "trainers", recipe.trainer, folder=folder, data=out / "data", device=device, **options,
         **{option: str(path) for option, path in needs.items()},
     )  # fmt: skip
     trainer.prepare(workers)
     with progress(f"training {name}", options["steps"]) as step_done:
-        step, spent = training.run(trainer, folder, options["steps"], step_done=step_done, seconds=seconds)
+        step, spent = training.run(trainer, folder, options["steps"], needs=shas, step_done=step_done, seconds=seconds)
     path = folder / f"{name}.safetensors"
     made = Trained(name, budget, step, options["steps"], spent, training.last_validation(folder), path)
     if made.is_done:
         tensors = trainer.tensors()
         training.write_tensors(path, tensors, getattr(trainer, "about", lambda: {})())
-        _write_card(made, recipe, needs, device, seed, tensors, trainer)
+        _write_card(made, recipe, shas, device, seed, tensors, trainer)
     return made
 
 
@@ -155,7 +157,7 @@ def _trained_on(recipe: Recipe, budget: str) -> str:
 def _write_card(
     made: Trained,
     recipe: Recipe,
-    needs: dict[str, Path],
+    needs: dict[str, str],
     device: str,
     seed: int | None,
     tensors: dict[str, Any],
@@ -173,7 +175,7 @@ def _write_card(
         **({} if seed is None else {"seed": seed}),
         "processor_seconds": round(made.seconds),
         "hardware": f"{device}, {platform.machine()}",
-        "needs": {path.stem: sha256_of(path) for path in needs.values()} | getattr(trainer, "frozen", {}),
+        "needs": needs | getattr(trainer, "frozen", {}),
         "training_data": _trained_on(recipe, made.budget),
         "validation": made.validation,
         "tolerance": recipe.tolerance,

@@ -4,7 +4,7 @@ import csv
 import json
 import shutil
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -78,6 +78,10 @@ def trained(tmp_path_factory, patch):
         made = train(name, "two-cores", out, device="cpu")
         assert made.is_done and (made.step, made.steps) == (STEPS, STEPS)
     return out
+
+
+def config_of(config):
+    return {"config": json.dumps(asdict(config))}
 
 
 def curve(folder):
@@ -221,6 +225,27 @@ def test_files_that_do_not_belong_together_are_refused(trained, tmp_path):
         BenchError, match=r"tiny-language.safetensors: was trained on another tiny-tokens than .*; train it"
     ):
         train("tiny-prompts", None, tmp_path, device="cpu")
+
+
+def test_a_checkpoint_on_another_weight_file_is_refused_done_or_not(trained, tmp_path, monkeypatch):
+    (tmp_path / "data").symlink_to(trained / "data")
+    for name in ("tiny-tokens", "tiny-language"):
+        shutil.copytree(trained / name, tmp_path / name)
+    clock = iter(range(10**6))
+    ticking = SimpleNamespace(monotonic=lambda: next(clock), process_time=time.process_time)
+    path = tmp_path / "tiny-language" / "tiny-language.safetensors"
+    before, about = read_tensors(path), read_decoder(path).config
+    for seconds in (3, float("inf")):
+        with monkeypatch.context() as patch:
+            patch.setattr(training, "time", ticking)
+            made = train("tiny-prompts", None, tmp_path, device="cpu", seconds=seconds)
+        training.write_tensors(path, {name: 2 * value for name, value in before.items()}, config_of(about))
+        with pytest.raises(
+            BenchError, match=r"tiny-prompts/checkpoint\.pt: was trained on another tiny-language than is here now; put"
+        ):
+            train("tiny-prompts", None, tmp_path, device="cpu")
+        training.write_tensors(path, before, config_of(about))
+    assert made.is_done
 
 
 def test_devices_that_are_none_or_not_here_are_named(trained, tmp_path, monkeypatch):
