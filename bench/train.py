@@ -79,9 +79,11 @@ def train(
     Raises:
         UnknownName: no such recipe, budget or device.
         MissingComponent: a weight file that it needs is not there, with the recipe that makes it.
-        BenchError: the checkpoint is of another budget or rests on other weight files, or one file that it needs was
-            trained on another than is here.
+        BenchError: `seconds` is no number from 0 on, the checkpoint is of another budget or rests on other weight
+            files, or one file that it needs was trained on another than is here.
     """
+    if not seconds >= 0:
+        raise BenchError(f"--minutes {seconds / 60:g}: want 0 or more")
     recipe = load_recipe(name).on(dataset)
     budget = budget or next(iter(recipe.budgets))
     options, device = recipe.with_budget(budget), chosen(device)

@@ -280,6 +280,10 @@ def test_the_command_ends_with_one_line_for_a_users_mistake(trained, tmp_path):
     assert said.exit_code == 2 and "did you mean tiny-codec" in said.output and "Traceback" not in said.output
     said = CliRunner().invoke(app, ["train", "tiny-lora", "--budget", "gpus", "--out", str(tmp_path)])
     assert said.exit_code == 2 and "did you mean gpu" in said.output
+    for minutes in ("-1", "nan"):
+        said = CliRunner().invoke(app, ["train", "tiny-codec", "--minutes", minutes, "--out", str(tmp_path)])
+        assert said.exit_code == 2 and f"--minutes {minutes}: want 0 or more" in said.output
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_card_names_the_commit_that_began_not_the_one_that_ended(trained, tmp_path, monkeypatch):
