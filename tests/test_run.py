@@ -168,6 +168,8 @@ def test_look_draws_a_picture(runs: Path, tmp_path: Path) -> None:
     path = tmp_path / "look.png"
     bench("look", name, "--task", "inpaint-drums", "--out", runs, "--png", path)
     assert path.read_bytes()[:4] == b"\x89PNG"
+    said = bench("look", name, "--task", "inpaint-drums", "--out", runs, "--png", path / "look.png", code=2)
+    assert "choose another folder with --png" in said
 
 
 @pytest.mark.parametrize(
