@@ -87,6 +87,7 @@ def train(
     recipe = load_recipe(name).on(dataset)
     budget = budget or next(iter(recipe.budgets))
     options, device = recipe.with_budget(budget), chosen(device)
+    _must_fit(recipe, options)
     if seed is not None:
         name, options = f"{name}-seed{seed}", {**options, "seed": seed}
     folder = out / name
@@ -108,6 +109,16 @@ def train(
         training.write_tensors(path, tensors, getattr(trainer, "about", lambda: {})())
         _write_card(made, recipe, shas, device, seed, tensors, trainer)
     return made
+
+
+def _must_fit(recipe: Recipe, options: dict[str, Any]) -> None:
+    """Raise `BenchError` where an option is of another kind than the trainer's own value, or a number below 0."""
+    parameters = inspect.signature(plugins.builder("trainers", recipe.trainer)).parameters
+    for key, value in options.items():
+        usual = parameters[key].default if key in parameters else value
+        kinds = {float: (int, float), tuple: (list,)}.get(type(usual), (type(usual),))
+        if type(value) not in kinds or (type(value) in (int, float) and not value >= 0):
+            raise BenchError(f"recipes/{recipe.name}.yaml: {key}: found {value!r}, want something like {usual!r}")
 
 
 def _claim(folder: Path, recipe: Recipe, budget: str) -> None:

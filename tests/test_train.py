@@ -195,6 +195,31 @@ def test_a_training_that_never_began_claims_nothing(trained, tmp_path):
     assert (tmp_path / "tiny-prompts" / "budget.txt").read_text().endswith(" other\n")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("m: 2", "m: two", r"recipes/tiny-prefix\.yaml: m: found 'two', want something like 10"),
+        ("seed: 1", "seed: -1", "seed: found -1, want something like 1"),
+        ("controls: [drums]", "controls: drums", r"controls: found 'drums', want something like \('drums',\)"),
+        ("controls: [drums]", "controls: [drum]", "no control is called 'drum'; did you mean drums"),
+        (", language: tiny-language", "", "needs: an adapter of the mini size wants tokens and language"),
+        ("batch: 1", "batch: 0", "long_batch: found 0, want 1 or more"),
+        ("frames: 100", "frames: 5000", "train-000.: .* frames of 20 ms, the recipe asks for 5000; take shorter"),
+    ],
+)
+def test_a_recipe_that_does_not_fit_its_trainer_says_why(trained, tmp_path, old, new, said):
+    path = trained.parent / "recipes" / "tiny-prefix.yaml"
+    before = path.read_text()
+    for name in ("data", "tiny-tokens", "tiny-language"):
+        (tmp_path / name).symlink_to(trained / name)
+    path.write_text(before.replace(old, new, 1))
+    try:
+        with pytest.raises(BenchError, match=said):
+            train("tiny-prefix", None, tmp_path, device="cpu")
+    finally:
+        path.write_text(before)
+
+
 def test_names_that_are_none_are_told_the_nearest(trained, tmp_path):
     with pytest.raises(UnknownName, match="no recipe is called 'tiny-promts'; did you mean tiny-prompts"):
         train("tiny-promts", "two-cores", tmp_path)
