@@ -398,7 +398,7 @@ def look(
 ) -> None:
     """Draw an example: reference, masked, control and every system's output.
 
-    Example: bench look song-0001 --task inpaint-drums
+    Example: bench look test-0001 --task inpaint-drums
     """
     from bench.layout import Layout
     from bench.look import look as draw

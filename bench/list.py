@@ -26,7 +26,11 @@ def _described(kind: str) -> dict[str, str]:
     """Take `description` from the text: reading YAML proper would cost more than the whole listing."""
     found = {}
     for path in sorted(home(kind).glob("*.yaml")):
-        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("description: ")]
+        lines = [
+            line
+            for line in path.read_text(encoding="utf-8", errors="replace").splitlines()
+            if line.startswith("description: ")
+        ]
         if lines:
             found[path.stem] = lines[0].removeprefix("description: ").strip("\"'")
     return found

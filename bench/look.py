@@ -38,7 +38,7 @@ def look(examples: ExampleSet, name: str, submissions: Path, path: Path) -> Path
         _draw(axis, title, audio, example, top)
     axes[-1].set_xlabel("seconds")
     figure.suptitle(f"{examples.task.name} · {examples.manifest.name} · {name}")
-    with atomic(path) as part:
+    with atomic(path, "--png") as part:
         figure.savefig(part, dpi=80, format="png")
     return path
 

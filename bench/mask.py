@@ -102,7 +102,7 @@ def random_gap(n_frames: int, seed: int = 0, gap_s: float = 5.0, margin_s: float
     """Mask one seeded gap of `gap_s` seconds with at least `margin_s` of context on each side."""
     gap, margin = round(gap_s * FRAME_RATE), round(margin_s * FRAME_RATE)
     room = n_frames - gap - 2 * margin
-    if gap < 1 or room < 0:
+    if gap < 1 or margin < 0 or room < 0:
         raise BenchError(f"random-gap of {gap_s} s with margins of {margin_s} s does not fit {n_frames / FRAME_RATE} s")
     start = margin + int(np.random.default_rng(seed).integers(room + 1))
     return Mask(((start, start + gap),), n_frames)

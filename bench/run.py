@@ -17,6 +17,7 @@ from bench.provenance import Provenance
 from bench.score import alters_context, score
 from bench.scores import Row, read_rows, write_rows
 from bench.submission import SPEED, STITCHED, Submission
+from bench.tally import must_be_scorable
 from bench.task import Task, with_metrics
 
 
@@ -54,9 +55,10 @@ def run(
         say: Is told which default systems were left out, and why.
 
     Raises:
-        BenchError: whatever building, generating or checking refuses.
+        BenchError: whatever building, generating or checking refuses, or a task that cannot be scored as it says.
         MissingComponent: a system that was asked for by name lacks something.
     """
+    must_be_scorable(task)
     with exclusive(setting.layout.out):
         started = time.perf_counter()
         examples = build(task, source, setting.layout, setting.executor, setting.extractors, setting.limit)

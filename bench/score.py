@@ -19,7 +19,7 @@ from bench.scores import Row
 from bench.splice import stitched
 from bench.submission import STITCHED, SWAPPED, Submission
 from bench.symbols import Frames
-from bench.tally import ADHERENCE, metrics_of, rows_of
+from bench.tally import ADHERENCE, metrics_of, must_be_scorable, rows_of
 from bench.task import Task
 
 VERSION = 2
@@ -62,7 +62,11 @@ def score(
 
     Returns:
         Per-example rows, then set rows, column by column in the order of the task's metrics.
+
+    Raises:
+        BenchError: the task cannot be scored as it says.
     """
+    must_be_scorable(examples.task)
     ids = examples.ids
     others = other_songs(ids) if len({song_of(name) for name in ids}) > 1 else {}
     failed = submission.failures

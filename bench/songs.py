@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from bench.audio import Samples
 from bench.defaults import defaults
+from bench.errors import BenchError
 from bench.executor import executor
 from bench.streams import Ears, Streams, prepare
 from bench.training import read_tensors, write_tensors
@@ -42,9 +43,12 @@ class Songs:
     silence: Codes
 
     def place(self, rng: np.random.Generator, n: int) -> tuple[str, int]:
-        """Draw a track and where a crop of `n` frames begins in it."""
+        """Draw a track and where a crop of `n` frames begins in it; raises `BenchError` where it is shorter."""
         track = self.tracks[int(rng.integers(len(self.tracks)))]
-        return track, int(rng.integers(self.parts[track, "mix"].shape[1] - n + 1))
+        room = self.parts[track, "mix"].shape[1] - n + 1
+        if room < 1:
+            raise BenchError(f"{track}: {room + n - 1} frames of 20 ms, the recipe asks for {n}; take shorter excerpts")
+        return track, int(rng.integers(room))
 
     def crop(self, track: str, part: str, start: int, n: int) -> Codes:
         """Return tokens (K, n) of a part; `silence` is a part too."""

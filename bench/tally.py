@@ -10,6 +10,7 @@ import numpy as np
 from bench import plugins
 from bench.build import ExampleSet
 from bench.cache import Cache
+from bench.errors import BenchError, UnknownName
 from bench.manifest import song_of
 from bench.protocols import Column, SetMeasurement
 from bench.scores import NO_PHASE, WHOLE_SET, Row
@@ -48,6 +49,25 @@ def columns_of(task: Task) -> list[Column]:
             if column.name == task.primary.get("control"):
                 columns.append(Column(ADHERENCE, "", "higher", "hole", NAN, column.hears))
     return columns
+
+
+def must_be_scorable(task: Task) -> None:
+    """Build a task's metrics, and see that its primary columns are among theirs.
+
+    Raises:
+        BenchError: no metric has this name, it takes no such option, or a column is none of the task's or stands twice.
+        MissingComponent: a metric needs what is not here.
+    """
+    place = f"tasks/{task.name}.yaml"
+    try:
+        names = [column.name for metric in metrics_of(task) for column in metric.columns]
+    except UnknownName as error:
+        raise BenchError(f"{place}: metrics: {error}") from error
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise BenchError(f"{place}: metrics: {twice} stands twice; name it once")
+    for key, name in task.primary.items():
+        if name not in names:
+            raise BenchError(f"{place}: primary: {key}: {UnknownName('column of its metrics', name, names)}")
 
 
 _built: dict[str, Any] = {}

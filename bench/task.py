@@ -15,7 +15,7 @@ from bench.yaml import read_yaml
 CONTROL_SOURCES = {"drums": ("stem", "separated", "other-pattern"), "chords": ("labels",), "piano": ("cover",)}
 FAMILIES = ("inpaint", "edit", "refine", "arrange")
 SAMPLE_RATES = (16000, 32000, 44100, 48000)
-_KINDS = {str: "text", int: "a whole number", list: "a list"}
+_KINDS = {str: "text", int: "a whole number", list: "a list", dict: "a mapping"}
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def read_task(path: Path) -> Task:
             mask=parse_spec(keys["mask"]),
             controls=tuple(_control(entry) for entry in _of(list, keys, "controls")),
             metrics=tuple(parse_spec(entry) for entry in _of(list, keys, "metrics")),
-            primary=dict(keys["primary"]),
+            primary=_of(dict, keys, "primary"),
         )
         _check(task, path.stem)
     except (BenchError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -208,6 +208,8 @@ def _misnamed(task: Task) -> list[str]:
         problems.append("primary: want the keys quality and, where there is a control, control")
     if not all(isinstance(name, str) for name in task.primary.values()):
         problems.append(f"primary: want names of metrics, found {task.primary}")
+    if task.mask.name == "scatter":
+        problems.append("mask scatter: for training alone, its holes are too short for any metric; take another")
     if task.mask.value is not None:
         problems.append(f"mask {task.mask}: a mask's options are spelled out, {{name: {task.mask.name}, option: ...}}")
     return problems

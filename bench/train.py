@@ -79,31 +79,46 @@ def train(
     Raises:
         UnknownName: no such recipe, budget or device.
         MissingComponent: a weight file that it needs is not there, with the recipe that makes it.
-        BenchError: the checkpoint is of another budget, or one file that it needs was trained on another than is here.
+        BenchError: `seconds` is no number from 0 on, the checkpoint is of another budget or rests on other weight
+            files, or one file that it needs was trained on another than is here.
     """
+    if not seconds >= 0:
+        raise BenchError(f"--minutes {seconds / 60:g}: want 0 or more")
     recipe = load_recipe(name).on(dataset)
     budget = budget or next(iter(recipe.budgets))
     options, device = recipe.with_budget(budget), chosen(device)
+    _must_fit(recipe, options)
     if seed is not None:
         name, options = f"{name}-seed{seed}", {**options, "seed": seed}
     folder = out / name
     _claim(folder, recipe, budget)
     needs = {option: _needed(need, out) for option, need in recipe.needs.items()}
     _agree(list(needs.values()))
+    shas = {path.stem: sha256_of(path) for path in needs.values()}
     trainer = plugins.load(
         "trainers", recipe.trainer, folder=folder, data=out / "data", device=device, **options,
         **{option: str(path) for option, path in needs.items()},
     )  # fmt: skip
     trainer.prepare(workers)
     with progress(f"training {name}", options["steps"]) as step_done:
-        step, spent = training.run(trainer, folder, options["steps"], step_done=step_done, seconds=seconds)
+        step, spent = training.run(trainer, folder, options["steps"], needs=shas, step_done=step_done, seconds=seconds)
     path = folder / f"{name}.safetensors"
     made = Trained(name, budget, step, options["steps"], spent, training.last_validation(folder), path)
     if made.is_done:
         tensors = trainer.tensors()
         training.write_tensors(path, tensors, getattr(trainer, "about", lambda: {})())
-        _write_card(made, recipe, needs, device, seed, tensors, trainer)
+        _write_card(made, recipe, shas, device, seed, tensors, trainer)
     return made
+
+
+def _must_fit(recipe: Recipe, options: dict[str, Any]) -> None:
+    """Raise `BenchError` where an option is of another kind than the trainer's own value, or a number below 0."""
+    parameters = inspect.signature(plugins.builder("trainers", recipe.trainer)).parameters
+    for key, value in options.items():
+        usual = parameters[key].default if key in parameters else value
+        kinds = {float: (int, float), tuple: (list,)}.get(type(usual), (type(usual),))
+        if type(value) not in kinds or (type(value) in (int, float) and not value >= 0):
+            raise BenchError(f"recipes/{recipe.name}.yaml: {key}: found {value!r}, want something like {usual!r}")
 
 
 def _claim(folder: Path, recipe: Recipe, budget: str) -> None:
@@ -155,7 +170,7 @@ def _trained_on(recipe: Recipe, budget: str) -> str:
 def _write_card(
     made: Trained,
     recipe: Recipe,
-    needs: dict[str, Path],
+    needs: dict[str, str],
     device: str,
     seed: int | None,
     tensors: dict[str, Any],
@@ -173,7 +188,7 @@ def _write_card(
         **({} if seed is None else {"seed": seed}),
         "processor_seconds": round(made.seconds),
         "hardware": f"{device}, {platform.machine()}",
-        "needs": {path.stem: sha256_of(path) for path in needs.values()} | getattr(trainer, "frozen", {}),
+        "needs": needs | getattr(trainer, "frozen", {}),
         "training_data": _trained_on(recipe, made.budget),
         "validation": made.validation,
         "tolerance": recipe.tolerance,

@@ -125,6 +125,7 @@ def run(
     folder: Path,
     steps: int,
     *,
+    needs: Mapping[str, str] = {},
     every: int = 250,
     step_done: Callable[[], None] = lambda: None,
     seconds: float = math.inf,
@@ -135,6 +136,7 @@ def run(
         trainer: Prepared.
         folder: Where checkpoint and curve lie.
         steps: Steps in all.
+        needs: sha256 of the weight files that it rests on, by name; a checkpoint on others is refused.
         every: Steps from one validation and checkpoint to the next.
         step_done: Called after every step.
         seconds: Stop (with a checkpoint) after so long, to be resumed.
@@ -142,7 +144,7 @@ def run(
     Returns:
         The step reached and the processor seconds spent, earlier runs included.
     """
-    k, spent, losses = _resume(trainer, folder, steps)
+    k, spent, losses = _resume(trainer, folder, steps, needs)
     for _ in range(k):
         step_done()
     started, until = time.process_time() - spent, time.monotonic() + seconds
@@ -156,13 +158,15 @@ def run(
             row |= {f"validation_{name}": value for name, value in trainer.validate().items()}
             _record(folder, k, time.process_time() - started, row)
             losses, saved = [], k
-            _save(trainer, folder, k, time.process_time() - started, losses)
+            _save(trainer, folder, k, time.process_time() - started, losses, needs)
     if k > saved:
-        _save(trainer, folder, k, time.process_time() - started, losses)
+        _save(trainer, folder, k, time.process_time() - started, losses, needs)
     return k, time.process_time() - started
 
 
-def _resume(trainer: Trainer, folder: Path, steps: int) -> tuple[int, float, list[dict[str, float]]]:
+def _resume(
+    trainer: Trainer, folder: Path, steps: int, needs: Mapping[str, str]
+) -> tuple[int, float, list[dict[str, float]]]:
     """Return the step to go on from, the seconds spent until then, and what the curve's next row is a mean of."""
     import torch
 
@@ -171,21 +175,35 @@ def _resume(trainer: Trainer, folder: Path, steps: int) -> tuple[int, float, lis
         return 0, 0.0, []
     try:
         kept = torch.load(path, map_location="cpu", weights_only=True)
-        trainer.restore(kept["state"])
+        others = [name for name, sha256 in kept.get("needs", {}).items() if needs.get(name, sha256) != sha256]
+        if not others:
+            trainer.restore(kept["state"])
         k, spent, losses = int(kept["step"]), float(kept["seconds"]), list(kept.get("losses", []))
     except Exception as error:  # a checkpoint of another recipe or version breaks in many ways
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise BenchError(f"{path}: cannot be gone on from ({reason}); remove it to begin anew") from error
+    if others:
+        raise BenchError(
+            f"{path}: was trained on another {others[0]} than is here now; put that back, or remove it to begin anew"
+        )
     if k > steps:
         raise BenchError(f"{path}: is at step {k}, the recipe ends at {steps}; remove it to begin anew")
     return k, spent, losses
 
 
-def _save(trainer: Trainer, folder: Path, k: int, seconds: float, losses: list[dict[str, float]]) -> None:
+def _save(
+    trainer: Trainer,
+    folder: Path,
+    k: int,
+    seconds: float,
+    losses: list[dict[str, float]],
+    needs: Mapping[str, str],
+) -> None:
     import torch
 
     with atomic(folder / CHECKPOINT) as part:
-        torch.save({"step": k, "seconds": seconds, "losses": losses, "state": trainer.state()}, part)
+        kept = {"step": k, "seconds": seconds, "losses": losses, "needs": dict(needs), "state": trainer.state()}
+        torch.save(kept, part)
 
 
 def _record(folder: Path, k: int, seconds: float, row: Mapping[str, float]) -> None:

@@ -135,6 +135,7 @@ def test_holes_that_are_none_are_refused(holes: tuple) -> None:
         ("blocks", {"seed": 3}, "does not take the options"),
         ("blocks", {"n_frames": 3}, "does not take the options"),
         ("prefix", {"context_s": float("inf")}, "does not take the options"),
+        ("random-gap", {"gap_s": 9, "margin_s": -1}, "with margins of -1 s does not fit"),
         ("random-gap", {"gap_s": 0}, "does not fit 15.0 s"),
         ("random-gap", {"gap_s": float("nan")}, "does not take the options"),
     ],

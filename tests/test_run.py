@@ -4,15 +4,22 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 from typer.testing import CliRunner
 
+from bench.build import source_of
 from bench.cli import app
+from bench.defaults import defaults
 from bench.errors import BenchError
+from bench.executor import Serial
+from bench.layout import Layout
+from bench.run import Setting, run
 from bench.scores import WHOLE_SET, Row, read_rows, write_rows
+from bench.task import Spec, load_task
 
 runner = CliRunner()
 LIMIT = "3"
@@ -161,6 +168,8 @@ def test_look_draws_a_picture(runs: Path, tmp_path: Path) -> None:
     path = tmp_path / "look.png"
     bench("look", name, "--task", "inpaint-drums", "--out", runs, "--png", path)
     assert path.read_bytes()[:4] == b"\x89PNG"
+    said = bench("look", name, "--task", "inpaint-drums", "--out", runs, "--png", path / "look.png", code=2)
+    assert "choose another folder with --png" in said
 
 
 @pytest.mark.parametrize(
@@ -187,6 +196,25 @@ def test_a_wrong_word_gets_one_line_and_exit_code_2(words: list[str], said: str,
     assert said in shown
     assert len(shown.strip().splitlines()) == 1
     assert not (tmp_path / "out" / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"primary": {"control": "drum-onset", "quality": "sdr"}}, "primary: control: .*did you mean drum-onset-f1"),
+        ({"primary": {"control": "sdr", "quality": "clap-score"}}, "primary: quality: no column of its metrics"),
+        ({"metrics": (Spec("sdr"), Spec("context-lsdd"))}, "metrics: .*did you mean context-lsd"),
+        ({"metrics": (Spec("sdr"), Spec("sdr"))}, "metrics: sdr stands twice"),
+    ],
+)
+def test_a_task_that_cannot_be_scored_is_refused_before_anything_is_made(
+    change: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    task = replace(load_task("inpaint-drums"), **change)
+    setting = Setting(Layout(tmp_path / "runs"), Serial(), defaults().extractors, limit=2)
+    with pytest.raises(BenchError, match=rf"tasks/inpaint-drums\.yaml: {said}"):
+        run(task, source_of(None, None, None, task), ["copy-control"], setting)
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_broken_recording_and_an_empty_folder_are_named(tmp_path: Path) -> None:

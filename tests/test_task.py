@@ -81,6 +81,8 @@ def test_a_changed_task_must_raise_its_version(monkeypatch: pytest.MonkeyPatch, 
         ("- {kind: drums, source: stem}", "- drums", "want {kind: ..., source: ...}"),
         ("quality:", "beauty:", "primary: want the keys quality"),
         ("version: 1", "version: 1\nversion: 2", "stands twice"),
+        ("mask: centre", "mask: scatter", "mask scatter: for training alone"),
+        ("primary: {", "primary: sdr\n#", "primary: want a mapping, found 'sdr'"),
     ],
 )
 def test_a_broken_task_says_what_is_wrong(tmp_path: Path, old: str, new: str, said: str) -> None:

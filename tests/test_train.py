@@ -4,7 +4,7 @@ import csv
 import json
 import shutil
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -78,6 +78,10 @@ def trained(tmp_path_factory, patch):
         made = train(name, "two-cores", out, device="cpu")
         assert made.is_done and (made.step, made.steps) == (STEPS, STEPS)
     return out
+
+
+def config_of(config):
+    return {"config": json.dumps(asdict(config))}
 
 
 def curve(folder):
@@ -191,6 +195,31 @@ def test_a_training_that_never_began_claims_nothing(trained, tmp_path):
     assert (tmp_path / "tiny-prompts" / "budget.txt").read_text().endswith(" other\n")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("m: 2", "m: two", r"recipes/tiny-prefix\.yaml: m: found 'two', want something like 10"),
+        ("seed: 1", "seed: -1", "seed: found -1, want something like 1"),
+        ("controls: [drums]", "controls: drums", r"controls: found 'drums', want something like \('drums',\)"),
+        ("controls: [drums]", "controls: [drum]", "no control is called 'drum'; did you mean drums"),
+        (", language: tiny-language", "", "needs: an adapter of the mini size wants tokens and language"),
+        ("batch: 1", "batch: 0", "long_batch: found 0, want 1 or more"),
+        ("frames: 100", "frames: 5000", "train-000.: .* frames of 20 ms, the recipe asks for 5000; take shorter"),
+    ],
+)
+def test_a_recipe_that_does_not_fit_its_trainer_says_why(trained, tmp_path, old, new, said):
+    path = trained.parent / "recipes" / "tiny-prefix.yaml"
+    before = path.read_text()
+    for name in ("data", "tiny-tokens", "tiny-language"):
+        (tmp_path / name).symlink_to(trained / name)
+    path.write_text(before.replace(old, new, 1))
+    try:
+        with pytest.raises(BenchError, match=said):
+            train("tiny-prefix", None, tmp_path, device="cpu")
+    finally:
+        path.write_text(before)
+
+
 def test_names_that_are_none_are_told_the_nearest(trained, tmp_path):
     with pytest.raises(UnknownName, match="no recipe is called 'tiny-promts'; did you mean tiny-prompts"):
         train("tiny-promts", "two-cores", tmp_path)
@@ -221,6 +250,27 @@ def test_files_that_do_not_belong_together_are_refused(trained, tmp_path):
         BenchError, match=r"tiny-language.safetensors: was trained on another tiny-tokens than .*; train it"
     ):
         train("tiny-prompts", None, tmp_path, device="cpu")
+
+
+def test_a_checkpoint_on_another_weight_file_is_refused_done_or_not(trained, tmp_path, monkeypatch):
+    (tmp_path / "data").symlink_to(trained / "data")
+    for name in ("tiny-tokens", "tiny-language"):
+        shutil.copytree(trained / name, tmp_path / name)
+    clock = iter(range(10**6))
+    ticking = SimpleNamespace(monotonic=lambda: next(clock), process_time=time.process_time)
+    path = tmp_path / "tiny-language" / "tiny-language.safetensors"
+    before, about = read_tensors(path), read_decoder(path).config
+    for seconds in (3, float("inf")):
+        with monkeypatch.context() as patch:
+            patch.setattr(training, "time", ticking)
+            made = train("tiny-prompts", None, tmp_path, device="cpu", seconds=seconds)
+        training.write_tensors(path, {name: 2 * value for name, value in before.items()}, config_of(about))
+        with pytest.raises(
+            BenchError, match=r"tiny-prompts/checkpoint\.pt: was trained on another tiny-language than is here now; put"
+        ):
+            train("tiny-prompts", None, tmp_path, device="cpu")
+        training.write_tensors(path, before, config_of(about))
+    assert made.is_done
 
 
 def test_devices_that_are_none_or_not_here_are_named(trained, tmp_path, monkeypatch):
@@ -255,6 +305,10 @@ def test_the_command_ends_with_one_line_for_a_users_mistake(trained, tmp_path):
     assert said.exit_code == 2 and "did you mean tiny-codec" in said.output and "Traceback" not in said.output
     said = CliRunner().invoke(app, ["train", "tiny-lora", "--budget", "gpus", "--out", str(tmp_path)])
     assert said.exit_code == 2 and "did you mean gpu" in said.output
+    for minutes in ("-1", "nan"):
+        said = CliRunner().invoke(app, ["train", "tiny-codec", "--minutes", minutes, "--out", str(tmp_path)])
+        assert said.exit_code == 2 and f"--minutes {minutes}: want 0 or more" in said.output
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_card_names_the_commit_that_began_not_the_one_that_ended(trained, tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from bench.defaults import defaults
 from bench.errors import BenchError, CheckFailed, MissingComponent, UnknownName
 from bench.list import listing
 from bench.options import examples_of, extractors_of
+from bench.paths import PACKAGE
 from bench.provenance import Provenance, commit, version
 from bench.task import load_task
 from bench.yaml import read_yaml
@@ -41,6 +43,20 @@ def test_listing_as_json_and_wrong_kinds() -> None:
     assert "inpaint-drums" in found["tasks"] and "mini-codec" in found["recipes"]
     with pytest.raises(UnknownName, match="did you mean models"):
         listing("model")
+
+
+def test_a_file_that_is_no_text_hides_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.yaml").write_bytes(b"\xff\xfe")
+    (tmp_path / "b.yaml").write_text("description: What it is.\n")
+    monkeypatch.setattr("bench.list.home", lambda kind: tmp_path)
+    assert listing("tasks") == {"tasks": {"b": "What it is."}}
+
+
+def test_the_examples_that_are_shown_to_a_newcomer_are_there() -> None:
+    shown = "".join(path.read_text(encoding="utf-8") for path in (PACKAGE.parent / "README.md", PACKAGE / "cli.py"))
+    ids = {excerpt.id for excerpt in plugins.load("datasets", "synthetic").select(defaults().manifest).excerpts}
+    names = re.findall(r"bench look (\S+)", shown)
+    assert names and set(names) <= ids
 
 
 def test_plugs_are_loaded_by_name_with_their_options() -> None:

@@ -14,7 +14,7 @@ from bench.air.backbone import Backbone, mini, published
 from bench.air.sequence import Layout, prefix_of
 from bench.air.sizes import SIZES
 from bench.air.training import HIDDEN, loss_of
-from bench.errors import MissingComponent, UnknownName
+from bench.errors import BenchError, MissingComponent, UnknownName
 from bench.mask import blocks, draw, scatter
 from bench.mini.songs import prepared
 from bench.mini.tokens import HOP
@@ -23,6 +23,7 @@ from bench.training import Learner
 
 KINDS = ("prompts", "aligned", "prefix", "lora")
 MASKS = ("mixed", "scatter")
+CONTROLS = ("drums", "chords", "piano")
 _EVERYTHING, _ONE_HOLE = 0.3, 0.25
 _FULL_LICENCE = (
     "not for commercial use: trained beside MusicGen's weights (CC BY-NC 4.0) on recordings of {dataset}, whose own "
@@ -50,7 +51,9 @@ class AdapterTrainer:
         """Make the streams, encode them, build the adapter on the frozen decoder."""
         backbone = self._backbone()
         self._decoder, self._tokeniser, self.frozen = backbone.decoder, backbone.tokeniser, backbone.about
-        (self._sounds, self._songs), (_, self._unseen) = self._prepared(backbone.label, workers)
+        # What hears the songs may draw, and only while they are not there yet: the adapter begins alike in both cases.
+        with torch.random.fork_rng(devices=[]):
+            (self._sounds, self._songs), (_, self._unseen) = self._prepared(backbone.label, workers)
         self._adapter = self._built()
         trained = self._decoder if self._adapter is None else self._adapter.to(self._device).train()
         self.learner = Learner(
@@ -294,6 +297,14 @@ def build(
         raise UnknownName("mixture of masks", masks, MASKS)
     if size not in SIZES:
         raise UnknownName("size", size, SIZES)
+    if unknown := next((control for control in controls if control not in CONTROLS), None):
+        raise UnknownName("control", str(unknown), CONTROLS)
+    if size == "mini" and not (tokens and language):
+        raise BenchError(
+            "needs: an adapter of the mini size wants tokens and language, e.g. mini-tokens, mini-language"
+        )
+    if (least := min(m, rank, frames, batch, long_frames, long_batch)) < 1:
+        raise BenchError(f"m, rank, frames, batch, long_frames, long_batch: found {least}, want 1 or more")
     sources = {
         "controls": controls, "tokens": tokens, "language": language, "train": train, "validation": validation,
         "size": size, "dataset": dataset, "separator": separator,

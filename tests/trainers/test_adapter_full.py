@@ -138,6 +138,11 @@ def test_where_an_adapter_begins_hangs_on_the_seed_and_not_on_what_was_read_befo
     assert not torch.equal(trainer_of(tmp_path, seed=2)._adapter.adaptor, first)
 
 
+def test_where_an_adapter_begins_does_not_hang_on_whether_its_songs_were_there_already(dataset, tmp_path):
+    first, again = (trainer_of(tmp_path, separator="sep-mini")._adapter.adaptor for _ in range(2))
+    assert torch.equal(first, again)
+
+
 def test_low_rank_trains_a_copy_of_the_backbone(dataset, tmp_path):
     pytest.importorskip("peft")
     decoder = decoder_of("small")[0]
