@@ -81,7 +81,7 @@ def list_(
 @app.command()
 @_mended
 def run(
-    task: TaskName,
+    task: Annotated[list[str], typer.Option("--task", "-t", help="A task's name, or all; repeatable.")],
     model: Annotated[list[str] | None, typer.Option("--model", "-m", help="A model; repeatable.")] = None,
     dataset: DatasetName = None,
     audio: AudioFolder = None,
@@ -97,6 +97,8 @@ def run(
     """Build, generate, score and report, resuming what is done. `--task all` runs every task.
 
     Example: bench run --task inpaint-drums
+
+    Example: bench run --task inpaint-chords --task inpaint-piano --model air-mini
     """
     from bench import report
     from bench.build import source_of
@@ -107,8 +109,8 @@ def run(
     known_device(device)
     known_models(model)
     tables, setting = [], setting_of(out, workers, extractor, limit, metric, device)
-    for name in task_names() if task == "all" else [task]:
-        loaded = load_task(name)
+    names = task_names() if "all" in task else dict.fromkeys(task)
+    for loaded in [load_task(name) for name in names]:
         source = source_of(dataset, audio, salt, loaded)
         tables += report.tables_of(run_task(loaded, source, model or (), setting, partial(typer.echo, err=True)))
     report.publish(out)

@@ -217,6 +217,17 @@ def test_a_task_that_cannot_be_scored_is_refused_before_anything_is_made(
     assert not (tmp_path / "runs").exists()
 
 
+def test_several_tasks_are_run_in_one_call_and_a_wrong_one_before_any(tmp_path: Path) -> None:
+    both = ["run", "--limit", "1", "--model", "silence", "--out", str(tmp_path), "--task", "inpaint-free", "--task"]
+    assert "no task is called 'inpaint-drum'" in bench(*both, "inpaint-drum", code=2)
+    assert not list(tmp_path.iterdir())
+    bench(*both, "inpaint-drums", "--task", "inpaint-free")
+    assert sorted(path.name for path in (tmp_path / "results").iterdir() if path.is_dir()) == [
+        "inpaint-drums",
+        "inpaint-free",
+    ]
+
+
 def test_a_broken_recording_and_an_empty_folder_are_named(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
