@@ -16,8 +16,11 @@ def build(
     contrast: float = 1.25,
     temperature: float = 1.0,
     top_k: int = 250,
+    adapter: str = "",
     device: str = "cpu",
     precision: str = "auto",
 ) -> Model:
     """Return the reference's step beyond the paper; arguments as of `air`."""
-    return Choice("air-aligned", size, Sampling(temperature, top_k, contrast), device, precision=precision)
+    return Choice(
+        "air-aligned", size, Sampling(temperature, top_k, contrast), device, adapter=adapter, precision=precision
+    )

@@ -14,8 +14,11 @@ def build(
     contrast: float = 1.0,
     temperature: float = 1.0,
     top_k: int = 250,
+    adapter: str = "",
     device: str = "cpu",
     precision: str = "auto",
 ) -> Model:
     """Return the baseline; arguments as of `air`."""
-    return Choice("prefix-tuning", size, Sampling(temperature, top_k, contrast), device, precision=precision)
+    return Choice(
+        "prefix-tuning", size, Sampling(temperature, top_k, contrast), device, adapter=adapter, precision=precision
+    )

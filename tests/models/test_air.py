@@ -91,6 +91,17 @@ def test_the_aligned_form_is_run_with_contrast_and_the_papers_without():
         assert "contrast 1," in plugins.load("models", name).identity
 
 
+@pytest.mark.parametrize("name", FOLLOWERS)
+def test_a_file_of_ones_own_is_taken_in_place_of_the_shipped_one(name, made, tmp_path):
+    shipped = made / "mini" / f"{name}-drums.safetensors"
+    own = tmp_path / "own.safetensors"
+    own.write_bytes(shipped.read_bytes())
+    one = plugins.load("models", name, adapter=str(own))
+    assert one.identity.startswith("own ") and one.identity.count(" / ") == 0
+    request = example().request
+    assert one.edit([request])[0].sha256() == edited(name, [request])[0].sha256()
+
+
 def test_the_likeliest_token_needs_no_seed():
     first, second = (replace(example().request, seed=seed) for seed in (1, 2))
     assert (
