@@ -21,7 +21,9 @@ from tests.tiny_clap import write_tiny_clap
 
 RATE, SECONDS, IDS = 16000, 15.0, tuple(f"song-{k:02}" for k in range(16))
 METRICS = (Spec("fad", {}, "logmel-stats"), Spec("kad", {}, "clap-folder"), Spec("clap-score", {}, "clap-folder"))
-TASK = Task("tiny", 1, "refine", "", "tiny", RATE, SECONDS, Spec("everything"), (), METRICS, {"quality": "x"}, 0)
+TASK = Task(
+    "tiny", 1, "refine", "", "tiny", RATE, SECONDS, Spec("everything"), (), METRICS, {"quality": "fad[logmel-stats]"}, 0
+)
 
 
 def music(seed: int) -> Audio:

@@ -65,6 +65,10 @@ class AdapterTrainer:
         """Return the frozen decoder with its tokens: that of the recipe's files, or a published one of its size."""
         size, sizes = self._sources["size"], self._sizes
         if size == "mini":
+            if not (self._sources["tokens"] and self._sources["language"]):
+                raise BenchError(
+                    "needs: an adapter of the mini size wants tokens and language, e.g. mini-tokens, mini-language"
+                )
             torch.manual_seed(self._seed)  # reading it draws, and what is drawn next is where the adapter begins
             return mini(Path(self._sources["tokens"]), Path(self._sources["language"]), self._device)
         batches = [(sizes["batch"], sizes["frames"]), (sizes["long_batch"], sizes["long_frames"])]
@@ -299,10 +303,6 @@ def build(
         raise UnknownName("size", size, SIZES)
     if unknown := next((control for control in controls if control not in CONTROLS), None):
         raise UnknownName("control", str(unknown), CONTROLS)
-    if size == "mini" and not (tokens and language):
-        raise BenchError(
-            "needs: an adapter of the mini size wants tokens and language, e.g. mini-tokens, mini-language"
-        )
     if (least := min(m, rank, frames, batch, long_frames, long_batch)) < 1:
         raise BenchError(f"m, rank, frames, batch, long_frames, long_batch: found {least}, want 1 or more")
     sources = {
