@@ -172,3 +172,9 @@ def test_the_doctor_passes_on_what_was_asked_for(monkeypatch: pytest.MonkeyPatch
     given = ["--dataset", "synthetic-test", "--extractor", "drums=hpss", "--limit", "2"]
     assert CliRunner().invoke(app, ["doctor", "--noise-floor", *given]).exit_code == 0
     assert asked == [("synthetic-test", 2, "hpss")]
+
+
+@pytest.mark.parametrize("other", [("--task", "inpaint-drums"), ("--model", "oracle")])
+def test_the_doctor_refuses_beside_it_what_it_would_pass_over(other):
+    said = CliRunner().invoke(app, ["doctor", "--noise-floor", *other])
+    assert said.exit_code == 2 and "leave out --task and --model" in " ".join(said.output.split())
