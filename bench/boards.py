@@ -14,7 +14,7 @@ from bench.protocols import Column
 from bench.ranking import ALPHA
 from bench.readings import Readings, advantage, readings
 from bench.report import in_order, read_results, results_files, task_of
-from bench.revision import board_at
+from bench.runtime.revision import board_at
 from bench.scores import Row
 from bench.statistics import MIN_SONGS, holm
 from bench.tally import columns_of

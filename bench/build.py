@@ -10,7 +10,6 @@ import numpy as np
 
 from bench import plugins
 from bench.audio import Audio
-from bench.cache import Cache, key_of
 from bench.controls import chords_control, drums_control, piano_control, piano_cover, visible_accompaniment
 from bench.defaults import defaults
 from bench.errors import BenchError, UnknownName, Unserved
@@ -26,14 +25,15 @@ from bench.example import (
     write_reference,
     write_request,
 )
-from bench.executor import Executor
 from bench.hearing import Extractors
 from bench.invitation import invite
-from bench.layout import Layout
 from bench.manifest import Excerpt, Manifest, read_manifest
 from bench.mask import Mask
 from bench.paths import write_text
 from bench.protocols import Dataset
+from bench.runtime.cache import Cache, key_of
+from bench.runtime.executor import Executor
+from bench.runtime.layout import Layout
 from bench.symbols import DRUM_PROGRAM, Beats, Chords, Notes
 from bench.task import ControlSpec, Task
 from bench.yaml import dump_yaml, read_yaml

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from bench.errors import BenchError
 from bench.paths import shown
-from bench.weights import sha256_of
+from bench.runtime.weights import sha256_of
 
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from bench.audio import Audio
 from bench.errors import BenchError
 from bench.loudness import at_loudness
+from bench.runtime.weights import sha256_of
 from bench.symbols import Frames
-from bench.weights import sha256_of
 
 VERSION = 1
 RATE = 48000

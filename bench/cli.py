@@ -24,7 +24,7 @@ from bench.cli_data import data_app
 from bench.cli_listen import listen_app
 from bench.cli_models import doctor, setup, train
 from bench.cli_scores import check, compare, report_, score, submit
-from bench.executor import bound_threads
+from bench.runtime.executor import bound_threads
 from bench.terminal import RUNS, AsJson, mended, show
 
 app = typer.Typer(
@@ -133,9 +133,9 @@ def build(
     """
     from bench.build import build as build_task
     from bench.build import source_of
-    from bench.layout import exclusive
     from bench.leaks import scan
     from bench.options import setting_of
+    from bench.runtime.layout import exclusive
     from bench.task import load_task
 
     loaded, setting = load_task(task), setting_of(out, workers, extractor, limit)
@@ -172,10 +172,10 @@ def generate(
 
     Example: bench generate --task inpaint-drums --model retrieval
     """
-    from bench.cache import Cache
     from bench.generate import generate as answer
-    from bench.layout import Layout, exclusive
     from bench.options import examples_of, known_device, known_models
+    from bench.runtime.cache import Cache
+    from bench.runtime.layout import Layout, exclusive
     from bench.task import load_task
 
     loaded = load_task(task)
@@ -208,9 +208,9 @@ def look(
 
     Example: bench look test-0001 --task inpaint-drums
     """
-    from bench.layout import Layout
     from bench.look import look as draw
     from bench.options import examples_of
+    from bench.runtime.layout import Layout
     from bench.task import load_task
 
     made = examples_of(load_task(task), examples, None, out)

@@ -54,8 +54,8 @@ def select_(
     Example: bench data select slakh2100 --split test --workers 8
     """
     from bench.data import selected
-    from bench.executor import executor
     from bench.page import printable
+    from bench.runtime.executor import executor
 
     found, paths = selected(dataset, split, out, executor(workers))
     left_out = [f"  {track}: {why}" for track, why in found.left_out.items()]

@@ -56,9 +56,9 @@ def make(
     """
     from dataclasses import asdict
 
-    from bench.layout import Layout
     from bench.listen import listen
     from bench.options import examples_of
+    from bench.runtime.layout import Layout
     from bench.task import load_task
 
     loaded = load_task(task)

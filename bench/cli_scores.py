@@ -67,9 +67,9 @@ def score(
     from bench import report
     from bench.archive import opened
     from bench.check import check as look_over
-    from bench.layout import exclusive
     from bench.options import examples_of, setting_of, task_of
     from bench.run import score_into
+    from bench.runtime.layout import exclusive
 
     with opened(folder) as here:
         loaded, setting = task_of(here, task), setting_of(out, workers, extractor, None, metric)
@@ -100,8 +100,8 @@ def submit(
 
     from bench import present, report
     from bench.archive import opened
-    from bench.layout import exclusive
     from bench.options import examples_of, setting_of, task_of
+    from bench.runtime.layout import exclusive
     from bench.submit import submit as enter
 
     with opened(folder) as here:

@@ -14,11 +14,11 @@ from typing import Any
 from bench import library, plugins, setup
 from bench.build import Source, check_served, source_of
 from bench.defaults import defaults
-from bench.device import chosen
 from bench.errors import BenchError
 from bench.prepare import bytes_of
+from bench.runtime.device import chosen
+from bench.runtime.weights import Weights
 from bench.task import Spec, Task, load_task, task_names
-from bench.weights import Weights
 
 REQUIRED = {
     name: name

@@ -8,10 +8,10 @@ import numpy as np
 
 from bench import plugins
 from bench.audio import Audio
-from bench.cache import Cache, key_of
 from bench.errors import BenchError
 from bench.example import Example
 from bench.protocols import Content, Extractor, Vectors
+from bench.runtime.cache import Cache, key_of
 from bench.symbols import DRUM_PROGRAM, Beats, Frames, Notes
 
 CONTEXT_S = 1.0

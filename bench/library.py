@@ -16,9 +16,9 @@ import numpy as np
 
 from bench.checksums import checksums_of, checksums_text, differences, read_checksums
 from bench.errors import BenchError, MissingComponent, UnknownName
-from bench.executor import Executor, progress
 from bench.manifest import Excerpt, Manifest, read_manifest
 from bench.paths import home, write_text
+from bench.runtime.executor import Executor, progress
 from bench.selection import DURATION_S, VERSION
 from bench.tracks import Library, Track, tracks_of
 from bench.yaml import read_yaml

@@ -8,7 +8,6 @@ from pathlib import Path
 from bench.audio import Audio, read_audio
 from bench.build import ExampleSet
 from bench.errors import BenchError, UnknownName
-from bench.layout import Layout
 from bench.listening.axes import FORMS, axes_of
 from bench.listening.key import Key, read_key
 from bench.listening.page import heard_of, listening_page
@@ -17,6 +16,7 @@ from bench.listening.server import Server
 from bench.paths import write_text
 from bench.ranking import bound_of
 from bench.report import RESULTS, tables_of
+from bench.runtime.layout import Layout
 from bench.submission import STITCHED
 
 PAGE, KEY, RATINGS = "page/index.html", "key.json", "ratings"

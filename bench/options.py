@@ -6,12 +6,12 @@ from pathlib import Path
 from bench import plugins
 from bench.build import ExampleSet, Source, build, open_examples, source_of
 from bench.defaults import defaults
-from bench.device import chosen
 from bench.errors import BenchError, CheckFailed, UnknownName
-from bench.executor import executor
-from bench.layout import Layout
 from bench.manifest import Excerpt, Manifest, limit_of
 from bench.run import Setting
+from bench.runtime.device import chosen
+from bench.runtime.executor import executor
+from bench.runtime.layout import Layout
 from bench.submission import CARD, Card, read_submission
 from bench.task import Task, load_task, parse_spec, task_names
 from bench.yaml import read_yaml

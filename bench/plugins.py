@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError, UnknownName
-from bench.weights import Weights
+from bench.runtime.weights import Weights
 
 KINDS = ("datasets", "extractors", "renderers", "models", "metrics", "trainers")
 _PACKAGE = Path(__file__).resolve().parent

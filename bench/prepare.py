@@ -15,14 +15,14 @@ from typing import Any
 
 from bench.audio import Audio
 from bench.build import VERSION, Job, Source, example_of, jobs_of, selected
-from bench.cache import Cache, key_of
-from bench.claims import Claimed, claimed
 from bench.errors import BenchError, Unserved
-from bench.executor import Executor
 from bench.hearing import Extractors, Hearing, finding_key
-from bench.layout import Layout, exclusive, shared
 from bench.page import printable
 from bench.protocols import Extractor
+from bench.runtime.cache import Cache, key_of
+from bench.runtime.claims import Claimed, claimed
+from bench.runtime.executor import Executor
+from bench.runtime.layout import Layout, exclusive, shared
 from bench.tally import metrics_of
 from bench.task import Task
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.build import ExampleSet, Source, build
-from bench.cache import Cache
 from bench.check import check
 from bench.defaults import defaults
 from bench.errors import BenchError, MissingComponent
-from bench.executor import Executor
 from bench.generate import generate
-from bench.layout import Layout, exclusive
-from bench.provenance import Provenance
+from bench.runtime.cache import Cache
+from bench.runtime.executor import Executor
+from bench.runtime.layout import Layout, exclusive
+from bench.runtime.provenance import Provenance
 from bench.score import alters_context, score
 from bench.scores import Row, read_rows, write_rows
 from bench.submission import SPEED, STITCHED, Submission

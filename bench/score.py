@@ -9,12 +9,12 @@ import numpy as np
 
 from bench.audio import Audio, Samples, is_silent, read_audio
 from bench.build import ExampleSet
-from bench.cache import Cache, key_of
 from bench.example import Example, other_songs
-from bench.executor import Executor
 from bench.hearing import Extractors, Hearing
 from bench.manifest import song_of
 from bench.protocols import Column, Extractor, Measurement, Metric, SetMetric, undefined
+from bench.runtime.cache import Cache, key_of
+from bench.runtime.executor import Executor
 from bench.scores import Row
 from bench.splice import stitched
 from bench.submission import STITCHED, SWAPPED, Submission

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from bench.audio import Samples
 from bench.defaults import defaults
 from bench.errors import BenchError
-from bench.executor import executor
+from bench.runtime.executor import executor
 from bench.streams import Ears, Streams, prepare
 from bench.training import read_tensors, write_tensors
 

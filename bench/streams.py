@@ -13,9 +13,9 @@ from bench.audio import Audio
 from bench.controls import block_chords, level_matched, piano_cover
 from bench.defaults import defaults
 from bench.errors import BenchError
-from bench.executor import executor
 from bench.manifest import Excerpt
 from bench.paths import atomic
+from bench.runtime.executor import executor
 from bench.symbols import Beats, Chords, Notes
 
 PARTS = ("mix", "drums", "bass", "other", "chords", "piano")

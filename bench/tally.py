@@ -9,10 +9,10 @@ import numpy as np
 
 from bench import plugins
 from bench.build import ExampleSet
-from bench.cache import Cache
 from bench.errors import BenchError, UnknownName
 from bench.manifest import song_of
 from bench.protocols import Column, SetMeasurement
+from bench.runtime.cache import Cache
 from bench.scores import NO_PHASE, WHOLE_SET, Row
 from bench.statistics import interval, song_means
 from bench.submission import Submission

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from bench import plugins, training
-from bench.device import chosen
 from bench.errors import BenchError
-from bench.executor import progress
 from bench.paths import home, write_text
-from bench.provenance import commit, version
 from bench.recipe import Recipe, load_recipe
-from bench.weights import sha256_of, shipped
+from bench.runtime.device import chosen
+from bench.runtime.executor import progress
+from bench.runtime.provenance import commit, version
+from bench.runtime.weights import sha256_of, shipped
 from bench.yaml import dump_yaml, read_yaml
 
 COMMIT = "commit.txt"

@@ -10,7 +10,6 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from bench.errors import BenchError
-from bench.layout import exclusive
 from bench.listening.axes import AXES, column_name
 from bench.listening.key import ANCHOR, REFERENCE, Key, read_key
 from bench.listening.ratings import Ratings, read_ratings
@@ -19,8 +18,9 @@ from bench.manifest import song_of
 from bench.page import printable
 from bench.paths import home
 from bench.present import refresh
-from bench.provenance import Provenance
 from bench.report import LISTENING, RESULTS, publish
+from bench.runtime.layout import exclusive
+from bench.runtime.provenance import Provenance
 from bench.scores import WHOLE_SET, Row, read_rows, write_rows
 from bench.statistics import interval
 from bench.tally import set_rows

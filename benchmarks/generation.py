@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from bench.executor import bound_threads
+from bench.runtime.executor import bound_threads
 
 bound_threads()
 
@@ -32,7 +32,7 @@ from bench.air.adapter import Prompts  # noqa: E402
 from bench.air.decoder import MUSICGEN, Config, Decoder  # noqa: E402
 from bench.air.generate import Sampling, generate, n_generated_steps  # noqa: E402
 from bench.air.sequence import Layout  # noqa: E402
-from bench.device import chosen, forget_peak, hardware, peak_mib  # noqa: E402
+from bench.runtime.device import chosen, forget_peak, hardware, peak_mib  # noqa: E402
 
 SHAPES = {"tiny": Config(32, 2, 4, 64, 4, 64), "mini": Config(192, 6, 4, 768, 4, 512), **MUSICGEN}
 N_PROMPTS, GOAL, FLOOR_GOAL = 10, 3.0, 1.5

@@ -20,11 +20,11 @@ from bench.build import build, source_of
 from bench.compare import Comparison
 from bench.defaults import defaults
 from bench.example import Example, other_songs
-from bench.executor import executor
-from bench.layout import Layout
 from bench.loudness import loudness
 from bench.readings import advantage, readings
 from bench.run import Setting, score_into
+from bench.runtime.executor import executor
+from bench.runtime.layout import Layout
 from bench.scores import read_rows
 from bench.submission import Card, Submission, write_card
 from bench.tally import columns_of

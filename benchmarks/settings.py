@@ -15,14 +15,14 @@ from typing import Any
 from model_results import cell, differences, filled
 
 from bench.build import build, source_of
-from bench.cache import Cache
 from bench.check import check
 from bench.defaults import defaults
-from bench.executor import executor
 from bench.generate import generate
-from bench.layout import Layout
 from bench.readings import Readings, Scores, readings
 from bench.run import Setting, score_into
+from bench.runtime.cache import Cache
+from bench.runtime.executor import executor
+from bench.runtime.layout import Layout
 from bench.scores import read_rows
 from bench.tally import ADHERENCE
 from bench.task import Task, load_task

@@ -1,5 +1,5 @@
 """The numeric libraries are held at one thread, as `bench` holds them, before a test loads one."""
 
-from bench.executor import bound_threads
+from bench.runtime.executor import bound_threads
 
 bound_threads()

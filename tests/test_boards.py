@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from bench.boards import between, changes, must_hold, opened_board
 from bench.cli import app
 from bench.errors import BenchError, CheckFailed, UnknownName
-from bench.revision import board_at
+from bench.runtime.revision import board_at
 from bench.scores import Row, write_rows
 from bench.statistics import difference, holm
 from tests.test_compare import GAP, LSD, ONSETS, column, distance

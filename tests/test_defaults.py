@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from bench import defaults as module
-from bench import plugins, provenance
+from bench import plugins
 from bench.data import statistics, verify
 from bench.defaults import defaults
 from bench.errors import BenchError, UnknownName
 from bench.list import KINDS, listing
-from bench.provenance import Provenance
+from bench.runtime import provenance
+from bench.runtime.provenance import Provenance
 from bench.yaml import read_yaml
 
 GOOD = "manifest: m\nrenderer: r\nextractors: {chords: c}\nsystems: [noise]\n"

@@ -10,11 +10,11 @@ import pytest
 from bench import plugins
 from bench.audio import Audio, read_audio
 from bench.build import ExampleSet
-from bench.cache import Cache
 from bench.example import Control, Example, Request, Truth, masked, other_songs, write_reference, write_request
 from bench.generate import generate
 from bench.manifest import Excerpt, Manifest
 from bench.paths import write_text
+from bench.runtime.cache import Cache
 from bench.task import load_task
 
 IDS = ("a", "b", "c", "d", "e")

@@ -7,11 +7,11 @@ import pytest
 
 from bench import plugins
 from bench.audio import Audio
-from bench.cache import Cache
 from bench.errors import BenchError
 from bench.example import Control, Example, Request, Truth, masked
 from bench.hearing import Extractors, Hearing, drum_onsets
 from bench.mask import Mask
+from bench.runtime.cache import Cache
 from bench.symbols import DRUM_PROGRAM, Beats, Chords, Frames, Notes
 
 RATE = 16000

@@ -9,7 +9,6 @@ from bench import options
 from bench.build import ExampleSet, Source
 from bench.defaults import defaults
 from bench.errors import BenchError, CheckFailed, UnknownName
-from bench.executor import Processes, Serial
 from bench.options import (
     card_of,
     examples_of,
@@ -20,6 +19,7 @@ from bench.options import (
     setting_of,
     task_of,
 )
+from bench.runtime.executor import Processes, Serial
 from bench.submission import Card, write_card
 from bench.task import load_task
 

@@ -22,7 +22,7 @@ TRY = """
 import os, sys
 from pathlib import Path
 from bench.errors import BenchError
-from bench.layout import exclusive
+from bench.runtime.layout import exclusive
 from bench.paths import write_text
 out = Path(sys.argv[1])
 if os.geteuid() == 0:

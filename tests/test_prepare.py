@@ -19,17 +19,17 @@ from typer.testing import CliRunner
 
 from bench.audio import Audio, write_audio
 from bench.build import _dataset, build, selected
-from bench.cache import Cache
 from bench.cli import app
 from bench.datasets import slakh2100
 from bench.errors import BenchError
 from bench.example import read_example
-from bench.executor import Serial
 from bench.extractors.template_chords import TemplateChords
 from bench.hearing import Extractors, Hearing
-from bench.layout import Layout, exclusive, shared
 from bench.options import extractors_of, sources_of
 from bench.prepare import Prepared, bytes_of, prepare, summary
+from bench.runtime.cache import Cache
+from bench.runtime.executor import Serial
+from bench.runtime.layout import Layout, exclusive, shared
 from bench.tally import metrics_of
 from bench.task import load_task
 from tests.datasets.tiny_slakh import write_track
@@ -236,7 +236,7 @@ def test_the_last_one_tidies_up_and_nobody_else(songs: Path, tmp_path: Path) -> 
 
 
 def test_a_run_in_the_folder_keeps_it_out(songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.layout._PATIENCE_S", 0.0)
+    monkeypatch.setattr("bench.runtime.layout._PATIENCE_S", 0.0)
     with exclusive(tmp_path), pytest.raises(BenchError, match="in use by another run"):
         prepared(songs, tmp_path, ["inpaint-drums"])
 
@@ -319,7 +319,7 @@ def test_killed_again_and_again_it_finishes_with_identical_files(
 
 LOGGING = """
 import os, sys, time
-from bench.cache import Cache
+from bench.runtime.cache import Cache
 from bench.cli import main
 content = Cache.content
 def logged(self, key, compute):

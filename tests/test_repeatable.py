@@ -9,10 +9,10 @@ import pytest
 from bench.audio import Audio, write_audio
 from bench.build import ExampleSet
 from bench.example import Example, Request, Truth, masked, write_reference, write_request
-from bench.executor import executor
 from bench.manifest import Excerpt, Manifest
 from bench.mask import Mask
 from bench.paths import write_text
+from bench.runtime.executor import executor
 from bench.score import score
 from bench.scores import WHOLE_SET, Row
 from bench.submission import Card, Submission

@@ -15,9 +15,9 @@ from bench.build import source_of
 from bench.cli import app
 from bench.defaults import defaults
 from bench.errors import BenchError
-from bench.executor import Serial
-from bench.layout import Layout
 from bench.run import Setting, run
+from bench.runtime.executor import Serial
+from bench.runtime.layout import Layout
 from bench.scores import WHOLE_SET, Row, read_rows, write_rows
 from bench.task import Spec, load_task
 
@@ -237,7 +237,7 @@ def test_a_broken_recording_and_an_empty_folder_are_named(tmp_path: Path) -> Non
 
 
 def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
-    from bench.layout import exclusive
+    from bench.runtime.layout import exclusive
 
     with exclusive(tmp_path):
         said = bench("run", "--task", "inpaint-drums", "--limit", "2", "--out", tmp_path, code=2)

@@ -10,11 +10,11 @@ from bench import plugins
 from bench.audio import Audio, write_audio
 from bench.build import ExampleSet
 from bench.example import Control, Example, Request, Truth, masked, other_songs, write_reference, write_request
-from bench.executor import Serial
 from bench.manifest import Excerpt, Manifest
 from bench.mask import Mask
 from bench.paths import write_text
 from bench.protocols import Column, Measurement, SetMeasurement
+from bench.runtime.executor import Serial
 from bench.score import alters_context, score
 from bench.scores import WHOLE_SET, Row
 from bench.submission import FAILED, SWAPPED, Card, Submission

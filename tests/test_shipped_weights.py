@@ -7,8 +7,8 @@ import pytest
 
 from bench.paths import home
 from bench.recipe import load_recipe, recipe_names
+from bench.runtime.weights import sha256_of
 from bench.training import read_tensors
-from bench.weights import sha256_of
 from bench.yaml import read_yaml
 
 FILES = sorted(home("weights").glob("*.safetensors"))

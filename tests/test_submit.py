@@ -10,13 +10,13 @@ from bench import submit as module
 from bench.audio import Audio, write_audio
 from bench.build import ExampleSet
 from bench.errors import BenchError, CheckFailed
-from bench.executor import Serial
 from bench.history import check as check_history
 from bench.history import history_of
-from bench.layout import Layout
 from bench.manifest import Excerpt, Manifest
 from bench.paths import write_text
 from bench.run import Setting
+from bench.runtime.executor import Serial
+from bench.runtime.layout import Layout
 from bench.scores import Row, read_rows, write_rows
 from bench.submission import Card, read_submission, write_card
 from bench.submit import submit

@@ -9,9 +9,9 @@ import pytest
 
 import bench.tally
 from bench.build import ExampleSet
-from bench.cache import Cache
 from bench.manifest import Excerpt, Manifest
 from bench.protocols import Column, SetMeasurement
+from bench.runtime.cache import Cache
 from bench.scores import WHOLE_SET, Row
 from bench.submission import Card, Submission
 from bench.symbols import Frames

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from bench.errors import BenchError
-from bench.executor import Processes
 from bench.library import select
+from bench.runtime.executor import Processes
 from bench.selection import Heard
 from bench.tracks import tracks_of
 

@@ -22,10 +22,10 @@ from bench.errors import BenchError, MissingComponent, UnknownName
 from bench.mini import separator
 from bench.mini.codec import Codec
 from bench.mini.tokens import Tokeniser
+from bench.runtime.weights import VARIABLE, sha256_of
 from bench.train import train
 from bench.trainers import mini_tokens
 from bench.training import read_tensors
-from bench.weights import VARIABLE, sha256_of
 from bench.yaml import read_yaml
 from tests.tiny_songs import use_songs, write_songs
 

@@ -18,7 +18,7 @@ from bench.errors import BenchError, CheckFailed, MissingComponent, UnknownName
 from bench.list import listing
 from bench.options import examples_of, extractors_of
 from bench.paths import PACKAGE
-from bench.provenance import Provenance, commit, version
+from bench.runtime.provenance import Provenance, commit, version
 from bench.task import load_task
 from bench.yaml import read_yaml
 

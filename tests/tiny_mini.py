@@ -1,4 +1,4 @@
-"""The mini universe with random weights: what `bench.weights.shipped` finds where $BENCH_WEIGHTS is `folder`."""
+"""The mini universe with random weights: what `bench.runtime.weights.shipped` finds where $BENCH_WEIGHTS is `folder`."""
 
 from pathlib import Path
 

@@ -16,8 +16,8 @@ from bench.air.sequence import Layout, prefix_of
 from bench.audio import Audio, Samples, is_silent, rms
 from bench.controls import QUIET_RMS
 from bench.example import Request
-from bench.executor import progress
 from bench.mask import FRAME_RATE, Mask
+from bench.runtime.executor import progress
 
 
 class Codec(Protocol):

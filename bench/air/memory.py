@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import Any
 
 from bench.air.decoder import MUSICGEN, Config, Decoder
-from bench.device import free_bytes
 from bench.errors import BenchError
+from bench.runtime.device import free_bytes
 
 N_FRAMES = 750
 """Frames of an excerpt of 15 s."""

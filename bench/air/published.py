@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
-from bench.weights import File, Weights, sha256_of
+from bench.runtime.weights import File, Weights, sha256_of
 
 LICENCE = "code MIT, weights CC BY-NC 4.0 (non-commercial)"
 _PATTERNS = ("model*.safetensors", "pytorch_model*.bin")

@@ -16,8 +16,8 @@ from bench.air.published import MUSICGEN, identity_of
 from bench.audio import Samples
 from bench.errors import BenchError, MissingComponent, UnknownName
 from bench.recipe import recipe_names
+from bench.runtime.weights import home, sha256_of, shipped
 from bench.songs import Codes
-from bench.weights import home, sha256_of, shipped
 
 SIZES = ("mini", "small", "medium", "large")
 PRECISIONS = ("auto", "float32", "bfloat16")

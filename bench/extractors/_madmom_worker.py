@@ -1,4 +1,4 @@
-"""The process in which madmom runs, so that its patches of numpy stay here; `bench.worker` starts it."""
+"""The process in which madmom runs, so that its patches of numpy stay here; `bench.runtime.worker` starts it."""
 
 import collections
 import collections.abc
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.worker import Arrays, serve
+from bench.runtime.worker import Arrays, serve
 
 _FPS = 100
 

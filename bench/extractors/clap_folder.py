@@ -1,7 +1,7 @@
 """CLAP embedding by a checkpoint of your own, in $BENCH_WEIGHTS/clap-folder, in the format of transformers."""
 
 from bench.clap import WEIGHT_FILES, Clap
-from bench.weights import File, Weights
+from bench.runtime.weights import File, Weights
 
 WEIGHTS = Weights(
     name="clap-folder",

@@ -1,7 +1,7 @@
 """CLAP embedding trained on sound of all kinds (laion/clap-htsat-unfused; needs `bench setup`)."""
 
 from bench.clap import Clap
-from bench.weights import File, Weights
+from bench.runtime.weights import File, Weights
 
 _HUB = "https://huggingface.co/laion/clap-htsat-unfused/resolve/8fa0f1c6d0433df6e97c127f64b2a1d6c0dcda8a/"
 _FILES = {

@@ -1,7 +1,7 @@
 """CLAP embedding trained on music (laion/larger_clap_music; needs `bench setup clap-music`)."""
 
 from bench.clap import Clap
-from bench.weights import File, Weights
+from bench.runtime.weights import File, Weights
 
 _HUB = "https://huggingface.co/laion/larger_clap_music/resolve/a0b4534a14f58e20944452dff00a22a06ce629d1/"
 _FILES = {

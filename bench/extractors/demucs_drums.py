@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.audio import Audio, Samples, is_silent
 from bench.errors import BenchError
-from bench.weights import File, Weights, sha256_of
+from bench.runtime.weights import File, Weights, sha256_of
 
 VERSION = 1
 SHIFTS, OVERLAP = 0, 0.25

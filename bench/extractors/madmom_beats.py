@@ -5,8 +5,8 @@ from importlib import metadata
 import numpy as np
 
 from bench.audio import Audio, is_silent
+from bench.runtime.worker import shared
 from bench.symbols import Beats
-from bench.worker import shared
 
 _MODULE = "bench.extractors._madmom_worker"
 _RATE = 44100

@@ -6,8 +6,8 @@ import numpy as np
 
 from bench.audio import Audio, is_silent
 from bench.durations import tiled
+from bench.runtime.worker import shared
 from bench.symbols import Chords
-from bench.worker import shared
 
 _MODULE = "bench.extractors._madmom_worker"
 _RATE = 44100

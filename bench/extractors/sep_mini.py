@@ -10,8 +10,8 @@ from bench.audio import Audio, is_silent, level_db
 from bench.errors import BenchError
 from bench.kit import is_kit
 from bench.mini import separator
+from bench.runtime.weights import sha256_of, shipped
 from bench.training import read_tensors
-from bench.weights import sha256_of, shipped
 
 VERSION = 2
 LEAST_DB = -23.0

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from bench.audio import Audio
 from bench.errors import BenchError
 from bench.loudness import at_loudness
+from bench.runtime.weights import File, Weights, sha256_of
 from bench.symbols import Floats, Frames
-from bench.weights import File, Weights, sha256_of
 
 VERSION = 1
 RATE = 16000

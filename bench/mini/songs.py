@@ -5,9 +5,9 @@ from pathlib import Path
 
 from bench import streams
 from bench.mini.tokens import Tokeniser
+from bench.runtime.weights import sha256_of
 from bench.songs import Songs, encoded
 from bench.training import read_tensors
-from bench.weights import sha256_of
 
 
 def prepared(

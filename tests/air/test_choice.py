@@ -12,7 +12,7 @@ from bench.audio import Audio
 from bench.errors import MissingComponent
 from bench.example import Control, Request
 from bench.mask import centre
-from bench.weights import VARIABLE, sha256_of
+from bench.runtime.weights import VARIABLE, sha256_of
 from tests.tiny_mini import write_mini
 
 RATE, N_FRAMES = 32000, 40

@@ -19,7 +19,7 @@ from bench.air.sequence import Layout
 from bench.air.stepper import Stepper
 from bench.air.training import loss_of
 from bench.errors import BenchError, UnknownName
-from bench.weights import VARIABLE
+from bench.runtime.weights import VARIABLE
 from tests.air.small import N_FRAMES, small_adapter, small_decoder, small_request
 from tests.air.test_sizes import example
 from tests.air.tiny_musicgen import write_musicgen
@@ -90,7 +90,7 @@ def test_the_codec_is_counted_as_transformers_builds_it():
 MEASURE = """
 import sys, torch
 from bench.air import memory
-from bench.device import forget_peak, peak_mib
+from bench.runtime.device import forget_peak, peak_mib
 torch.set_num_threads(1)
 def decoder(config, batch, n_frames, m):
     from bench.air.adapter import Prompts

@@ -14,7 +14,7 @@ from bench.air.encodec import read_codec
 from bench.air.published import ADAPTERS, MUSICGEN, identity_of, read_tensor_file, tensor_files
 from bench.air.weights import read_transformers
 from bench.errors import BenchError
-from bench.weights import VARIABLE, sha256_of
+from bench.runtime.weights import VARIABLE, sha256_of
 from tests.air.tiny_musicgen import musicgen, write_musicgen
 
 
@@ -139,7 +139,7 @@ def test_setup_asks_for_the_files_of_the_pinned_commit_and_refuses_others(tmp_pa
         path.write_bytes(b"other")
         check(path)
 
-    monkeypatch.setattr("bench.weights.download", fetched)
+    monkeypatch.setattr("bench.runtime.weights.download", fetched)
     with pytest.raises(BenchError, match=r"sha256 .*, the published file's begins with 68dc51f31cc3"):
         setup.setup("musicgen-large")
     assert asked == [file.url for file in MUSICGEN["large"].files[:2]]

@@ -14,8 +14,8 @@ from bench.audio import Audio
 from bench.errors import BenchError, MissingComponent
 from bench.example import Control, Example, Request, Truth, masked
 from bench.mask import centre
+from bench.runtime.weights import VARIABLE, sha256_of
 from bench.training import write_tensors
-from bench.weights import VARIABLE, sha256_of
 from tests.air.tiny_musicgen import musicgen, write_musicgen
 from tests.tiny_mini import CONFIG, write_adapter, write_language, write_mini
 
@@ -154,7 +154,7 @@ def test_an_adapter_that_is_not_here_says_where_to_put_it(weights):
 
 def test_a_mini_file_that_is_not_here_names_the_recipe_that_makes_it(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, str(tmp_path))
-    monkeypatch.setattr("bench.weights.installed", lambda name: tmp_path / "none")
+    monkeypatch.setattr("bench.runtime.weights.installed", lambda name: tmp_path / "none")
     with pytest.raises(MissingComponent, match="train it with `bench train mini-codec`"):
         codec_of("mini")
     shutil.copytree(write_mini(tmp_path / "all") / "mini", tmp_path / "mini")
@@ -176,7 +176,7 @@ def test_a_mini_file_that_is_not_here_names_the_recipe_that_makes_it(tmp_path, m
 )
 def test_every_mini_adapter_that_is_not_here_is_asked_for_by_its_recipe(kind, controls, said, tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, str(tmp_path))
-    monkeypatch.setattr("bench.weights.installed", lambda name: tmp_path / "none")
+    monkeypatch.setattr("bench.runtime.weights.installed", lambda name: tmp_path / "none")
     with pytest.raises(MissingComponent, match=said):
         adapter_of("mini", kind, controls)
 

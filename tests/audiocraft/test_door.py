@@ -11,8 +11,8 @@ import pytest
 from bench.audio import read_audio
 from bench.build import Source, build
 from bench.check import check
-from bench.executor import Serial
-from bench.layout import Layout
+from bench.runtime.executor import Serial
+from bench.runtime.layout import Layout
 from bench.submission import read_submission
 from bench.task import load_task
 from tests.audiocraft.small import write_musicgen

@@ -27,7 +27,7 @@ from safetensors.torch import save_file
 from bench.audio import Audio
 from bench.errors import BenchError, MissingComponent
 from bench.extractors.demucs_drums import WEIGHTS, build
-from bench.weights import sha256_of
+from bench.runtime.weights import sha256_of
 
 RATE = 8000
 SOURCES = ["drums", "bass", "other", "vocals"]

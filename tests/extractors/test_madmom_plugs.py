@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from known_sounds import chords, groove
 
-from bench import plugins, worker
+from bench import plugins
 from bench.errors import BenchError, MissingComponent
+from bench.runtime import worker
 
 NAMES = ["madmom-chords-deep", "madmom-chords-cnn", "madmom-notes", "madmom-beats"]
 REQUIRED = os.environ.get("STEERBENCH_REQUIRE_MADMOM") == "1"

@@ -9,8 +9,8 @@ from known_sounds import hit, mixed, tone
 from bench import plugins
 from bench.audio import Audio, level_db
 from bench.errors import BenchError, MissingComponent
+from bench.runtime.weights import shipped
 from bench.training import read_tensors, write_tensors
-from bench.weights import shipped
 
 
 def sdr_db(reference: np.ndarray, estimate: np.ndarray) -> float:
@@ -65,6 +65,6 @@ def test_another_weight_file_has_another_identity_and_a_foreign_one_is_refused(
 
 def test_without_its_file_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCH_WEIGHTS", str(tmp_path))
-    monkeypatch.setattr("bench.weights.installed", lambda name: tmp_path / name)
+    monkeypatch.setattr("bench.runtime.weights.installed", lambda name: tmp_path / name)
     with pytest.raises(MissingComponent, match="bench train sep-mini"):
         plugins.load("extractors", "sep-mini")

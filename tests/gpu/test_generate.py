@@ -4,8 +4,8 @@ from typer.testing import CliRunner
 
 from bench.air.generate import Sampling, generate
 from bench.cli import app
+from bench.runtime.weights import shipped
 from bench.submission import read_submission
-from bench.weights import shipped
 from tests.air.small import KINDS, small_adapter, small_decoder, small_request
 
 pytestmark = [

@@ -10,7 +10,7 @@ from bench.air.generate import Sampling, generate
 from bench.air.memory import learning, needed
 from bench.air.sequence import Layout
 from bench.air.training import loss_of
-from bench.device import forget_peak, free_bytes, peak_mib
+from bench.runtime.device import forget_peak, free_bytes, peak_mib
 from bench.training import Learner
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]

@@ -9,7 +9,7 @@ from bench import plugins
 from bench.audio import Audio
 from bench.example import Control, Example, Request, Truth, masked
 from bench.mask import Mask, centre, everything, prefix, suffix, two_gaps
-from bench.weights import VARIABLE
+from bench.runtime.weights import VARIABLE
 from tests.tiny_mini import write_mini
 
 RATE, N_FRAMES = 16000, 40

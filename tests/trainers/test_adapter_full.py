@@ -18,14 +18,14 @@ from bench.build import source_of
 from bench.cli import app
 from bench.defaults import defaults
 from bench.errors import BenchError, UnknownName
-from bench.executor import Serial
-from bench.layout import Layout
 from bench.recipe import load_recipe, recipe_names
 from bench.run import Setting, run
+from bench.runtime.executor import Serial
+from bench.runtime.layout import Layout
+from bench.runtime.weights import VARIABLE, sha256_of
 from bench.scores import read_rows
 from bench.task import load_task
 from bench.trainers import adapter as plug
-from bench.weights import VARIABLE, sha256_of
 from bench.yaml import read_yaml
 from tests.air.tiny_musicgen import write_musicgen
 from tests.tiny_dataset import NAME, TinySet, register

@@ -9,11 +9,11 @@ from bench import mirdata
 from bench.datasets.rwc_pop.annotations import Said, read_beats, read_chords, read_metadata
 from bench.datasets.rwc_pop.layout import layout_of
 from bench.errors import BenchError
-from bench.executor import progress
 from bench.library import manifest_of, root_of, statistics, verify
 from bench.manifest import Excerpt, Manifest
 from bench.paths import home
 from bench.protocols import Content, Dataset
+from bench.runtime.executor import progress
 from bench.selection import Heard, powers
 from bench.splits import Row, lacking, read_splits
 from bench.stems import check_end, recording, stretch, whole_recording

@@ -12,11 +12,11 @@ import numpy as np
 from bench import mirdata
 from bench.datasets.slakh2100.track import beats_of, notes_of, problems_of, song_of, sound_file, sound_files, stems_of
 from bench.errors import BenchError
-from bench.executor import progress
 from bench.library import manifest_of, root_of, statistics, verify
 from bench.manifest import Excerpt, Manifest
 from bench.paths import home
 from bench.protocols import Content, Dataset
+from bench.runtime.executor import progress
 from bench.selection import Heard, powers
 from bench.splits import Row, lacking, read_splits
 from bench.stems import check_end, recording, stretch, summed

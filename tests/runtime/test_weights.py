@@ -9,9 +9,10 @@ from urllib.response import addinfourl
 
 import pytest
 
-from bench import plugins, setup, weights
+from bench import plugins, setup
 from bench.errors import BenchError, MissingComponent
-from bench.weights import File, Weights
+from bench.runtime import weights
+from bench.runtime.weights import File, Weights
 
 CONTENT = b"numbers" * 1000
 SHA = hashlib.sha256(CONTENT).hexdigest()

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
-from bench.download import download
 from bench.errors import BenchError, MissingComponent
 from bench.paths import home as installed
+from bench.runtime.download import download
 
 VARIABLE = "BENCH_WEIGHTS"
 _BLOCK = 2**20

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from bench.cache import key_of
-from bench.claims import Claimed, claimed
 from bench.errors import BenchError
+from bench.runtime.cache import key_of
+from bench.runtime.claims import Claimed, claimed
 
 ONE, OTHER = key_of("one"), key_of("other")
 HOLD = (
-    "import sys, time; from pathlib import Path; from bench.claims import claimed\n"
+    "import sys, time; from pathlib import Path; from bench.runtime.claims import claimed\n"
     "with claimed(Path(sys.argv[1]), sys.argv[2]): print('held', flush=True); time.sleep(60)"
 )
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bench.errors import BenchError, UnknownName
-from bench.executor import Processes, Serial, bound_threads, executor, progress
+from bench.runtime.executor import Processes, Serial, bound_threads, executor, progress
 
 
 def square(x: int) -> int:
@@ -53,7 +53,7 @@ def test_fewer_than_one_worker_is_refused() -> None:
 
 SLEEP = """
 import os, sys, time
-from bench.executor import Processes
+from bench.runtime.executor import Processes
 def nap(x):
     if x == 0:
         return

@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from bench.download import download
 from bench.errors import BenchError
+from bench.runtime.download import download
 
 CONTENT = bytes(range(256)) * 20_000
 

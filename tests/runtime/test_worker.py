@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from bench.errors import BenchError, MissingComponent
-from bench.worker import Worker, receive, send, shared
+from bench.runtime.worker import Worker, receive, send, shared
 
 CODE = """
 import os, sys, time
 import numpy as np
-from bench.worker import serve
+from bench.runtime.worker import serve
 
 def answer(words, arrays):
     task = words["task"]

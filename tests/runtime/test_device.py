@@ -3,8 +3,8 @@ import sys
 import numpy as np
 import pytest
 
-from bench import device
 from bench.errors import BenchError, UnknownName
+from bench.runtime import device
 
 
 def test_a_device_that_is_not_here_is_refused(monkeypatch):

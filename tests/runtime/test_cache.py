@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from bench.audio import Audio
-from bench.cache import Cache, key_of
 from bench.protocols import Content
+from bench.runtime.cache import Cache, key_of
 from bench.symbols import Beats, Chords, Frames, Notes
 
 CONTENTS = [
@@ -86,7 +86,7 @@ import sys, time
 from pathlib import Path
 import numpy as np
 from bench.audio import Audio
-from bench.cache import Cache
+from bench.runtime.cache import Cache
 gate, folder = Path(sys.argv[1]), Path(sys.argv[2])
 print("ready", flush=True)
 while not gate.exists():

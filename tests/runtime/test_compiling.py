@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import compiling as module
-from bench.compiling import compiling
+from bench.runtime import compiling as module
+from bench.runtime.compiling import compiling
 
 
 def work(log: str, name: str) -> None:

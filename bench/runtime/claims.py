@@ -27,7 +27,7 @@ def claimed(out: Path, key: str, waits: bool = False) -> Iterator[None]:
 
     Args:
         out: The folder that the work is for.
-        key: Hex digits, as `bench.cache.key_of` gives them.
+        key: Hex digits, as `bench.runtime.cache.key_of` gives them.
         waits: Wait for another owner to end, rather than leave it to that one.
 
     Raises:

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from bench.audio import Audio
-from bench.cache import Cache, key_of
 from bench.errors import BenchError
-from bench.layout import Layout, exclusive
 from bench.manifest import Excerpt, Manifest, read_manifest, song_of
 from bench.paths import atomic, home, write_text
+from bench.runtime.cache import Cache, key_of
+from bench.runtime.layout import Layout, exclusive
 from bench.scores import Row, read_rows, write_rows
 from bench.submission import Card, read_submission, write_card
 from bench.symbols import Beats, Chords, Frames, Notes
@@ -57,7 +57,7 @@ class TestAtomic:
             home("nothing")
 
 
-HOLD = "import sys, time; from pathlib import Path; from bench.layout import exclusive\nwith exclusive(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+HOLD = "import sys, time; from pathlib import Path; from bench.runtime.layout import exclusive\nwith exclusive(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
 
 
 class TestExclusive:
