@@ -10,7 +10,6 @@ import numpy as np
 
 from bench import plugins
 from bench.audio import Audio
-from bench.controls import chords_control, drums_control, piano_control, piano_cover, visible_accompaniment
 from bench.defaults import defaults
 from bench.errors import BenchError, UnknownName, Unserved
 from bench.example import (
@@ -29,6 +28,7 @@ from bench.hearing import Extractors
 from bench.invitation import invite
 from bench.manifest import Excerpt, Manifest, read_manifest
 from bench.mask import Mask
+from bench.music.controls import chords_control, drums_control, piano_control, piano_cover, visible_accompaniment
 from bench.paths import write_text
 from bench.protocols import Dataset
 from bench.runtime.cache import Cache, key_of

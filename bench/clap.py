@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from bench.audio import Audio
 from bench.errors import BenchError
-from bench.loudness import at_loudness
+from bench.music.loudness import at_loudness
 from bench.runtime.weights import sha256_of
 from bench.symbols import Frames
 

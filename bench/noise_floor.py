@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from bench import plugins
 from bench.audio import Audio, is_silent
-from bench.controls import piano_cover
 from bench.defaults import defaults
 from bench.errors import BenchError, MissingComponent
 from bench.hearing import drum_onsets
 from bench.manifest import Excerpt, Manifest
+from bench.music.controls import piano_cover
 from bench.protocols import Dataset, Extractor
 from bench.symbols import DRUM_PROGRAM, Beats, Chords, Notes
 

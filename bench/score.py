@@ -12,11 +12,11 @@ from bench.build import ExampleSet
 from bench.example import Example, other_songs
 from bench.hearing import Extractors, Hearing
 from bench.manifest import song_of
+from bench.music.splice import stitched
 from bench.protocols import Column, Extractor, Measurement, Metric, SetMetric, undefined
 from bench.runtime.cache import Cache, key_of
 from bench.runtime.executor import Executor
 from bench.scores import Row
-from bench.splice import stitched
 from bench.submission import STITCHED, SWAPPED, Submission
 from bench.symbols import Frames
 from bench.tally import ADHERENCE, metrics_of, must_be_scorable, rows_of
@@ -58,7 +58,7 @@ def score(
         extractors: Extractor by kind; their identities stand in the rows.
         folder: The cache's folder.
         executor: Runs one example per job.
-        is_stitched: Score what `bench.splice.stitched` makes of every output, as system `<name>-stitched`.
+        is_stitched: Score what `bench.music.splice.stitched` makes of every output, as system `<name>-stitched`.
 
     Returns:
         Per-example rows, then set rows, column by column in the order of the task's metrics.

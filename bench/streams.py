@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from bench import plugins
 from bench.audio import Audio
-from bench.controls import block_chords, level_matched, piano_cover
 from bench.defaults import defaults
 from bench.errors import BenchError
 from bench.manifest import Excerpt
+from bench.music.controls import block_chords, level_matched, piano_cover
 from bench.paths import atomic
 from bench.runtime.executor import executor
 from bench.symbols import Beats, Chords, Notes

@@ -30,10 +30,10 @@ from bench.clap_convert import convert
 from bench.example import Example, Request, Truth, masked
 from bench.extractors.vggish import log_mel
 from bench.frechet import frechet, frechet_of
-from bench.loudness import at_loudness
 from bench.mask import Mask
-from bench.matching import pooled_f
 from bench.metrics.sdr import framewise_sdr, si_sdr
+from bench.music.loudness import at_loudness
+from bench.music.matching import pooled_f
 from bench.symbols import Chords, Notes
 
 RATE = 16000

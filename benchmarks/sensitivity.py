@@ -20,7 +20,7 @@ from bench.build import build, source_of
 from bench.compare import Comparison
 from bench.defaults import defaults
 from bench.example import Example, other_songs
-from bench.loudness import loudness
+from bench.music.loudness import loudness
 from bench.readings import advantage, readings
 from bench.run import Setting, score_into
 from bench.runtime.executor import executor

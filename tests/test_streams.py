@@ -7,9 +7,9 @@ import pytest
 
 from bench import plugins, streams
 from bench.audio import Audio, is_silent, rms
-from bench.controls import QUIET_RMS
 from bench.errors import BenchError
 from bench.manifest import Excerpt
+from bench.music.controls import QUIET_RMS
 from bench.streams import PARTS, Streams, prepare
 from bench.symbols import Chords
 

@@ -14,9 +14,9 @@ from bench.air.generate import Sampling, generate, n_generated_steps
 from bench.air.memory import fitting
 from bench.air.sequence import Layout, prefix_of
 from bench.audio import Audio, Samples, is_silent, rms
-from bench.controls import QUIET_RMS
 from bench.example import Request
 from bench.mask import FRAME_RATE, Mask
+from bench.music.controls import QUIET_RMS
 from bench.runtime.executor import progress
 
 

@@ -6,7 +6,7 @@ import librosa
 import numpy as np
 
 from bench.audio import Audio, is_silent
-from bench.constant_q import cqt
+from bench.music.constant_q import cqt
 from bench.symbols import Frames
 
 VERSION = 1

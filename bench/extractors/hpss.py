@@ -6,7 +6,7 @@ import scipy.fft
 import scipy.ndimage
 
 from bench.audio import Audio, is_silent
-from bench.kit import is_kit
+from bench.music.drums import is_kit
 
 VERSION = 2
 _HOP_S = 0.032

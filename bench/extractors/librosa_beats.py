@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from bench import plugins
 from bench.audio import Audio, is_silent
-from bench.metre import FEATURE_RATE, log_bands, onset_strength
+from bench.music.metre import FEATURE_RATE, log_bands, onset_strength
 from bench.runtime.compiling import compiling
 from bench.symbols import Beats, Floats
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.audio import Audio
-from bench.loudness import at_loudness
+from bench.music.loudness import at_loudness
 from bench.symbols import Floats, Frames
 
 VERSION = 1

@@ -5,7 +5,7 @@ from importlib import metadata
 import numpy as np
 
 from bench.audio import Audio, is_silent
-from bench.durations import tiled
+from bench.music.durations import tiled
 from bench.runtime.worker import shared
 from bench.symbols import Chords
 

@@ -9,8 +9,8 @@ import scipy.ndimage
 
 from bench import plugins
 from bench.audio import Audio, is_silent
-from bench.constant_q import cqt
-from bench.durations import held
+from bench.music.constant_q import cqt
+from bench.music.durations import held
 from bench.symbols import Floats, Notes
 
 VERSION = 1

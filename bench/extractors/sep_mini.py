@@ -8,8 +8,8 @@ import numpy as np
 
 from bench.audio import Audio, is_silent, level_db
 from bench.errors import BenchError
-from bench.kit import is_kit
 from bench.mini import separator
+from bench.music.drums import is_kit
 from bench.runtime.weights import sha256_of, shipped
 from bench.training import read_tensors
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from bench import plugins
 from bench.audio import Audio, is_silent
-from bench.durations import tiled
+from bench.music.durations import tiled
 from bench.symbols import NO_CHORD, Chords, Floats
 
 VERSION = 1

@@ -1,7 +1,7 @@
 """How well the pulse goes on: beat F1 within 70 ms and downbeat F1 within 50 ms."""
 
 from bench.example import Example
-from bench.matching import pooled_f, shifted_f
+from bench.music.matching import pooled_f, shifted_f
 from bench.protocols import Column, Heard, Measurement, Metric, undefined
 from bench.symbols import Floats
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from bench.audio import is_silent
-from bench.embedding import embedding_of
 from bench.example import Example
+from bench.music.embedding import embedding_of
 from bench.protocols import Column, Heard, Measurement, Metric, Vectors, undefined
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from bench.example import Example
-from bench.matching import pooled_f, shifted_f
+from bench.music.matching import pooled_f, shifted_f
 from bench.protocols import Column, Heard, Measurement, Metric, undefined
 
 WINDOW_S = 0.05

@@ -6,8 +6,8 @@ from functools import cached_property
 import numpy as np
 from scipy.special import stdtrit
 
-from bench.embedding import embedding_of, in_one_unit, unit_of
 from bench.frechet import extrapolate, frechet_of
+from bench.music.embedding import embedding_of, in_one_unit, unit_of
 from bench.protocols import Column, Extractor, SetMeasurement, SetMetric, Vectors
 from bench.statistics import CONFIDENCE, half_set_interval, half_sets
 

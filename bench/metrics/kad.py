@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from scipy.spatial.distance import pdist
 
-from bench.embedding import embedding_of, in_one_unit, unit_of
+from bench.music.embedding import embedding_of, in_one_unit, unit_of
 from bench.protocols import Column, Extractor, SetMeasurement, SetMetric, Vectors
 from bench.statistics import MIN_SONGS, half_set_interval, half_sets
 

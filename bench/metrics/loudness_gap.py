@@ -4,7 +4,7 @@ import numpy as np
 
 from bench.audio import Audio
 from bench.example import Example
-from bench.loudness import FLOOR_LUFS, loudness
+from bench.music.loudness import FLOOR_LUFS, loudness
 from bench.protocols import Column, Heard, Measurement, Metric, undefined
 
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from bench.audio import Audio
 from bench.example import Request
+from bench.music.splice import filled
 from bench.protocols import Model
-from bench.splice import filled
 
 
 class CopyControl:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from bench import plugins
 from bench.audio import Audio
 from bench.example import Request
-from bench.metre import (
+from bench.music.metre import (
     Grid,
     bar_length,
     clear_lag,
@@ -21,8 +21,8 @@ from bench.metre import (
     tempo_of,
     visible_frames,
 )
+from bench.music.splice import FADE_S, Piece, are_seen, assembled, merged, seen_counts, spliced, tiled
 from bench.protocols import Extractor, Model
-from bench.splice import FADE_S, Piece, are_seen, assembled, merged, seen_counts, spliced, tiled
 
 _EARLY_S = 0.02
 """Cuts lie this much before a beat, so that a cross-fade is over when the beat's attack begins."""

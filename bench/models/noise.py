@@ -7,8 +7,8 @@ import pyloudnorm
 
 from bench.audio import Audio
 from bench.example import Request
+from bench.music.splice import filled
 from bench.protocols import Model
-from bench.splice import filled
 
 FALLBACK_LUFS = -23.0
 """EBU R 128's programme level, where no context tells a loudness."""

@@ -6,8 +6,8 @@ from typing import Literal
 from bench.audio import Audio
 from bench.errors import BenchError
 from bench.example import Example, other_songs
+from bench.music.splice import filled
 from bench.protocols import Probe
-from bench.splice import filled
 
 
 class OtherSong:

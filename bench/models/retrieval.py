@@ -11,7 +11,7 @@ from bench import plugins
 from bench.audio import Audio
 from bench.errors import BenchError
 from bench.example import Request
-from bench.metre import (
+from bench.music.metre import (
     FEATURE_RATE,
     bar_length,
     clear_lag,
@@ -22,8 +22,8 @@ from bench.metre import (
     tempo_of,
     visible_frames,
 )
+from bench.music.splice import FADE_S, Piece, are_seen, assembled, filled, merged, seen_counts, spliced, tiled
 from bench.protocols import Extractor, Model
-from bench.splice import FADE_S, Piece, are_seen, assembled, filled, merged, seen_counts, spliced, tiled
 from bench.symbols import Beats, Chords, Floats, Frames, Notes
 
 _EARLY_S = 0.02

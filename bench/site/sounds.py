@@ -11,7 +11,7 @@ import numpy as np
 from bench.audio import Audio, is_silent, read_audio
 from bench.errors import BenchError
 from bench.example import Example
-from bench.loudness import loudness
+from bench.music.loudness import loudness
 
 TARGET_LUFS = -18.0
 PEAK = 0.9

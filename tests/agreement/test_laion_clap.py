@@ -12,7 +12,7 @@ from bench.audio import Audio
 from bench.clap import RATE, Clap
 from bench.clap_convert import convert
 from bench.errors import BenchError
-from bench.loudness import at_loudness
+from bench.music.loudness import at_loudness
 
 REQUIRED = os.environ.get("STEERBENCH_REQUIRE_AGREEMENT") == "1"
 pytestmark = pytest.mark.skipif(find_spec("laion_clap") is None and not REQUIRED, reason="laion_clap: tox -e agreement")

@@ -15,7 +15,7 @@ from bench import plugins
 from bench.audio import Audio
 from bench.clap import RATE, Clap, windows_of
 from bench.errors import BenchError, MissingComponent
-from bench.loudness import at_loudness
+from bench.music.loudness import at_loudness
 from tests.tiny_clap import write_tiny_clap
 
 

@@ -91,7 +91,7 @@ def by_hand(state, windows: torch.Tensor) -> torch.Tensor:
 def test_the_network_is_the_published_one_layer_by_layer(state, folder: str) -> None:
     audio = sound()
     found = build(folder).extract(audio)
-    from bench.loudness import at_loudness
+    from bench.music.loudness import at_loudness
 
     levels = log_mel(at_loudness(audio.mono.astype(float), RATE))
     windows = np.stack([levels[k : k + 96] for k in range(0, len(levels) - 95, 50)]).astype(np.float32)

@@ -14,7 +14,7 @@ from bench.audio import Audio, write_audio
 from bench.errors import BenchError, UnknownName
 from bench.listening.key import ANCHOR, REFERENCE, read_key
 from bench.listening.page import loops
-from bench.loudness import loudness
+from bench.music.loudness import loudness
 from tests.listening.conftest import SYSTEMS, made_from
 from tests.site.small import HOSTILE, MANIFEST, SCRIPT, TASK, example
 from tests.site.small import SYSTEMS as EVERYBODY

@@ -5,9 +5,9 @@ import pyloudnorm
 import pytest
 
 from bench.audio import Audio
-from bench.loudness import FLOOR_LUFS, loudness
 from bench.mask import Mask
 from bench.metrics import fill_gap, loudness_gap, seam_jump, seam_loudness
+from bench.music.loudness import FLOOR_LUFS, loudness
 from tests.metrics.fakes import EVERYTHING, ONE_HOLE, RATE, TWO_HOLES, example, heard, holes_of, noise
 
 SILENCE = Audio(np.zeros(8 * RATE), RATE)

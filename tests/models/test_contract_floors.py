@@ -7,9 +7,9 @@ import pytest
 
 from bench import plugins
 from bench.audio import Audio
-from bench.controls import drums_control
 from bench.example import Control, Example, Request, Truth, masked
 from bench.mask import Mask, blocks, centre, everything, prefix, suffix, two_gaps
+from bench.music.controls import drums_control
 from bench.symbols import Beats, Chords, Notes
 
 RATE, N_FRAMES, BEAT_S = 16000, 400, 0.5

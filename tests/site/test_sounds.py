@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from bench.audio import Audio, write_audio
-from bench.loudness import loudness
+from bench.music.loudness import loudness
 from bench.site.sounds import PEAK, RATE, Track, gains_db, louder, opus, tracks_of
 from bench.site.spectrogram import HEIGHT, WIDTH, levels, picture, png
 from tests.site.small import clicks, example

@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.audio import Audio, level_db, rms
-from bench.controls import (
+from bench.errors import BenchError
+from bench.mask import Mask
+from bench.music.controls import (
     block_chords,
     chords_control,
     drums_control,
@@ -19,8 +21,6 @@ from bench.controls import (
     piano_cover,
     visible_accompaniment,
 )
-from bench.errors import BenchError
-from bench.mask import Mask
 from bench.symbols import DRUM_PROGRAM, Beats, Chords, Notes
 
 NO_BEATS = Beats()

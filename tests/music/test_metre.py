@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bench.mask import centre
-from bench.metre import (
+from bench.music.metre import (
     FEATURE_RATE,
     Grid,
     bar_length,

@@ -6,7 +6,7 @@ import pytest
 from scipy.signal import lfilter
 
 from bench.audio import Audio
-from bench.loudness import FLOOR_LUFS, loudness
+from bench.music.loudness import FLOOR_LUFS, loudness
 
 RATE = 48000
 SHELF = ([1.53512485958697, -2.69169618940638, 1.19839281085285], [1, -1.69065929318241, 0.73248077421585])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.kit import is_kit
+from bench.music.drums import is_kit
 
 RATE = 32000
 T = np.arange(2 * RATE) / RATE

@@ -6,7 +6,7 @@ import librosa
 import numpy as np
 import pytest
 
-from bench.constant_q import cqt
+from bench.music.constant_q import cqt
 
 
 @pytest.mark.parametrize("n", [5000, 44_107, 22050 * 9])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bench.audio import Audio
 from bench.mask import Mask, from_flags
-from bench.splice import Piece, are_seen, assembled, filled, merged, seen_counts, spliced, stitched, tiled
+from bench.music.splice import Piece, are_seen, assembled, filled, merged, seen_counts, spliced, stitched, tiled
 
 RATE = 16000
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from bench.matching import pooled_f, shifted_f
+from bench.music.matching import pooled_f, shifted_f
 
 events = st.lists(st.floats(0, 4).map(lambda x: round(x, 3)), max_size=12).map(lambda x: np.array(sorted(x)))
 

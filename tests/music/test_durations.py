@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.durations import held, tiled
+from bench.music.durations import held, tiled
 
 
 def test_a_note_lasts_until_its_next_onset_half_a_second_or_the_end() -> None:
