@@ -5,8 +5,8 @@ from typing import Any
 
 from bench import plugins
 from bench.errors import BenchError, CheckFailed
-from bench.library import Selected, select, write_selected
 from bench.paths import home
+from bench.recordings.library import Selected, select, write_selected
 from bench.runtime.executor import Executor
 
 _CANNOT = {"heard": "has locked lists of its own, which no rule chooses from files"}

@@ -11,11 +11,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from bench import library, plugins, setup
+from bench import plugins, setup
 from bench.build import Source, check_served, source_of
 from bench.defaults import defaults
 from bench.errors import BenchError
 from bench.prepare import bytes_of
+from bench.recordings import library
 from bench.runtime.device import chosen
 from bench.runtime.weights import Weights
 from bench.task import Spec, Task, load_task, task_names

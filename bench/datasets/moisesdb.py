@@ -9,12 +9,12 @@ from typing import Any
 
 from bench.audio import Audio
 from bench.errors import BenchError
-from bench.library import card_of, manifest_of, root_of, statistics, verify
 from bench.manifest import Excerpt, Manifest
 from bench.mask import seed_of
 from bench.protocols import Content, Dataset
-from bench.selection import Heard, powers
-from bench.stems import check_end, recording, stretch, summed, whole_recording
+from bench.recordings.library import card_of, manifest_of, root_of, statistics, verify
+from bench.recordings.selection import Heard, powers
+from bench.recordings.stems import check_end, recording, stretch, summed, whole_recording
 
 NAME = "moisesdb"
 SPLITS = ("test", "validation", "train")
@@ -56,7 +56,7 @@ class Moisesdb:
         self.root = root
 
     def select(self, manifest: str | None) -> Manifest:
-        """Return a list of excerpts; see `bench.library.manifest_of`."""
+        """Return a list of excerpts; see `bench.recordings.library.manifest_of`."""
         return manifest_of(self, manifest)
 
     def read(self, excerpt: Excerpt, what: str) -> Content | None:
@@ -81,7 +81,7 @@ class Moisesdb:
         return self._unexplained() or verify(self) + found
 
     def statistics(self) -> dict[str, Any]:
-        """Return descriptive statistics; see `bench.library.statistics`."""
+        """Return descriptive statistics; see `bench.recordings.library.statistics`."""
         return statistics(self)
 
     def tracks(self, split: str) -> list[str]:

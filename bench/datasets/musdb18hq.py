@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
-from bench.library import manifest_of, root_of, statistics, verify
 from bench.manifest import Excerpt, Manifest
 from bench.paths import home
 from bench.protocols import Content, Dataset
-from bench.selection import Heard, powers
-from bench.splits import Row, lacking, read_splits
-from bench.stems import check_end, recording, stretch, summed, whole_recording
+from bench.recordings.library import manifest_of, root_of, statistics, verify
+from bench.recordings.selection import Heard, powers
+from bench.recordings.splits import Row, lacking, read_splits
+from bench.recordings.stems import check_end, recording, stretch, summed, whole_recording
 
 NAME = "musdb18hq"
 SPLITS = ("test", "validation", "train")
@@ -33,7 +33,7 @@ class Musdb18hq:
         self.root = root
 
     def select(self, manifest: str | None) -> Manifest:
-        """Return a list of excerpts; see `bench.library.manifest_of`."""
+        """Return a list of excerpts; see `bench.recordings.library.manifest_of`."""
         return manifest_of(self, manifest)
 
     def read(self, excerpt: Excerpt, what: str) -> Content | None:
@@ -56,7 +56,7 @@ class Musdb18hq:
         return verify(self) + lacking(listed_songs(), here, SPLITS)
 
     def statistics(self) -> dict[str, Any]:
-        """Return descriptive statistics; see `bench.library.statistics`."""
+        """Return descriptive statistics; see `bench.recordings.library.statistics`."""
         return statistics(self)
 
     def tracks(self, split: str) -> list[str]:

@@ -12,13 +12,13 @@ from bench import plugins
 from bench.audio import Audio, Samples, rms
 from bench.defaults import defaults
 from bench.errors import BenchError
-from bench.library import manifest_of, root_of, statistics, verify
 from bench.manifest import Excerpt, Manifest
 from bench.paths import home
 from bench.protocols import Content, Dataset
-from bench.selection import Heard, powers
-from bench.splits import Row, lacking, read_splits
-from bench.stems import check_end
+from bench.recordings.library import manifest_of, root_of, statistics, verify
+from bench.recordings.selection import Heard, powers
+from bench.recordings.splits import Row, lacking, read_splits
+from bench.recordings.stems import check_end
 from bench.symbols import Beats, Chords, Notes, read_chords
 
 NAME = "pop909"
@@ -52,7 +52,7 @@ class Pop909:
         self.root = next((folder for folder in found if folder.is_dir()), root)
 
     def select(self, manifest: str | None) -> Manifest:
-        """Return a list of excerpts; see `bench.library.manifest_of`."""
+        """Return a list of excerpts; see `bench.recordings.library.manifest_of`."""
         return manifest_of(self, manifest)
 
     def read(self, excerpt: Excerpt, what: str) -> Content | None:
@@ -89,7 +89,7 @@ class Pop909:
         return [*verify(self), *lacking(listed_songs(), self._songs, SPLITS)]
 
     def statistics(self) -> dict[str, Any]:
-        """Return descriptive statistics; see `bench.library.statistics`."""
+        """Return descriptive statistics; see `bench.recordings.library.statistics`."""
         return statistics(self)
 
     def tracks(self, split: str) -> list[str]:

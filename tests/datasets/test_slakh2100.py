@@ -18,8 +18,8 @@ from bench.datasets import slakh2100
 from bench.datasets.slakh2100 import listed_tracks
 from bench.datasets.slakh2100.track import notes_of, stems_of
 from bench.errors import BenchError, MissingComponent, UnknownName
-from bench.library import select
 from bench.manifest import Excerpt, read_manifest
+from bench.recordings.library import select
 from bench.scores import WHOLE_SET, read_rows
 from bench.symbols import DRUM_PROGRAM
 from tests.datasets.tiny_slakh import RATE, song_of, write_slakh, write_track

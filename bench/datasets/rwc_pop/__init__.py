@@ -5,18 +5,18 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from bench import mirdata
 from bench.datasets.rwc_pop.annotations import Said, read_beats, read_chords, read_metadata
 from bench.datasets.rwc_pop.layout import layout_of
 from bench.errors import BenchError
-from bench.library import manifest_of, root_of, statistics, verify
 from bench.manifest import Excerpt, Manifest
 from bench.paths import home
 from bench.protocols import Content, Dataset
+from bench.recordings import md5
+from bench.recordings.library import manifest_of, root_of, statistics, verify
+from bench.recordings.selection import Heard, powers
+from bench.recordings.splits import Row, lacking, read_splits
+from bench.recordings.stems import check_end, recording, stretch, whole_recording
 from bench.runtime.executor import progress
-from bench.selection import Heard, powers
-from bench.splits import Row, lacking, read_splits
-from bench.stems import check_end, recording, stretch, whole_recording
 
 NAME = "rwc-pop"
 SPLITS = ("test", "drumless")
@@ -36,7 +36,7 @@ class RwcPop:
         self._layout = layout_of(root)
 
     def select(self, manifest: str | None) -> Manifest:
-        """Return a list of excerpts; see `bench.library.manifest_of`."""
+        """Return a list of excerpts; see `bench.recordings.library.manifest_of`."""
         return manifest_of(self, manifest)
 
     def read(self, excerpt: Excerpt, what: str) -> Content | None:
@@ -59,7 +59,7 @@ class RwcPop:
         return [*verify(self), *lacking(listed_pieces(), self._sounds, SPLITS), *self._other_than_published()]
 
     def statistics(self) -> dict[str, Any]:
-        """Return descriptive statistics; see `bench.library.statistics`."""
+        """Return descriptive statistics; see `bench.recordings.library.statistics`."""
         return statistics(self)
 
     def tracks(self, split: str) -> list[str]:
@@ -142,13 +142,13 @@ class RwcPop:
 
     def _other_than_published(self) -> list[str]:
         """Compare with mirdata's md5, where that is installed; not sounds that everybody reads from discs anew."""
-        published = {_inside(name): md5 for name, md5 in (mirdata.index(self._layout.index) or {}).items()}
+        published = {_inside(name): md5 for name, md5 in (md5.index(self._layout.index) or {}).items()}
         first = 0 if self._layout.are_sounds_published else 1
         here = [path for track in self._sounds for path in self.files(track)[first:] if path.is_file()]
         named = {path: self._layout.published(path) for path in here}
         files = {path: published[name] for path, name in named.items() if name in published}
         with progress("comparing with mirdata", len(files)) as step:
-            return mirdata.differences(files, step)
+            return md5.differences(files, step)
 
 
 def build(path: str = "") -> Dataset:

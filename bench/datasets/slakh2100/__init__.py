@@ -9,17 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from bench import mirdata
 from bench.datasets.slakh2100.track import beats_of, notes_of, problems_of, song_of, sound_file, sound_files, stems_of
 from bench.errors import BenchError
-from bench.library import manifest_of, root_of, statistics, verify
 from bench.manifest import Excerpt, Manifest
 from bench.paths import home
 from bench.protocols import Content, Dataset
+from bench.recordings import md5
+from bench.recordings.library import manifest_of, root_of, statistics, verify
+from bench.recordings.selection import Heard, powers
+from bench.recordings.splits import Row, lacking, read_splits
+from bench.recordings.stems import check_end, recording, stretch, summed
 from bench.runtime.executor import progress
-from bench.selection import Heard, powers
-from bench.splits import Row, lacking, read_splits
-from bench.stems import check_end, recording, stretch, summed
 
 NAME = "slakh2100"
 SPLITS = ("test", "validation", "train")
@@ -44,7 +44,7 @@ class Slakh2100:
         self.root = root
 
     def select(self, manifest: str | None) -> Manifest:
-        """Return a list of excerpts; see `bench.library.manifest_of`."""
+        """Return a list of excerpts; see `bench.recordings.library.manifest_of`."""
         return manifest_of(self, manifest)
 
     def read(self, excerpt: Excerpt, what: str) -> Content | None:
@@ -76,7 +76,7 @@ class Slakh2100:
         ]
 
     def statistics(self) -> dict[str, Any]:
-        """Return descriptive statistics; see `bench.library.statistics`."""
+        """Return descriptive statistics; see `bench.recordings.library.statistics`."""
         return statistics(self)
 
     def tracks(self, split: str) -> list[str]:
@@ -151,13 +151,13 @@ class Slakh2100:
     def _other_than_published(self) -> list[str]:
         """Compare with mirdata's md5 of the redux archive, where that is installed; not sounds converted to WAV."""
         files = {}
-        for name, md5 in (mirdata.index("slakh_index_2100-redux.json") or {}).items():
+        for name, md5 in (md5.index("slakh_index_2100-redux.json") or {}).items():
             _, _, track, *rest = Path(name).parts  # archive, split, track
             path = self._folders.get(track, self.root).joinpath(*rest)
             if track in self._folders and not path.with_suffix(".wav").is_file():
                 files[path] = md5
         with progress("comparing with mirdata", len(files)) as step:
-            return mirdata.differences(files, step)
+            return md5.differences(files, step)
 
 
 def build(path: str = "") -> Dataset:

@@ -3,7 +3,7 @@
 import pytest
 
 from bench.errors import BenchError
-from bench.splits import lacking, read_splits
+from bench.recordings.splits import lacking, read_splits
 
 
 def write(tmp_path, text):

@@ -10,12 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from bench import plugins
-from bench.checksums import read_checksums
 from bench.cli import app
 from bench.errors import BenchError, CheckFailed, MissingComponent, UnknownName
-from bench.library import manifest_of, root_of, select, statistics, verify, write_selected
 from bench.manifest import read_manifest
-from bench.selection import Heard
+from bench.recordings.checksums import read_checksums
+from bench.recordings.library import manifest_of, root_of, select, statistics, verify, write_selected
+from bench.recordings.selection import Heard
 
 
 @dataclass
@@ -139,7 +139,7 @@ def test_what_is_to_be_committed_is_written_with_its_checksums(shelf, tmp_path):
 
 
 def test_committed_lists_win_and_lock_their_files(shelf, tmp_path, monkeypatch):
-    monkeypatch.setattr("bench.library.home", lambda name: tmp_path / name)
+    monkeypatch.setattr("bench.recordings.library.home", lambda name: tmp_path / name)
     write_selected(shelf, select(shelf, "test"), tmp_path / "data_manifests" / "shelf")
     committed = manifest_of(shelf, None)
     assert committed.name == "shelf-test" and committed.is_public

@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-from bench.checksums import checksums_of, checksums_text, differences, read_checksums
 from bench.errors import BenchError
+from bench.recordings.checksums import checksums_of, checksums_text, differences, read_checksums
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from bench.errors import BenchError
-from bench.library import select
+from bench.recordings.library import select
+from bench.recordings.selection import Heard
+from bench.recordings.tracks import tracks_of
 from bench.runtime.executor import Processes
-from bench.selection import Heard
-from bench.tracks import tracks_of
 
 NAMES = [f"song {k}" for k in range(5)]
 

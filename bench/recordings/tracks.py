@@ -13,10 +13,10 @@ from typing import Protocol
 import numpy as np
 
 from bench.errors import BenchError
+from bench.recordings.selection import VERSION, Heard, Powers, start_of
 from bench.runtime.cache import Cache, key_of
 from bench.runtime.executor import Executor, Serial
 from bench.runtime.provenance import version
-from bench.selection import VERSION, Heard, Powers, start_of
 
 KEPT = "BENCH_MANIFESTS"
 

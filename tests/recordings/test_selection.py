@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.selection import EARLY_S, STEP_S, Heard, powers, start_of
+from bench.recordings.selection import EARLY_S, STEP_S, Heard, powers, start_of
 
 LOUD, QUIET, SILENT = 1e-2, 3e-6, 1e-7
 """-20, -55 and -70 dBFS."""

@@ -1,7 +1,7 @@
 """Library: what data sets of real recordings share: where they lie, their lists of excerpts, checks and statistics.
 
 A data set lies in `$BENCH_DATA/<name>` and belongs to its user; nothing is written there. Its lists of excerpts are
-committed in data_manifests/<name>/, or are chosen by `bench.selection` from the user's own files.
+committed in data_manifests/<name>/, or are chosen by `bench.recordings.selection` from the user's own files.
 """
 
 import os
@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from bench.checksums import checksums_of, checksums_text, differences, read_checksums
 from bench.errors import BenchError, MissingComponent, UnknownName
 from bench.manifest import Excerpt, Manifest, read_manifest
 from bench.paths import home, write_text
+from bench.recordings.checksums import checksums_of, checksums_text, differences, read_checksums
+from bench.recordings.selection import DURATION_S, VERSION
+from bench.recordings.tracks import Library, Track, tracks_of
 from bench.runtime.executor import Executor, progress
-from bench.selection import DURATION_S, VERSION
-from bench.tracks import Library, Track, tracks_of
 from bench.yaml import read_yaml
 
 VARIABLE = "BENCH_DATA"

@@ -6,7 +6,7 @@ import soundfile
 
 from bench.audio import Audio
 from bench.errors import BenchError
-from bench.stems import recording, stretch, summed, whole_recording
+from bench.recordings.stems import recording, stretch, summed, whole_recording
 
 RATE = 8000
 

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from bench import mirdata
 from bench.errors import BenchError
+from bench.recordings import md5
 
 
 @pytest.fixture
@@ -21,9 +21,9 @@ def place(tmp_path, monkeypatch):
 
 
 def test_without_mirdata_or_the_index_there_is_none(place, monkeypatch):
-    assert mirdata.index("other_index.json") is None
+    assert md5.index("other_index.json") is None
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert mirdata.index("slakh_index_2100-redux.json") is None
+    assert md5.index("slakh_index_2100-redux.json") is None
 
 
 def test_tracks_and_multitracks_are_read_and_what_has_no_file_is_not(place):
@@ -33,14 +33,14 @@ def test_tracks_and_multitracks_are_read_and_what_has_no_file_is_not(place):
         "multitracks": {"m": {"tracks": ["a"], "mix": ["mix.wav", "1" * 32]}},
     }
     (place / "x.json").write_text(json.dumps(index))
-    assert mirdata.index("x.json") == {"a.wav": "0" * 32, "mix.wav": "1" * 32}
+    assert md5.index("x.json") == {"a.wav": "0" * 32, "mix.wav": "1" * 32}
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"tracks": {"a": {"audio": "a.wav"}}}', '{"tracks": 1}'])
 def test_another_form_is_refused(place, text):
     (place / "x.json").write_text(text)
     with pytest.raises(BenchError, match=r"x\.json: no index of mirdata"):
-        mirdata.index("x.json")
+        md5.index("x.json")
 
 
 def test_differences_name_the_file(tmp_path):
@@ -48,7 +48,7 @@ def test_differences_name_the_file(tmp_path):
     right = hashlib.md5(b"one", usedforsecurity=False).hexdigest()
     steps = []
     files = {tmp_path / "a": right, tmp_path / "b": right}
-    (gone,) = mirdata.differences(files, lambda: steps.append(1))
+    (gone,) = md5.differences(files, lambda: steps.append(1))
     assert "b: cannot be read (No such file or directory)" in gone and len(steps) == 2
-    (other,) = mirdata.differences({tmp_path / "a": "0" * 32})
+    (other,) = md5.differences({tmp_path / "a": "0" * 32})
     assert f"md5 {right[:16]}..., mirdata has 0000000000000000...; get it again" in other

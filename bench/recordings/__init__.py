@@ -1,0 +1,1 @@
+"""What data sets of recordings share: libraries, selections, splits, checksums, stems."""
