@@ -84,7 +84,7 @@ def train(
     """
     from dataclasses import asdict
 
-    from bench.train import train as run_recipe
+    from bench.training.train import train as run_recipe
 
     seconds = 60 * minutes
     made = run_recipe(recipe, budget, out, dataset=dataset, seed=seed, device=device, workers=workers, seconds=seconds)

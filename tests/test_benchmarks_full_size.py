@@ -6,7 +6,7 @@ import pytest
 
 from bench.air.decoder import MUSICGEN
 from bench.paths import PACKAGE
-from bench.recipe import load_recipe
+from bench.training.recipe import load_recipe
 
 ROOT = PACKAGE.parent
 TEXT = (ROOT / "docs" / "full_size.md").read_text(encoding="utf-8")

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from bench.paths import home
-from bench.recipe import load_recipe, recipe_names
 from bench.runtime.weights import sha256_of
-from bench.training import read_tensors
+from bench.training.loop import read_tensors
+from bench.training.recipe import load_recipe, recipe_names
 from bench.yaml import read_yaml
 
 FILES = sorted(home("weights").glob("*.safetensors"))

@@ -1,11 +1,11 @@
-"""Songs for trainers that need no composing: tones and clicks, where `bench.streams` looks for finished tracks."""
+"""Songs for trainers that need no composing: tones and clicks, where `bench.training.streams` looks for finished tracks."""
 
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from bench import streams
+from bench.training.loop import streams
 
 DURATION_S, RATE = 26.0, 32000
 TRACKS = ("train-0001", "train-0002", "validation-0001")

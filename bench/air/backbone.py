@@ -10,8 +10,8 @@ from bench.air.memory import refuse_training_if_too_big
 from bench.air.sizes import Speaker, codec_of, decoder_of, dtype_of
 from bench.mini.tokens import Tokeniser as MiniTokeniser
 from bench.runtime.weights import sha256_of
-from bench.songs import Tokeniser
-from bench.training import read_tensors
+from bench.training.loop import read_tensors
+from bench.training.tokens import Tokeniser
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from bench.air.editor import Codec, Network
 from bench.air.published import MUSICGEN, identity_of
 from bench.audio import Samples
 from bench.errors import BenchError, MissingComponent, UnknownName
-from bench.recipe import recipe_names
 from bench.runtime.weights import home, sha256_of, shipped
-from bench.songs import Codes
+from bench.training.recipe import recipe_names
+from bench.training.tokens import Codes
 
 SIZES = ("mini", "small", "medium", "large")
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -87,7 +87,7 @@ def codec_of(size: str, device: str = "cpu") -> tuple[Codec, str]:
 
 @dataclass(frozen=True)
 class Speaker:
-    """The tokens of a size's codec, for `bench.songs`; read where it is used, so that it can go to a worker."""
+    """The tokens of a size's codec, for `bench.training.tokens`; read where it is used, so that it can go to a worker."""
 
     size: str
     device: str = "cpu"

@@ -11,7 +11,7 @@ from bench.errors import BenchError
 from bench.mini import separator
 from bench.music.drums import is_kit
 from bench.runtime.weights import sha256_of, shipped
-from bench.training import read_tensors
+from bench.training.loop import read_tensors
 
 VERSION = 2
 LEAST_DB = -23.0

@@ -3,11 +3,10 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from bench import streams
 from bench.mini.tokens import Tokeniser
 from bench.runtime.weights import sha256_of
-from bench.songs import Songs, encoded
-from bench.training import read_tensors
+from bench.training.loop import read_tensors, streams
+from bench.training.tokens import Songs, encoded
 
 
 def prepared(

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from bench import plugins, streams
+from bench import plugins
 from bench.air.adapter import LOW_RANK, Aligned, Prefix, Prompts
 from bench.air.backbone import Backbone, mini, published
 from bench.air.sequence import Layout, prefix_of
@@ -18,8 +18,8 @@ from bench.errors import BenchError, MissingComponent, UnknownName
 from bench.mask import blocks, draw, scatter
 from bench.mini.songs import prepared
 from bench.mini.tokens import HOP
-from bench.songs import Codes, Songs, of_dataset
-from bench.training import Learner
+from bench.training.loop import Learner, streams
+from bench.training.tokens import Codes, Songs, of_dataset
 
 KINDS = ("prompts", "aligned", "prefix", "lora")
 MASKS = ("mixed", "scatter")

@@ -7,13 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench import streams
 from bench.mask import FRAME_RATE
 from bench.mini.songs import prepared
 from bench.mini.tokens import BOOKS, HOP, SAMPLE_RATE
 from bench.mini.vocoder import Vocoder
-from bench.songs import Songs
-from bench.training import Learner
+from bench.training.loop import Learner, streams
+from bench.training.tokens import Songs
 
 _WINDOWS = (512, 1024, 2048, 4096)
 _LONG_WINDOWS, _LONG_HZ = (8192, 16384), 2000.0

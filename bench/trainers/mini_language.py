@@ -15,8 +15,8 @@ from bench.air.weights import about_decoder
 from bench.mask import blocks, scatter
 from bench.mini.songs import prepared
 from bench.mini.tokens import BOOKS, ENTRIES
-from bench.songs import Songs
-from bench.training import Learner
+from bench.training.loop import Learner
+from bench.training.tokens import Songs
 
 PARTS, SHARES = ("bass", "other", "silence"), (0.5, 0.25, 0.25)
 """What stands in a pair's prefix. Drums, chords and piano never do: to follow them is the adapters' part."""

@@ -7,9 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench import streams
 from bench.mini.separator import SAMPLE_RATE, Separator
-from bench.training import Learner
+from bench.training.loop import Learner, streams
 
 _NO_DRUMS, _OTHER_SONG = 0.06, 0.3
 _GAIN_DB = 7.0

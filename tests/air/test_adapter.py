@@ -9,7 +9,7 @@ from bench.air.decoder import MUSICGEN, Config
 from bench.air.generate import Sampling, generate
 from bench.air.training import loss_of
 from bench.errors import BenchError
-from bench.training import Learner
+from bench.training.loop import Learner
 from tests.air.small import small_adapter, small_decoder, small_request
 
 

@@ -17,8 +17,8 @@ from bench.errors import BenchError, MissingComponent, UnknownName
 from bench.example import Example, Request, Truth, masked
 from bench.manifest import Manifest
 from bench.mask import Mask
-from bench.recipe import load_recipe, recipe_names
 from bench.symbols import Beats, Chords, Frames, Notes
+from bench.training.recipe import load_recipe, recipe_names
 
 ALL = [(kind, name) for kind in plugins.KINDS for name in plugins.names(kind)]
 FOUND = {"drums": Audio, "onsets": Beats, "beats": Beats, "chords": Chords, "notes": Notes, "chroma": Frames}

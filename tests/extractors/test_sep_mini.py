@@ -10,7 +10,7 @@ from bench import plugins
 from bench.audio import Audio, level_db
 from bench.errors import BenchError, MissingComponent
 from bench.runtime.weights import shipped
-from bench.training import read_tensors, write_tensors
+from bench.training.loop import read_tensors, write_tensors
 
 
 def sdr_db(reference: np.ndarray, estimate: np.ndarray) -> float:

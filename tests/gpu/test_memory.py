@@ -11,7 +11,7 @@ from bench.air.memory import learning, needed
 from bench.air.sequence import Layout
 from bench.air.training import loss_of
 from bench.runtime.device import forget_peak, free_bytes, peak_mib
-from bench.training import Learner
+from bench.training.loop import Learner
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 CONFIG, M, N_FRAMES = Config(1024, 12, 16, 4096), 50, 500

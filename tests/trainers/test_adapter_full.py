@@ -8,9 +8,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
-import bench.recipe
-import bench.train
-from bench import plugins, streams
+import bench.training.recipe
+import bench.training.train
+from bench import plugins
 from bench.air import sizes
 from bench.air.sizes import codec_of, decoder_of
 from bench.air.weights import read_adapter
@@ -18,7 +18,6 @@ from bench.build import source_of
 from bench.cli import app
 from bench.defaults import defaults
 from bench.errors import BenchError, UnknownName
-from bench.recipe import load_recipe, recipe_names
 from bench.run import Setting, run
 from bench.runtime.executor import Serial
 from bench.runtime.layout import Layout
@@ -26,6 +25,8 @@ from bench.runtime.weights import VARIABLE, sha256_of
 from bench.scores import read_rows
 from bench.task import load_task
 from bench.trainers import adapter as plug
+from bench.training.loop import streams
+from bench.training.recipe import load_recipe, recipe_names
 from bench.yaml import read_yaml
 from tests.air.tiny_musicgen import write_musicgen
 from tests.tiny_dataset import NAME, TinySet, register
@@ -58,7 +59,7 @@ def dataset(weights, tmp_path, monkeypatch):
         f"description: Tiny.\ntrainer: adapter\noptions: {options}\n"
         f"budgets:\n  gpu: {{steps: {STEPS}, batch: 2, long_batch: 2}}\n".replace("'", "")
     )
-    for module in (bench.recipe, bench.train):
+    for module in (bench.training.recipe, bench.training.train):
         monkeypatch.setattr(module, "home", lambda name: tmp_path / name)
     yield register(monkeypatch, TinySet())
     streams._plug.cache_clear()
@@ -201,30 +202,30 @@ def test_a_training_broken_off_ends_in_the_same_bytes(dataset, tmp_path, monkeyp
     import time
     from types import SimpleNamespace
 
-    from bench import training
-
-    whole = bench.train.train("air-small-drums", None, tmp_path / "a", dataset=NAME, device="cpu")
+    whole = bench.training.train.train("air-small-drums", None, tmp_path / "a", dataset=NAME, device="cpu")
     clock = iter(range(10**6))
     monkeypatch.setattr(
         training, "time", SimpleNamespace(monotonic=lambda: next(clock), process_time=time.process_time)
     )
     parts = []
     while not parts or not parts[-1].is_done:
-        parts.append(bench.train.train("air-small-drums", None, tmp_path / "b", dataset=NAME, device="cpu", seconds=10))
+        parts.append(
+            bench.training.train.train("air-small-drums", None, tmp_path / "b", dataset=NAME, device="cpu", seconds=10)
+        )
     assert len(parts) > 1 and sha256_of(parts[-1].path) == sha256_of(whole.path)
     with (whole.path.parent / "curve.csv").open(newline="") as file:
         assert [row["step"] for row in csv.DictReader(file)] == [str(STEPS)]
 
 
 def test_another_data_set_in_the_same_folder_and_one_without_splits_are_refused(dataset, tmp_path):
-    bench.train.train("air-small-drums", None, tmp_path, dataset=NAME, device="cpu", seconds=0)
+    bench.training.train.train("air-small-drums", None, tmp_path, dataset=NAME, device="cpu", seconds=0)
     (tmp_path / "air-small-drums" / "checkpoint.pt").touch()
     with pytest.raises(BenchError, match=rf"holds a training on {NAME}; give another --out"):
-        bench.train.train("air-small-drums", None, tmp_path, dataset="synthetic", device="cpu")
+        bench.training.train.train("air-small-drums", None, tmp_path, dataset="synthetic", device="cpu")
     with pytest.raises(
         UnknownName, match="no manifest of synthetic is called 'synthetic-train'; did you mean synthetic-train-100"
     ):
-        bench.train.train("air-small-drums", None, tmp_path / "other", dataset="synthetic", device="cpu")
+        bench.training.train.train("air-small-drums", None, tmp_path / "other", dataset="synthetic", device="cpu")
 
 
 def test_an_excerpt_that_is_too_short_is_named(dataset, tmp_path):

@@ -6,7 +6,7 @@ import torch
 
 from bench.mini.codec import Codec
 from bench.trainers import mini_codec as plug
-from bench.training import read_tensors, write_tensors
+from bench.training.loop import read_tensors, write_tensors
 
 
 def built(folder, shared, **options):

@@ -7,7 +7,7 @@ import torch
 from bench.air.sequence import Layout
 from bench.air.weights import read_decoder
 from bench.trainers import mini_language as plug
-from bench.training import write_tensors
+from bench.training.loop import write_tensors
 
 FRAMES = 150
 

@@ -6,7 +6,7 @@ import torch
 
 from bench.mini.tokens import BOOKS, ENTRIES, Tokeniser
 from bench.trainers import mini_tokens as plug
-from bench.training import run
+from bench.training.loop import run
 from tests.tiny_mini import SIZES
 
 

@@ -13,9 +13,8 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-import bench.recipe
-import bench.train
-from bench import training
+import bench.training.recipe
+import bench.training.train
 from bench.air.weights import read_adapter, read_decoder
 from bench.cli import app
 from bench.errors import BenchError, MissingComponent, UnknownName
@@ -23,9 +22,9 @@ from bench.mini import separator
 from bench.mini.codec import Codec
 from bench.mini.tokens import Tokeniser
 from bench.runtime.weights import VARIABLE, sha256_of
-from bench.train import train
 from bench.trainers import mini_tokens
-from bench.training import read_tensors
+from bench.training.loop import loop, read_tensors
+from bench.training.train import train
 from bench.yaml import read_yaml
 from tests.tiny_songs import use_songs, write_songs
 
@@ -64,7 +63,7 @@ def trained(tmp_path_factory, patch):
             f"description: A tiny {name}.\ntrainer: {trainer}\nneeds: {{{needs}}}\noptions: {{{options}}}\n"
             f"budgets:\n  two-cores: {{steps: {STEPS}}}\n  gpu: {{steps: 9}}\ntolerance: {{{score}: 0.1}}\n"
         )
-    for module in (bench.recipe, bench.train):
+    for module in (bench.training.recipe, bench.training.train):
         patch.setattr(module, "home", lambda name: folder / name)
     patch.setenv(VARIABLE, str(folder / "no-weights"))
     patch.setattr(mini_tokens, "_TRACK_S", 8.0)
@@ -158,7 +157,7 @@ def test_training_again_makes_the_same_file_without_a_step(trained, monkeypatch)
     path = trained / "tiny-prefix" / "tiny-prefix.safetensors"
     before = path.read_bytes()
     path.unlink()
-    monkeypatch.setattr("bench.training.Learner.learn", lambda *_: pytest.fail("stepped"))
+    monkeypatch.setattr("bench.training.loop.Learner.learn", lambda *_: pytest.fail("stepped"))
     assert train("tiny-prefix", "two-cores", trained, device="cpu").is_done and path.read_bytes() == before
 
 
@@ -234,18 +233,18 @@ def test_what_is_needed_is_looked_for_below_out_and_then_among_the_shipped(train
     ):
         train("tiny-language", "two-cores", tmp_path, device="cpu")
     found = trained / "tiny-tokens" / "tiny-tokens.safetensors"
-    assert bench.train._needed("tiny-tokens", trained) == found
+    assert bench.training.train._needed("tiny-tokens", trained) == found
     (tmp_path / "mini").mkdir()
     (tmp_path / "mini" / "tiny-tokens.safetensors").symlink_to(found)
     monkeypatch.setenv(VARIABLE, str(tmp_path))
-    assert bench.train._needed("tiny-tokens", tmp_path) == tmp_path / "mini" / "tiny-tokens.safetensors"
+    assert bench.training.train._needed("tiny-tokens", tmp_path) == tmp_path / "mini" / "tiny-tokens.safetensors"
 
 
 def test_files_that_do_not_belong_together_are_refused(trained, tmp_path):
     for name in ("tiny-tokens", "tiny-language"):
         shutil.copytree(trained / name, tmp_path / name)
     tokens = tmp_path / "tiny-tokens" / "tiny-tokens.safetensors"
-    training.write_tensors(tokens, {name: value + 1 for name, value in read_tensors(tokens).items()}, {})
+    loop.write_tensors(tokens, {name: value + 1 for name, value in read_tensors(tokens).items()}, {})
     with pytest.raises(
         BenchError, match=r"tiny-language.safetensors: was trained on another tiny-tokens than .*; train it"
     ):
@@ -264,12 +263,12 @@ def test_a_checkpoint_on_another_weight_file_is_refused_done_or_not(trained, tmp
         with monkeypatch.context() as patch:
             patch.setattr(training, "time", ticking)
             made = train("tiny-prompts", None, tmp_path, device="cpu", seconds=seconds)
-        training.write_tensors(path, {name: 2 * value for name, value in before.items()}, config_of(about))
+        loop.write_tensors(path, {name: 2 * value for name, value in before.items()}, config_of(about))
         with pytest.raises(
             BenchError, match=r"tiny-prompts/checkpoint\.pt: was trained on another tiny-language than is here now; put"
         ):
             train("tiny-prompts", None, tmp_path, device="cpu")
-        training.write_tensors(path, before, config_of(about))
+        loop.write_tensors(path, before, config_of(about))
     assert made.is_done
 
 
@@ -315,7 +314,7 @@ def test_the_card_names_the_commit_that_began_not_the_one_that_ended(trained, tm
     (tmp_path / "data").symlink_to(trained / "data")
     (tmp_path / "tiny-tokens").symlink_to(trained / "tiny-tokens")
     commits = iter(["first", "second", "third"])
-    monkeypatch.setattr(bench.train, "commit", lambda: next(commits))
+    monkeypatch.setattr(bench.training.train, "commit", lambda: next(commits))
     clock = iter(range(10**6))
     monkeypatch.setattr(
         training, "time", SimpleNamespace(monotonic=lambda: next(clock), process_time=time.process_time)
@@ -326,7 +325,7 @@ def test_the_card_names_the_commit_that_began_not_the_one_that_ended(trained, tm
 
 
 def test_the_card_names_the_songs_even_where_the_recipe_leaves_them_to_the_trainer():
-    recipe = bench.recipe.Recipe("mine", "Mine.", "adapter", {}, {}, {"two-cores": {"steps": 1}}, {})
-    assert bench.train._trained_on(recipe, "two-cores") == "synthetic-train-320"
+    recipe = bench.training.recipe.Recipe("mine", "Mine.", "adapter", {}, {}, {"two-cores": {"steps": 1}}, {})
+    assert bench.training.train._trained_on(recipe, "two-cores") == "synthetic-train-320"
     asked = replace(recipe, options={"train": "synthetic-train-7"})
-    assert bench.train._trained_on(asked, "two-cores") == "synthetic-train-7"
+    assert bench.training.train._trained_on(asked, "two-cores") == "synthetic-train-7"

@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import plugins, streams
+from bench import plugins
 from bench.audio import Audio, is_silent, rms
 from bench.errors import BenchError
 from bench.manifest import Excerpt
 from bench.music.controls import QUIET_RMS
-from bench.streams import PARTS, Streams, prepare
 from bench.symbols import Chords
+from bench.training.loop import streams
+from bench.training.streams import PARTS, Streams, prepare
 
 RATE, DURATION_S = 16000, 4.0
 

@@ -5,8 +5,8 @@ import pytest
 
 from bench.errors import BenchError
 from bench.mini.tokens import HOP, Tokeniser
-from bench.songs import Songs, encoded
-from bench.streams import PARTS, Streams
+from bench.training.streams import PARTS, Streams
+from bench.training.tokens import Songs, encoded
 from tests.tiny_mini import codebooks
 
 N_FRAMES = 60

@@ -13,8 +13,8 @@ from bench.audio import Samples
 from bench.defaults import defaults
 from bench.errors import BenchError
 from bench.runtime.executor import executor
-from bench.streams import Ears, Streams, prepare
-from bench.training import read_tensors, write_tensors
+from bench.training.loop import read_tensors, write_tensors
+from bench.training.streams import Ears, Streams, prepare
 
 Shorts = npt.NDArray[np.int16]
 Codes = npt.NDArray[np.int64]

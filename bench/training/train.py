@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import plugins, training
+from bench import plugins
 from bench.errors import BenchError
 from bench.paths import home, write_text
-from bench.recipe import Recipe, load_recipe
 from bench.runtime.device import chosen
 from bench.runtime.executor import progress
 from bench.runtime.provenance import commit, version
 from bench.runtime.weights import sha256_of, shipped
+from bench.training.loop import loop
+from bench.training.recipe import Recipe, load_recipe
 from bench.yaml import dump_yaml, read_yaml
 
 COMMIT = "commit.txt"
@@ -101,12 +102,12 @@ def train(
     )  # fmt: skip
     trainer.prepare(workers)
     with progress(f"training {name}", options["steps"]) as step_done:
-        step, spent = training.run(trainer, folder, options["steps"], needs=shas, step_done=step_done, seconds=seconds)
+        step, spent = loop.run(trainer, folder, options["steps"], needs=shas, step_done=step_done, seconds=seconds)
     path = folder / f"{name}.safetensors"
-    made = Trained(name, budget, step, options["steps"], spent, training.last_validation(folder), path)
+    made = Trained(name, budget, step, options["steps"], spent, loop.last_validation(folder), path)
     if made.is_done:
         tensors = trainer.tensors()
-        training.write_tensors(path, tensors, getattr(trainer, "about", lambda: {})())
+        loop.write_tensors(path, tensors, getattr(trainer, "about", lambda: {})())
         _write_card(made, recipe, shas, device, seed, tensors, trainer)
     return made
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from bench import training
 from bench.errors import BenchError
-from bench.training import (
+from bench.training.loop import (
     CHECKPOINT,
     CURVE,
     Learner,
     Schedule,
     last_validation,
+    loop,
     read_about,
     read_tensors,
     run,
@@ -120,7 +120,7 @@ def test_a_run_stopped_by_the_clock_between_rows_ends_as_a_whole_one(tmp_path, w
 
 
 def test_rows_of_lost_steps_are_replaced_and_not_doubled(tmp_path, whole, monkeypatch):
-    real = training._save
+    real = loop._save
     monkeypatch.setattr(
         training, "_save", lambda trainer, folder, k, *rest: None if k > 5 else real(trainer, folder, k, *rest)
     )

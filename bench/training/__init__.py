@@ -1,0 +1,1 @@
+"""What trainers share: recipes, the loop, songs as sound and as tokens."""
