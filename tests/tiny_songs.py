@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.training.loop import streams
+from bench.training import streams
 
 DURATION_S, RATE = 26.0, 32000
 TRACKS = ("train-0001", "train-0002", "validation-0001")

@@ -87,7 +87,7 @@ def codec_of(size: str, device: str = "cpu") -> tuple[Codec, str]:
 
 @dataclass(frozen=True)
 class Speaker:
-    """The tokens of a size's codec, for `bench.training.tokens`; read where it is used, so that it can go to a worker."""
+    """The tokens of a size's codec, for `bench.training.tokens`; read where it is used, so it can go to a worker."""
 
     size: str
     device: str = "cpu"

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from bench.mini.tokens import Tokeniser
 from bench.runtime.weights import sha256_of
-from bench.training.loop import read_tensors, streams
+from bench.training import streams
+from bench.training.loop import read_tensors
 from bench.training.tokens import Songs, encoded
 
 

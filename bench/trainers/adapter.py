@@ -18,7 +18,8 @@ from bench.errors import BenchError, MissingComponent, UnknownName
 from bench.mask import blocks, draw, scatter
 from bench.mini.songs import prepared
 from bench.mini.tokens import HOP
-from bench.training.loop import Learner, streams
+from bench.training import streams
+from bench.training.loop import Learner
 from bench.training.tokens import Codes, Songs, of_dataset
 
 KINDS = ("prompts", "aligned", "prefix", "lora")

@@ -11,7 +11,8 @@ from bench.mask import FRAME_RATE
 from bench.mini.songs import prepared
 from bench.mini.tokens import BOOKS, HOP, SAMPLE_RATE
 from bench.mini.vocoder import Vocoder
-from bench.training.loop import Learner, streams
+from bench.training import streams
+from bench.training.loop import Learner
 from bench.training.tokens import Songs
 
 _WINDOWS = (512, 1024, 2048, 4096)

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from bench.mini.separator import SAMPLE_RATE, Separator
-from bench.training.loop import Learner, streams
+from bench.training import streams
+from bench.training.loop import Learner
 
 _NO_DRUMS, _OTHER_SONG = 0.06, 0.3
 _GAIN_DB = 7.0

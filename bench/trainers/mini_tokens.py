@@ -10,7 +10,7 @@ import numpy.typing as npt
 from bench.mask import seed_of
 from bench.mini.tokens import BOOKS, ENTRIES, HOP, SAMPLE_RATE, Tokeniser, features, nearest
 from bench.runtime.executor import executor
-from bench.training.loop import streams
+from bench.training import streams
 
 Floats = npt.NDArray[np.float32]
 _TRACK_S = 30.0

@@ -15,7 +15,7 @@ from bench.runtime.device import chosen
 from bench.runtime.executor import progress
 from bench.runtime.provenance import commit, version
 from bench.runtime.weights import sha256_of, shipped
-from bench.training.loop import loop
+from bench.training import loop
 from bench.training.recipe import Recipe, load_recipe
 from bench.yaml import dump_yaml, read_yaml
 

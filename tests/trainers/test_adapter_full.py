@@ -25,7 +25,7 @@ from bench.runtime.weights import VARIABLE, sha256_of
 from bench.scores import read_rows
 from bench.task import load_task
 from bench.trainers import adapter as plug
-from bench.training.loop import streams
+from bench.training import loop, streams
 from bench.training.recipe import load_recipe, recipe_names
 from bench.yaml import read_yaml
 from tests.air.tiny_musicgen import write_musicgen
@@ -204,9 +204,7 @@ def test_a_training_broken_off_ends_in_the_same_bytes(dataset, tmp_path, monkeyp
 
     whole = bench.training.train.train("air-small-drums", None, tmp_path / "a", dataset=NAME, device="cpu")
     clock = iter(range(10**6))
-    monkeypatch.setattr(
-        training, "time", SimpleNamespace(monotonic=lambda: next(clock), process_time=time.process_time)
-    )
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: next(clock), process_time=time.process_time))
     parts = []
     while not parts or not parts[-1].is_done:
         parts.append(

@@ -108,9 +108,7 @@ def test_a_run_killed_between_checkpoints_ends_as_a_whole_one(tmp_path, whole, d
 
 def test_a_run_stopped_by_the_clock_between_rows_ends_as_a_whole_one(tmp_path, whole, monkeypatch):
     clock = iter(range(10**6))
-    monkeypatch.setattr(
-        training, "time", SimpleNamespace(monotonic=lambda: next(clock), process_time=time.process_time)
-    )
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: next(clock), process_time=time.process_time))
     reached, calls = 0, 0
     while reached < STEPS:
         trainer = Tiny()
@@ -122,12 +120,12 @@ def test_a_run_stopped_by_the_clock_between_rows_ends_as_a_whole_one(tmp_path, w
 def test_rows_of_lost_steps_are_replaced_and_not_doubled(tmp_path, whole, monkeypatch):
     real = loop._save
     monkeypatch.setattr(
-        training, "_save", lambda trainer, folder, k, *rest: None if k > 5 else real(trainer, folder, k, *rest)
+        loop, "_save", lambda trainer, folder, k, *rest: None if k > 5 else real(trainer, folder, k, *rest)
     )
     with pytest.raises(KeyboardInterrupt):
         run(Tiny(17), tmp_path, STEPS, every=EVERY)
     assert [int(row["step"]) for row in curve(tmp_path)] == [5, 10, 15]
-    monkeypatch.setattr(training, "_save", real)
+    monkeypatch.setattr(loop, "_save", real)
     again = Tiny()
     run(again, tmp_path, STEPS, every=EVERY)
     assert again.taken[0] == 5 and curve(tmp_path) == whole[1]

@@ -11,7 +11,7 @@ from bench.errors import BenchError
 from bench.manifest import Excerpt
 from bench.music.controls import QUIET_RMS
 from bench.symbols import Chords
-from bench.training.loop import streams
+from bench.training import streams
 from bench.training.streams import PARTS, Streams, prepare
 
 RATE, DURATION_S = 16000, 4.0

@@ -23,7 +23,7 @@ from bench.mini.codec import Codec
 from bench.mini.tokens import Tokeniser
 from bench.runtime.weights import VARIABLE, sha256_of
 from bench.trainers import mini_tokens
-from bench.training.loop import loop, read_tensors
+from bench.training import loop, read_tensors
 from bench.training.train import train
 from bench.yaml import read_yaml
 from tests.tiny_songs import use_songs, write_songs
@@ -141,7 +141,7 @@ def test_a_training_in_three_parts_is_the_training_in_one(trained, name, tmp_pat
             (tmp_path / need).symlink_to(trained / need)
     clock = iter(range(10**6))
     ticking = SimpleNamespace(monotonic=lambda: next(clock), process_time=time.process_time)
-    monkeypatch.setattr(training, "time", ticking)
+    monkeypatch.setattr(loop, "time", ticking)
     parts = []
     while not parts or not parts[-1].is_done:
         parts.append(train(name, "two-cores", tmp_path, device="cpu", seconds=3))
@@ -261,7 +261,7 @@ def test_a_checkpoint_on_another_weight_file_is_refused_done_or_not(trained, tmp
     before, about = read_tensors(path), read_decoder(path).config
     for seconds in (3, float("inf")):
         with monkeypatch.context() as patch:
-            patch.setattr(training, "time", ticking)
+            patch.setattr(loop, "time", ticking)
             made = train("tiny-prompts", None, tmp_path, device="cpu", seconds=seconds)
         loop.write_tensors(path, {name: 2 * value for name, value in before.items()}, config_of(about))
         with pytest.raises(
@@ -316,9 +316,7 @@ def test_the_card_names_the_commit_that_began_not_the_one_that_ended(trained, tm
     commits = iter(["first", "second", "third"])
     monkeypatch.setattr(bench.training.train, "commit", lambda: next(commits))
     clock = iter(range(10**6))
-    monkeypatch.setattr(
-        training, "time", SimpleNamespace(monotonic=lambda: next(clock), process_time=time.process_time)
-    )
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: next(clock), process_time=time.process_time))
     while not train("tiny-codec", "two-cores", tmp_path, device="cpu", seconds=2).is_done:
         pass
     assert read_yaml(tmp_path / "tiny-codec" / "tiny-codec.yaml")["commit"] == "first"

@@ -142,7 +142,7 @@ class RwcPop:
 
     def _other_than_published(self) -> list[str]:
         """Compare with mirdata's md5, where that is installed; not sounds that everybody reads from discs anew."""
-        published = {_inside(name): md5 for name, md5 in (md5.index(self._layout.index) or {}).items()}
+        published = {_inside(name): digest for name, digest in (md5.index(self._layout.index) or {}).items()}
         first = 0 if self._layout.are_sounds_published else 1
         here = [path for track in self._sounds for path in self.files(track)[first:] if path.is_file()]
         named = {path: self._layout.published(path) for path in here}

@@ -151,11 +151,11 @@ class Slakh2100:
     def _other_than_published(self) -> list[str]:
         """Compare with mirdata's md5 of the redux archive, where that is installed; not sounds converted to WAV."""
         files = {}
-        for name, md5 in (md5.index("slakh_index_2100-redux.json") or {}).items():
+        for name, digest in (md5.index("slakh_index_2100-redux.json") or {}).items():
             _, _, track, *rest = Path(name).parts  # archive, split, track
             path = self._folders.get(track, self.root).joinpath(*rest)
             if track in self._folders and not path.with_suffix(".wav").is_file():
-                files[path] = md5
+                files[path] = digest
         with progress("comparing with mirdata", len(files)) as step:
             return md5.differences(files, step)
 
