@@ -97,10 +97,10 @@ def run(
 
     Example: bench run --task inpaint-chords --task inpaint-piano --model air-mini
     """
-    from bench import report
-    from bench.build import source_of
+    from bench.board import report
     from bench.options import known_device, known_models, setting_of
-    from bench.run import run as run_task
+    from bench.pipeline.build import source_of
+    from bench.pipeline.run import run as run_task
     from bench.task import load_task, task_names
 
     known_device(device)
@@ -131,10 +131,10 @@ def build(
 
     Example: bench build --task inpaint-chords --dataset synthetic-test --out runs
     """
-    from bench.build import build as build_task
-    from bench.build import source_of
-    from bench.leaks import scan
     from bench.options import setting_of
+    from bench.pipeline.build import build as build_task
+    from bench.pipeline.build import source_of
+    from bench.pipeline.leaks import scan
     from bench.runtime.layout import exclusive
     from bench.task import load_task
 
@@ -172,8 +172,8 @@ def generate(
 
     Example: bench generate --task inpaint-drums --model retrieval
     """
-    from bench.generate import generate as answer
     from bench.options import examples_of, known_device, known_models
+    from bench.pipeline.generate import generate as answer
     from bench.runtime.cache import Cache
     from bench.runtime.layout import Layout, exclusive
     from bench.task import load_task
@@ -208,8 +208,8 @@ def look(
 
     Example: bench look test-0001 --task inpaint-drums
     """
-    from bench.look import look as draw
     from bench.options import examples_of
+    from bench.pipeline.look import look as draw
     from bench.runtime.layout import Layout
     from bench.task import load_task
 

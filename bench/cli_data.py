@@ -53,8 +53,8 @@ def select_(
 
     Example: bench data select slakh2100 --split test --workers 8
     """
+    from bench.board.page import printable
     from bench.data import selected
-    from bench.page import printable
     from bench.runtime.executor import executor
 
     found, paths = selected(dataset, split, out, executor(workers))
@@ -91,7 +91,7 @@ def prepare_(
     from dataclasses import asdict
 
     from bench.options import setting_of, sources_of
-    from bench.prepare import prepare, summary
+    from bench.pipeline.prepare import prepare, summary
 
     setting = setting_of(out, workers, extractor, limit)
     sources = sources_of(task, dataset, manifest, audio, salt)

@@ -22,9 +22,9 @@ def check(
 
     Example: bench check my-outputs --task inpaint-drums
     """
-    from bench.archive import opened
-    from bench.check import Findings
-    from bench.check import check as look_over
+    from bench.checking.archive import opened
+    from bench.checking.check import Findings
+    from bench.checking.check import check as look_over
     from bench.options import requests_of, task_of
 
     try:
@@ -64,11 +64,11 @@ def score(
 
     Example: bench score my-outputs
     """
-    from bench import report
-    from bench.archive import opened
-    from bench.check import check as look_over
+    from bench.board import report
+    from bench.checking.archive import opened
+    from bench.checking.check import check as look_over
     from bench.options import examples_of, setting_of, task_of
-    from bench.run import score_into
+    from bench.pipeline.run import score_into
     from bench.runtime.layout import exclusive
 
     with opened(folder) as here:
@@ -98,11 +98,12 @@ def submit(
     """
     from dataclasses import asdict
 
-    from bench import present, report
-    from bench.archive import opened
+    from bench import present
+    from bench.board import report
+    from bench.board.submit import submit as enter
+    from bench.checking.archive import opened
     from bench.options import examples_of, setting_of, task_of
     from bench.runtime.layout import exclusive
-    from bench.submit import submit as enter
 
     with opened(folder) as here:
         loaded, setting = task_of(here, None), setting_of(out, workers, None, None)
@@ -138,7 +139,8 @@ def report_(
     """
     from dataclasses import asdict
 
-    from bench import history, present, report
+    from bench import present
+    from bench.board import history, report
 
     if check and (run or html or whole or sounds):
         raise BenchError("--check looks at the published board as it stands and writes nothing; give it alone")
@@ -184,15 +186,15 @@ def compare(
     """
     from dataclasses import asdict
 
-    from bench import boards
-    from bench import compare as systems
-    from bench.report import folder_of
+    from bench.board import changes
+    from bench.board import compare as systems
+    from bench.board.report import folder_of
 
-    if boards.are_boards(first, second):
-        changes = boards.between(first, second, task)
-        show([asdict(one) for one in changes], as_json, lambda: boards.grids(changes, first, second))
+    if changes.are_boards(first, second):
+        changes = changes.between(first, second, task)
+        show([asdict(one) for one in changes], as_json, lambda: changes.grids(changes, first, second))
         if check:
-            boards.must_hold(changes)
+            changes.must_hold(changes)
         return
     if check:
         raise BenchError("--check looks for the rows of one board in another; give two boards or folders")

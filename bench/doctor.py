@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from bench import plugins, setup
-from bench.build import Source, check_served, source_of
 from bench.defaults import defaults
 from bench.errors import BenchError
-from bench.prepare import bytes_of
+from bench.pipeline.build import Source, check_served, source_of
+from bench.pipeline.prepare import bytes_of
 from bench.recordings import library
 from bench.runtime.device import chosen
 from bench.runtime.weights import Weights

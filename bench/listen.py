@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.audio import Audio, read_audio
-from bench.build import ExampleSet
+from bench.board.ranking import bound_of
+from bench.board.report import RESULTS, tables_of
 from bench.errors import BenchError, UnknownName
 from bench.listening.axes import FORMS, axes_of
 from bench.listening.key import Key, read_key
@@ -14,8 +15,7 @@ from bench.listening.page import heard_of, listening_page
 from bench.listening.plan import MOST_STIMULI, chosen_examples, plan
 from bench.listening.server import Server
 from bench.paths import write_text
-from bench.ranking import bound_of
-from bench.report import RESULTS, tables_of
+from bench.pipeline.build import ExampleSet
 from bench.runtime.layout import Layout
 from bench.submission import STITCHED
 

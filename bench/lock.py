@@ -6,10 +6,10 @@
 import hashlib
 
 from bench import plugins
-from bench.build import source_of
 from bench.defaults import defaults
 from bench.errors import BenchError
 from bench.paths import home, write_text
+from bench.pipeline.build import source_of
 from bench.task import load_task, task_names
 from bench.yaml import dump_yaml, read_yaml
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench import plugins
-from bench.build import ExampleSet, Source, build, open_examples, source_of
 from bench.defaults import defaults
 from bench.errors import BenchError, CheckFailed, UnknownName
 from bench.manifest import Excerpt, Manifest, limit_of
-from bench.run import Setting
+from bench.pipeline.build import ExampleSet, Source, build, open_examples, source_of
+from bench.pipeline.run import Setting
 from bench.runtime.device import chosen
 from bench.runtime.executor import executor
 from bench.runtime.layout import Layout

@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from bench import statistics
+from bench.board.ranking import ALPHA, COPY
+from bench.board.readings import Readings, Scores, advantage, goodness, readings
+from bench.board.report import read_results
 from bench.errors import BenchError
 from bench.paths import home
 from bench.protocols import Column
-from bench.ranking import ALPHA, COPY
-from bench.readings import Readings, Scores, advantage, goodness, readings
-from bench.report import read_results
 from bench.scores import WHOLE_SET, Row
-from bench.tally import columns_of
+from bench.scoring.tally import columns_of
 from bench.task import load_task
 
 EXACT = 1e-6

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.board.history import history_of
+from bench.board.page import Origin, made
+from bench.board.report import read_results, results_files, tables_of, task_of
+from bench.board.tables import Table
 from bench.errors import BenchError
-from bench.history import history_of
-from bench.leaderboard import Table
-from bench.page import Origin, made
 from bench.paths import home, is_clone
-from bench.report import read_results, results_files, tables_of, task_of
 from bench.scores import WHOLE_SET, Row
 from bench.site.board import Board, Sheet, Speed
 from bench.site.folder import differences, write_players, write_tables

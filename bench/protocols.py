@@ -181,7 +181,7 @@ class Metric(Protocol):
 
     def measure(self, example: Example, heard: Heard) -> dict[str, Measurement]:
         """Return a measurement for every column, by its name. A silent output never gets here unless the column's own
-        formula says what silence scores; see `bench.score`."""
+        formula says what silence scores; see `bench.scoring.score`."""
         ...
 
 

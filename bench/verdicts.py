@@ -9,21 +9,21 @@ from rich.console import Group
 from rich.table import Table as Grid
 from rich.text import Text
 
+from bench.board.page import printable
+from bench.board.report import LISTENING, RESULTS, publish
 from bench.errors import BenchError
 from bench.listening.axes import AXES, column_name
 from bench.listening.key import ANCHOR, REFERENCE, Key, read_key
 from bench.listening.ratings import Ratings, read_ratings
 from bench.listening.screening import Rater, screen
 from bench.manifest import song_of
-from bench.page import printable
 from bench.paths import home
 from bench.present import refresh
-from bench.report import LISTENING, RESULTS, publish
 from bench.runtime.layout import exclusive
 from bench.runtime.provenance import Provenance
 from bench.scores import WHOLE_SET, Row, read_rows, write_rows
+from bench.scoring.tally import set_rows
 from bench.statistics import interval
-from bench.tally import set_rows
 
 NAN = float("nan")
 LUCK = 0.5

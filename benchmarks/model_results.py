@@ -13,11 +13,11 @@ from itertools import combinations
 from pathlib import Path
 
 from bench.air.sizes import adapter_of
+from bench.board.readings import Readings, Scores, advantage, readings
+from bench.board.report import read_results
 from bench.errors import MissingComponent
-from bench.readings import Readings, Scores, advantage, readings
-from bench.report import read_results
+from bench.scoring.tally import ADHERENCE, columns_of
 from bench.statistics import holm
-from bench.tally import ADHERENCE, columns_of
 from bench.task import Task, load_task
 from bench.yaml import read_yaml
 

@@ -17,8 +17,8 @@ import numpy as np
 from model_results import FOLLOWERS, differences
 from settings import OneOfMany, line, scores
 
-from bench.readings import Readings, Scores
-from bench.tally import ADHERENCE
+from bench.board.readings import Readings, Scores
+from bench.scoring.tally import ADHERENCE
 from bench.task import Task, load_task
 
 

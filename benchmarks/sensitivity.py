@@ -16,18 +16,18 @@ import numpy.typing as npt
 import soundfile
 
 from bench.audio import Audio, write_audio
-from bench.build import build, source_of
-from bench.compare import Comparison
+from bench.board.compare import Comparison
+from bench.board.readings import advantage, readings
 from bench.defaults import defaults
 from bench.example import Example, other_songs
 from bench.music.loudness import loudness
-from bench.readings import advantage, readings
-from bench.run import Setting, score_into
+from bench.pipeline.build import build, source_of
+from bench.pipeline.run import Setting, score_into
 from bench.runtime.executor import executor
 from bench.runtime.layout import Layout
 from bench.scores import read_rows
+from bench.scoring.tally import columns_of
 from bench.submission import Card, Submission, write_card
-from bench.tally import columns_of
 from bench.task import load_task, with_metrics
 from bench.yaml import read_yaml
 

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from bench.board.readings import Readings
 from bench.paths import PACKAGE
-from bench.readings import Readings
-from bench.tally import ADHERENCE
+from bench.scoring.tally import ADHERENCE
 from bench.task import load_task
 from tests.test_order import row
 

@@ -2,7 +2,8 @@
 
 import re
 
-from bench import archive, check, fingerprint, submission, yaml
+from bench import submission, yaml
+from bench.checking import archive, check, fingerprint
 from bench.paths import PACKAGE
 
 TEXT = " ".join((PACKAGE.parent / "docs" / "submitting.md").read_text(encoding="utf-8").split())

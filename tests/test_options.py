@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from bench import options
-from bench.build import ExampleSet, Source
 from bench.defaults import defaults
 from bench.errors import BenchError, CheckFailed, UnknownName
 from bench.options import (
@@ -19,6 +18,7 @@ from bench.options import (
     setting_of,
     task_of,
 )
+from bench.pipeline.build import ExampleSet, Source
 from bench.runtime.executor import Processes, Serial
 from bench.submission import Card, write_card
 from bench.task import load_task

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
-from bench import history, report
+from bench.board import history, report
+from bench.board.history import keep
 from bench.cli import app
 from bench.errors import BenchError
-from bench.history import keep
 from bench.paths import home, write_text
 from bench.present import Presented, board_of, check, present, refresh
 from bench.scores import read_rows, write_rows
@@ -115,7 +115,7 @@ def test_the_published_site_is_written_in_a_clone_only(run, monkeypatch):
 
 def test_rows_of_an_older_version_or_list_are_not_current(run, monkeypatch):
     assert board_of(run.folder).sheets[0].is_current
-    monkeypatch.setattr("bench.today.sha_today", lambda manifest, duration_s: "other")
+    monkeypatch.setattr("bench.board.outdated.sha_today", lambda manifest, duration_s: "other")
     assert not board_of(run.folder).sheets[0].is_current
 
 

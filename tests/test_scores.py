@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import bench.tally
-from bench.build import ExampleSet
+import bench.scoring.tally
 from bench.errors import BenchError
 from bench.manifest import Excerpt, Manifest
+from bench.pipeline.build import ExampleSet
 from bench.scores import COLUMNS, Row, read_rows, write_rows
 from bench.task import Spec, Task
-from tests import test_tally as hand_made
+from tests.scoring import test_tally as hand_made
 
 # Nothing that a row holds can contain a carriage return: names are checked and identities are our own.
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=12)
@@ -83,7 +83,7 @@ def test_a_binary_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("missing", range(len(hand_made.IDS)))
 def test_a_distance_over_some_of_the_outputs_is_none(tmp_path: Path, monkeypatch, missing: int) -> None:
     """Who fails on the hard songs must not be nearer to the references for it; one excerpt of a song is enough."""
-    monkeypatch.setattr(bench.tally, "_built", {"mean": hand_made.Mean()})
+    monkeypatch.setattr(bench.scoring.tally, "_built", {"mean": hand_made.Mean()})
     measured = hand_made.measured
 
     def without(*values, **more) -> list[dict]:

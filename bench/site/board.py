@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bench.leaderboard import Table
+from bench.board.tables import Table
 from bench.statistics import song_means
 
 Values = Mapping[str, Mapping[str, Mapping[str, float]]]

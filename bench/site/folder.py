@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
+from bench.board.ranking import bound_of
 from bench.errors import BenchError
 from bench.example import read_example
 from bench.manifest import read_manifest
 from bench.paths import write_text
-from bench.ranking import bound_of
 from bench.site.board import Board, Sheet
 from bench.site.index import Players, index_page, listen_path, systems_page
 from bench.site.player import Stage, player_page

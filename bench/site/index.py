@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
-from bench.page import HEADER, title
+from bench.board.page import HEADER, title
 from bench.site.board import Board, Sheet
 from bench.site.markup import document, prose, text
 from bench.site.plots import strip, trade_off

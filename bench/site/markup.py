@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from bench.page import printable
+from bench.board.page import printable
 from bench.paths import PACKAGE
 
 LIMIT = 400

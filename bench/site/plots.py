@@ -2,8 +2,8 @@
 
 from math import isnan
 
-from bench.leaderboard import Entry
-from bench.page import ARROWS
+from bench.board.page import ARROWS
+from bench.board.tables import Entry
 from bench.protocols import Column
 from bench.site.board import Sheet, Speed
 from bench.site.markup import text

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from math import isnan
 from urllib.parse import quote
 
-from bench.leaderboard import Entry, Table
-from bench.page import head, lines, notes
+from bench.board.page import head, lines, notes
+from bench.board.tables import Entry, Table
 from bench.site.board import Sheet
 from bench.site.markup import text
 from bench.submission import STITCHED

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from bench.audio import read_audio
-from bench.build import Source, build
-from bench.check import check
+from bench.checking.check import check
+from bench.pipeline.build import Source, build
 from bench.runtime.executor import Serial
 from bench.runtime.layout import Layout
 from bench.submission import read_submission

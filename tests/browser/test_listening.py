@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import pytest
 from rich.console import Console
 
-from bench import report
+from bench.board import report
 from bench.listen import server_of
 from bench.listening.key import ANCHOR, REFERENCE, read_key
 from bench.listening.plan import Plan

@@ -10,12 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from bench import plugins
-from bench.build import _dataset
 from bench.cli import app
 from bench.datasets.pop909 import PARTS, SAMPLE_RATE, beats_of, chords_of, listed_songs, read_parts
 from bench.errors import BenchError, MissingComponent
 from bench.manifest import Excerpt
 from bench.music.controls import block_chords
+from bench.pipeline.build import _dataset
 from bench.scores import WHOLE_SET, read_rows
 
 SECONDS, BEAT_S = 36.0, 0.5

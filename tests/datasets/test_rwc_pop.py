@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from bench import build, plugins
+from bench import plugins
 from bench.cli import app
 from bench.datasets import rwc_pop
 from bench.datasets.rwc_pop import listed_pieces
@@ -20,6 +20,7 @@ from bench.datasets.rwc_pop.annotations import read_beats, read_chords
 from bench.datasets.rwc_pop.layout import place_of
 from bench.errors import BenchError, MissingComponent, UnknownName
 from bench.manifest import Excerpt, read_manifest
+from bench.pipeline import build
 from bench.scores import WHOLE_SET, read_rows
 from tests.datasets.tiny_rwc import CHORDS, PIECES, RATE, write_discs, write_release
 

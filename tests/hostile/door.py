@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.archive import opened
 from bench.audio import Audio, write_audio
-from bench.build import ExampleSet
-from bench.check import Findings, check
+from bench.checking.archive import opened
+from bench.checking.check import Findings, check
 from bench.errors import BenchError
 from bench.manifest import Excerpt, Manifest
+from bench.pipeline.build import ExampleSet
 from bench.submission import Card, write_card
 from bench.task import ControlSpec, Spec, Task
 

@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench.tar import BLOCK
+from bench.checking.tar import BLOCK
 from tests.hostile.door import CARD, good
 
 Entries = Sequence[tuple[str, bytes]]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import archive as module
-from bench.archive import opened, wrong_name
+from bench.checking import archive as module
+from bench.checking.archive import opened, wrong_name
 from bench.errors import BenchError, CheckFailed
 from tests.hostile.door import CARD, said
 from tests.hostile.packing import (

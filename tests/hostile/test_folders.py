@@ -15,10 +15,10 @@ import soundfile
 from typer.testing import CliRunner
 
 from bench import cli, plugins
-from bench.archive import opened
+from bench.board.page import escape
+from bench.checking.archive import opened
+from bench.checking.fingerprint import LIST_BYTES
 from bench.errors import BenchError
-from bench.fingerprint import LIST_BYTES
-from bench.page import escape
 from bench.submission import read_submission
 from bench.yaml import MAX_BYTES
 from tests.hostile.door import CARD, RATE, SOUND, TASK, good, said

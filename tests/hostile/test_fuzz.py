@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from bench.archive import opened
 from bench.audio import read_audio
-from bench.check import check
+from bench.checking.archive import opened
+from bench.checking.check import check
 from bench.errors import BenchError
 from bench.scores import Row, read_rows, write_rows
 from bench.submission import Card, read_submission, write_card
 from tests.hostile.door import CARD, TASK, examples, good
 from tests.hostile.packing import packed
-from tests.test_broken_files import spoilt
+from tests.pipeline.test_broken_files import spoilt
 
 N_INPUTS = int(os.environ.get("STEERBENCH_FUZZ", "420"))
 MOST_SECONDS = 30.0 + N_INPUTS / 50

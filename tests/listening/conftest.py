@@ -4,9 +4,9 @@ import shutil
 
 import pytest
 
-from bench.build import open_examples
 from bench.listen import listen
 from bench.paths import write_text
+from bench.pipeline.build import open_examples
 from bench.task import load_task
 from bench.yaml import dump_yaml
 from tests.site.small import HOSTILE, MANIFEST, TASK, write_small

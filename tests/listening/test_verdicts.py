@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from bench import present, report
+from bench import present
+from bench.board import report
 from bench.cli import app
 from bench.errors import BenchError
 from bench.listening.key import ANCHOR, REFERENCE, read_key

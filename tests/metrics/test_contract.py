@@ -9,9 +9,9 @@ import pytest
 import bench.metrics
 from bench import plugins
 from bench.audio import Audio
+from bench.board.page import REASONS
 from bench.errors import BenchError
 from bench.mask import Mask
-from bench.page import REASONS
 from bench.protocols import Column, Measurement
 from bench.symbols import Frames
 from tests.metrics.fakes import (

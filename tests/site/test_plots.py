@@ -6,7 +6,7 @@ from itertools import combinations
 
 import pytest
 
-from bench.leaderboard import Cell
+from bench.board.tables import Cell
 from bench.present import board_of
 from bench.site.board import Speed
 from bench.site.plots import _free, strip, trade_off

@@ -4,7 +4,7 @@ from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 
-from bench.page import head, lines, markdown
+from bench.board.page import head, lines, markdown
 from bench.present import board_of
 from bench.site.index import index_page
 from bench.site.tables import bare, table_html

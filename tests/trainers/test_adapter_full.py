@@ -14,11 +14,11 @@ from bench import plugins
 from bench.air import sizes
 from bench.air.sizes import codec_of, decoder_of
 from bench.air.weights import read_adapter
-from bench.build import source_of
 from bench.cli import app
 from bench.defaults import defaults
 from bench.errors import BenchError, UnknownName
-from bench.run import Setting, run
+from bench.pipeline.build import source_of
+from bench.pipeline.run import Setting, run
 from bench.runtime.executor import Serial
 from bench.runtime.layout import Layout
 from bench.runtime.weights import VARIABLE, sha256_of

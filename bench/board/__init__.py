@@ -1,0 +1,1 @@
+"""From rows to tables: ranking, tables, page, report, audit, comparison, history, submission."""

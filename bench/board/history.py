@@ -1,0 +1,193 @@
+"""History: every scoring of a row of the published board, a line each, the newest that of the present rows.
+
+`bench submit` keeps it up: leaderboard/history/<task>/<manifest>/<system>.csv. `python -m bench.board.history` adds the
+line of every row whose newest is another, so the first of a board that has none. It only ever adds.
+"""
+
+import csv
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from bench.board.readings import Readings, readings
+from bench.errors import BenchError
+from bench.paths import home, write_text
+from bench.scores import read_rows
+from bench.task import load_task, task_names
+from bench.yaml import read_yaml
+
+FOLDER = "history"
+MAX_BYTES = 2**20
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """What a row was, and what it rested on; identities name extractors with the sha256 of their weights.
+
+    Attributes:
+        bench: Version of bench that scored.
+        commit: Its commit.
+        task_version: The task's version.
+        manifest_sha: sha256 of the manifest.
+        rows_sha: sha256 of the CSV of all its rows.
+        control: The column that ranked; empty where the task had no control.
+        control_identity: Its identity.
+        control_value: Its value over the set; NaN where there was none, as below.
+        control_low: Lower end of its 95 % interval.
+        control_high: Upper end.
+        quality: The column beside it.
+        quality_identity: Its identity.
+        quality_value: Its value.
+        quality_low: Lower end.
+        quality_high: Upper end.
+    """
+
+    bench: str
+    commit: str
+    task_version: int
+    manifest_sha: str
+    rows_sha: str
+    control: str
+    control_identity: str
+    control_value: float
+    control_low: float
+    control_high: float
+    quality: str
+    quality_identity: str
+    quality_value: float
+    quality_low: float
+    quality_high: float
+
+    def __str__(self) -> str:
+        """Return it as a sentence; names and identities in it are foreign text."""
+        numbers = [
+            f"{name} {value:.4g}" + ("" if low != low else f" [{low:.4g}, {high:.4g}]")
+            for name, value, low, high in (
+                (self.control, self.control_value, self.control_low, self.control_high),
+                (self.quality, self.quality_value, self.quality_low, self.quality_high),
+            )
+            if name
+        ]
+        rest = f"task version {self.task_version}, manifest {self.manifest_sha[:8]}, rows {self.rows_sha[:8]}"
+        return f"{', '.join(numbers)} ({rest}; bench {self.bench}, commit {self.commit})"
+
+
+_COLUMNS = tuple(column.name for column in fields(Scoring))
+_KINDS = {column.name: column.type for column in fields(Scoring)}
+
+
+def scoring_of(path: Path) -> Scoring:
+    """Return the line of the rows that lie in a board's results, from them and the provenance beside them.
+
+    Raises:
+        BenchError: one of the two cannot be read, or there are no rows.
+        UnknownName: the path names no task.
+    """
+    rows, keys = read_rows(path), read_yaml(path.with_suffix(".run.yaml"))
+    if not rows:
+        raise BenchError(f"{path}: holds no rows; score the submission again")
+    primary = load_task(path.parent.parent.name).primary
+    found = next(iter(readings(rows).values()), {})
+    return Scoring(
+        str(keys.get("bench", "")),
+        str(keys.get("commit", "")),
+        rows[0].task_version,
+        rows[0].manifest_sha,
+        hashlib.sha256(path.read_bytes()).hexdigest(),
+        *_column(primary.get("control", ""), found),
+        *_column(primary.get("quality", ""), found),
+    )
+
+
+def history_of(board: Path, task: str, manifest: str, system: str) -> list[Scoring]:
+    """Return the scorings of a row, the oldest first; none where no history was kept.
+
+    Raises:
+        BenchError: the file is no history, naming it and the line.
+    """
+    path = _path(board, task, manifest, system)
+    if not path.is_file():
+        return []
+    if path.stat().st_size > MAX_BYTES:
+        raise BenchError(f"{path}: {path.stat().st_size} bytes of history, at most {MAX_BYTES}")
+    try:
+        lines = list(csv.reader(StringIO(path.read_text(encoding="utf-8"))))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BenchError(f"{path}: cannot be read as a history ({error})") from error
+    if not lines or tuple(lines[0]) != _COLUMNS:
+        raise BenchError(f"{path}:1: want the columns {','.join(_COLUMNS)}")
+    found = []
+    for number, line in enumerate(lines[1:], 2):
+        try:
+            values = dict(zip(_COLUMNS, line, strict=True))
+            found.append(_scoring(values))
+        except ValueError as error:
+            raise BenchError(f"{path}:{number}: {error}") from error
+    return found
+
+
+def keep(board: Path, path: Path) -> Path:
+    """Add the line of a board's rows to their history, unless its newest line is that already; return its file."""
+    place = _place(path)
+    known, now = history_of(board, *place), scoring_of(path)
+    if not known or _line(known[-1]) != _line(now):
+        out = StringIO()
+        csv.writer(out, lineterminator="\n").writerows([_COLUMNS, *(_line(one) for one in [*known, now])])
+        write_text(_path(board, *place), out.getvalue())
+    return _path(board, *place)
+
+
+def check(board: Path | None = None) -> list[str]:
+    """List rows whose history is missing or does not end with them.
+
+    Args:
+        board: The board; the published one when None.
+    """
+    board = board or home("leaderboard")
+    problems = []
+    for path in _results(board):
+        kept = history_of(board, *_place(path))
+        if not kept or _line(kept[-1]) != _line(scoring_of(path)):
+            wrong = "its newest line is not that of the rows" if kept else "missing"
+            problems.append(f"{_path(board, *_place(path)).relative_to(board)}: {wrong}; `bench submit` keeps it up")
+    return problems
+
+
+def _results(board: Path) -> list[Path]:
+    known = task_names()
+    return sorted(path for path in board.glob("results/*/*/*.csv") if _place(path)[0] in known)
+
+
+def _column(name: str, found: Mapping[str, Readings]) -> tuple[str, str, float, float, float]:
+    if name not in found:
+        return name, "", NAN, NAN, NAN
+    row = found[name].whole
+    return name, row.identity, row.value, row.low, row.high
+
+
+def _line(scoring: Scoring) -> list[str]:
+    values = [getattr(scoring, name) for name in _COLUMNS]
+    return ["" if value != value else repr(value) if isinstance(value, float) else str(value) for value in values]
+
+
+def _scoring(values: Mapping[str, str]) -> Scoring:
+    keys: dict[str, Any] = dict(values)
+    keys |= {name: float(values[name] or "nan") for name in _COLUMNS if _KINDS[name] is float}
+    return Scoring(**{**keys, "task_version": int(values["task_version"])})
+
+
+def _place(path: Path) -> tuple[str, str, str]:
+    return path.parent.parent.name, path.parent.name, path.stem
+
+
+def _path(board: Path, task: str, manifest: str, system: str) -> Path:
+    return board / FOLDER / task / manifest / f"{system}.csv"
+
+
+if __name__ == "__main__":
+    for rows in _results(home("leaderboard")):
+        keep(home("leaderboard"), rows)

@@ -1,0 +1,104 @@
+"""Submit: a checked and scored submission onto the published board, ready for a pull request."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bench.board.history import keep
+from bench.board.proposal import Proposal, proposal
+from bench.checking.check import check
+from bench.errors import BenchError, CheckFailed
+from bench.paths import home, is_clone, write_text
+from bench.pipeline.build import ExampleSet
+from bench.pipeline.run import Setting, score_into
+from bench.scores import Row, read_rows
+from bench.submission import CARD, MEASURED, STITCHED, Card
+from bench.task import Task
+from bench.yaml import dump_yaml
+
+UNTOLD = (
+    "training_data: is empty; say on what the system was trained (data sets, how many hours, whether songs of the test "
+    "set are among them), or none if it was trained on nothing"
+)
+
+
+@dataclass(frozen=True)
+class Entered:
+    """A submission on the board.
+
+    Attributes:
+        card: What it says of itself.
+        task: The task that it answers.
+        rows: Its rows.
+        flags: What `bench check` wants looked at.
+        written: The files that the pull request brings, those among them that an earlier try wrote.
+    """
+
+    card: Card
+    task: Task
+    rows: tuple[Row, ...]
+    flags: tuple[str, ...]
+    written: tuple[Path, ...]
+
+    def proposal(self, pages: Sequence[Path] = ()) -> Proposal:
+        """Return the text of the pull request.
+
+        Args:
+            pages: Files written beside its own: the board's pages.
+        """
+        clone = home("leaderboard").parent
+        files = [path.relative_to(clone) for path in (*self.written, *pages)]
+        return proposal(self.card, self.task, self.rows, self.flags, files)
+
+
+def submit(folder: Path, task: Task, examples: ExampleSet, setting: Setting) -> Entered:
+    """Check and score a submission and write its card, rows, provenance and history under `leaderboard/`.
+
+    Args:
+        folder: The submission.
+        task: The task that it answers.
+        examples: What it answers, complete: a limited run does not enter the board.
+        setting: How to score.
+
+    Returns:
+        What a pull request is made of.
+
+    Raises:
+        BenchError: bench does not run from a clone, or the examples are not of a whole, published manifest.
+        CheckFailed: the submission has problems, or does not say on what its system was trained.
+    """
+    if not is_clone():
+        raise BenchError(
+            "bench submit writes into leaderboard/ of a clone; run it from there, not from an installed wheel"
+        )
+    if "-first" in examples.manifest.name or not examples.manifest.is_public:
+        raise BenchError(
+            f"{examples.manifest.name}: only a whole public manifest enters the board; build it without limit and salt"
+        )
+    submission, found = check(folder, task, examples)
+    found.raise_if_any(folder)
+    if submission is None:
+        raise BenchError(f"{folder}: has no readable card")
+    if not submission.card.training_data.strip():
+        raise CheckFailed(f"{folder / CARD}: {UNTOLD}")
+    scored = score_into(submission, examples, setting)
+    board = home("leaderboard")
+    results = board / "results" / task.name / examples.manifest.name
+    written = [board / "systems" / f"{submission.card.system}.yaml"]
+    card = {
+        k: v for k, v in asdict(submission.card).items() if k not in ("task", "task_version", "manifest", *MEASURED)
+    }
+    write_text(written[0], dump_yaml(card))
+    results.mkdir(parents=True, exist_ok=True)
+    stitched = scored.with_name(f"{scored.stem}{STITCHED}.csv")
+    for csv in (scored, stitched):
+        for path in (csv, csv.with_suffix(".run.yaml")):
+            if path.exists():
+                shutil.copyfile(path, results / path.name)
+                written.append(results / path.name)
+            else:
+                (results / path.name).unlink(missing_ok=True)
+    entered = [results / path.name for path in (scored, stitched) if path.exists()]
+    written += [keep(board, rows) for rows in entered]
+    return Entered(submission.card, task, tuple(read_rows(scored)), tuple(found.flags), tuple(written))

@@ -1,0 +1,1 @@
+"""What strangers hand in: archives, sound files, fingerprints, the check of a submission."""

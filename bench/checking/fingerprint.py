@@ -1,0 +1,178 @@
+"""Fingerprints: whether two recordings are the same one, whatever their gain, noise, codec or where they begin.
+
+Landmarks after A. Wang, An industrial-strength audio search algorithm (ISMIR 2003): pairs of spectral peaks, which
+agree in many places at one common time offset where two sounds are one recording, and nowhere else.
+"""
+
+import base64
+import binascii
+import unicodedata
+import zlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.audio import Audio, is_silent
+from bench.errors import BenchError
+
+RATE = 11025
+MATCH = 0.05
+"""Share of landmarks that agree from which two sounds count as one recording. Of the 48 synthetic test excerpts, with
+noise 20 dB below, another gain and a Vorbis codec, 0.13 or more agree with a song that holds them whole, 0.074 or more
+with one that holds half of them, 0.029 or less with another song; of four recordings 15 s agree to 0.32 or more with
+their own, 0.002 or less with another."""
+LIST_BYTES, SONG_BYTES = 64 * 2**20, 2**20
+LIST_SONGS, UNPACKED_BYTES = 200_000, 4 * LIST_BYTES
+"""Lines of a training list, and what its landmarks unpack to: both are held in memory, and matched song by song."""
+LAST_FRAME = 2**20
+"""Of a landmark: more than six hours into a recording. Offsets are counted in an array as long as they reach."""
+_SIZE, _HOP = 1024, 256
+_NEAR_FRAMES, _NEAR_BINS, _FAN, _AHEAD, _APART = 12, 10, 6, 64, 128
+_RANGE_DB = 60.0
+
+Landmarks = npt.NDArray[np.uint32]
+"""Shape (n, 2): hash of a pair of peaks, frame of its first peak; sorted."""
+
+
+def fingerprint(audio: Audio) -> Landmarks:
+    """Return the landmarks of a sound; silence has none."""
+    sound = Audio(audio.mono, audio.sample_rate).resampled(RATE).mono
+    if is_silent(sound) or len(sound) < 2 * _SIZE:
+        return np.zeros((0, 2), np.uint32)
+    from scipy.ndimage import maximum_filter
+
+    frames = np.lib.stride_tricks.sliding_window_view(sound, _SIZE)[::_HOP]
+    levels = 20 * np.log10(np.abs(np.fft.rfft(frames * np.hanning(_SIZE), axis=1)) + 1e-9)
+    highest = maximum_filter(levels, (2 * _NEAR_FRAMES + 1, 2 * _NEAR_BINS + 1))
+    times, bins = np.nonzero((levels == highest) & (levels > levels.max() - _RANGE_DB))
+    rows = []
+    for k in range(1, _FAN + 1):
+        ahead, rise = times[k:] - times[:-k], bins[k:] - bins[:-k]
+        near = (ahead > 0) & (ahead < _AHEAD) & (np.abs(rise) < _APART)
+        pairs = (bins[:-k] << 16) | (bins[k:] << 6) | ahead
+        rows.append(np.stack([pairs[near], times[:-k][near]], axis=1))
+    return np.unique(np.concatenate(rows), axis=0).astype(np.uint32)
+
+
+def agreement(excerpt: Landmarks, recording: Landmarks) -> float:
+    """Return the share of an excerpt's landmarks that a recording has at one common offset (to a frame), 0 to 1."""
+    if not len(excerpt) or not len(recording):
+        return 0.0
+    first = np.searchsorted(recording[:, 0], excerpt[:, 0], "left")
+    counts = np.searchsorted(recording[:, 0], excerpt[:, 0], "right") - first
+    owner = np.repeat(np.arange(len(excerpt)), counts)
+    place = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(first, counts)
+    offsets = recording[place, 1].astype(np.int64) - excerpt[owner, 1].astype(np.int64)
+    if not len(offsets):
+        return 0.0
+    tally = np.bincount(offsets - offsets.min())
+    best = np.convolve(tally, [1, 1, 1]).max()
+    return min(float(best) / len(excerpt), 1.0)
+
+
+def written(name: str, landmarks: Landmarks) -> str:
+    """Return a line of a training list: the song's name, a tab, its landmarks in base64."""
+    packed = zlib.compress(landmarks.astype("<u4").tobytes(), 9)
+    return f"{' '.join(name.split())}\t{base64.b64encode(packed).decode()}"
+
+
+def read_list(path: Path) -> list[tuple[str, Landmarks]]:
+    """Read a training list: one song a line, its name, and behind a tab its landmarks where it has them.
+
+    Raises:
+        BenchError: the file cannot be read, is too large, or a line's landmarks are damaged, naming file and line.
+    """
+    try:
+        if path.stat().st_size > LIST_BYTES:
+            raise BenchError(f"{path}: {path.stat().st_size} bytes, want at most {LIST_BYTES}")
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BenchError(f"{path}: cannot be read as a training list ({error})") from error
+    if len(lines) > LIST_SONGS:
+        raise BenchError(f"{path}: {len(lines)} lines, want at most {LIST_SONGS}")
+    found, n_bytes = [], 0
+    for number, line in enumerate(lines, 1):
+        if line.strip() and not line.startswith("#"):
+            name, _, packed = line.partition("\t")
+            landmarks = _unpacked(packed.strip(), f"{path}:{number}")
+            if (n_bytes := n_bytes + landmarks.nbytes) > UNPACKED_BYTES:
+                raise BenchError(f"{path}:{number}: landmarks of more than {UNPACKED_BYTES} bytes; leave songs out")
+            found.append((name.strip(), landmarks))
+    return found
+
+
+def _unpacked(packed: str, where: str) -> Landmarks:
+    if not packed:
+        return np.zeros((0, 2), np.uint32)
+    try:
+        unzip = zlib.decompressobj()
+        raw = unzip.decompress(base64.b64decode(packed, validate=True), SONG_BYTES)
+        if unzip.unconsumed_tail or len(raw) % 8:
+            raise ValueError(f"more than {SONG_BYTES} bytes, or no pairs of numbers")
+    except (ValueError, zlib.error, binascii.Error) as error:
+        raise BenchError(
+            f"{where}: damaged landmarks ({error}); make them with `python -m bench.checking.fingerprint`"
+        ) from error
+    values: Landmarks = np.frombuffer(raw, "<u4").reshape(-1, 2).astype(np.uint32)
+    if values[:, 1].max(initial=0) > LAST_FRAME:
+        raise BenchError(f"{where}: damaged landmarks (one lies at frame {values[:, 1].max()}, at most {LAST_FRAME})")
+    return values[np.lexsort((values[:, 1], values[:, 0]))]
+
+
+def overlap(
+    training: Iterable[tuple[str, Landmarks]], names: Iterable[str], excerpts: Mapping[str, Landmarks]
+) -> list[str]:
+    """List what a training list has in common with test songs, one line each.
+
+    Args:
+        training: Name and landmarks of every song trained on.
+        names: Names that test songs go by.
+        excerpts: Landmarks of the test excerpts, by id.
+    """
+    known = {_plain(name): name for name in names if len(_plain(name)) > 3}
+    lines = []
+    for title, landmarks in training:
+        plain = f" {_plain(title)} "
+        lines += [
+            f"'{title}' has the name of the test song {name}" for key, name in known.items() if f" {key} " in plain
+        ]
+        for excerpt, sought in excerpts.items():
+            if (share := agreement(sought, landmarks)) >= MATCH:
+                lines.append(
+                    f"'{title}' is the recording of the test excerpt {excerpt} ({share:.0%} of landmarks agree)"
+                )
+    return lines
+
+
+def _plain(name: str) -> str:
+    """Return letters and digits alone, without case and accents, words apart by one blank."""
+    bare = unicodedata.normalize("NFKD", Path(name).stem if name.endswith((".wav", ".mp3", ".flac", ".ogg")) else name)
+    kept = "".join(c if c.isalnum() else " " for c in bare.casefold() if not unicodedata.combining(c))
+    return " ".join(kept.split())
+
+
+def main(arguments: list[str]) -> int:
+    """Print a training list: `python -m bench.checking.fingerprint FOLDER > training-list.txt`."""
+    import sys
+
+    from bench.audio import read_audio
+
+    if len(arguments) != 1:
+        sys.stderr.write(f"{main.__doc__}\n")
+        return 2
+    for path in sorted(Path(arguments[0]).rglob("*")):
+        if path.suffix.lower() in (".wav", ".flac", ".ogg", ".mp3"):
+            try:
+                sys.stdout.write(written(path.stem, fingerprint(read_audio(path))) + "\n")
+            except BenchError as error:
+                sys.stderr.write(f"{error}\n")
+                return 2
+    return 0
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.exit(main(sys.argv[1:]))

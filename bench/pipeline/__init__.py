@@ -1,0 +1,1 @@
+"""From music to outputs: source, build, handout, generate; `run` goes on to the table."""

@@ -1,0 +1,237 @@
+"""Generate: a model over all requests of a task, batch by batch, into a submission folder."""
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench import plugins
+from bench.audio import Audio, read_audio, write_audio
+from bench.errors import BenchError, MissingComponent
+from bench.example import Request, other_songs
+from bench.manifest import song_of
+from bench.paths import write_text
+from bench.pipeline.build import ExampleSet
+from bench.runtime.cache import Cache, key_of
+from bench.runtime.device import chosen, forget_peak, hardware, peak_mib
+from bench.runtime.executor import Executor, Serial
+from bench.submission import CARD, FAILED, SPEED, SWAPPED, Card, Submission, read_submission, write_card
+from bench.yaml import dump_yaml
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Requests that a model is given together; the partition depends on nothing but the list and the batch size.
+
+    Attributes:
+        ids: The requests.
+        partners: The songs whose controls they are given instead of their own; empty for their own.
+        key: What the batch is known by when it is done.
+    """
+
+    ids: tuple[str, ...]
+    partners: tuple[str, ...]
+    key: str
+
+
+def generate(
+    examples: ExampleSet,
+    system: str,
+    folder: Path,
+    cache: Cache,
+    executor: Executor | None = None,
+    device: str = "cpu",
+    **options: Any,
+) -> Submission:
+    """Let the model called `system` answer every request, leaving finished batches alone.
+
+    A request on which the model fails is noted in `failed.yaml` and tried again in the next run; the others go on. A
+    model that follows controls also answers with another song's control, into `swapped/`, for `adherence`.
+
+    Args:
+        examples: The built task.
+        system: The model plug's name, which becomes the submission's.
+        folder: The submission's folder.
+        cache: Remembers which batches are done.
+        executor: Runs batches of models that may be copied into workers (`runs_in_workers`); all others run here.
+        device: `auto`, `cpu` or `cuda`, for a model that can use one; the others run on the CPU.
+        options: The model's options.
+
+    Raises:
+        UnknownName: no model, or no device, has this name.
+        MissingComponent: it needs a package or weights that are not here.
+    """
+    started = time.perf_counter()
+    _loaded.clear()
+    device = chosen(device) if "device" in plugins.options("models", system) else "cpu"
+    if device != "cpu":
+        options["device"] = device
+    model, make = _model(system, options), _Maker(examples, system, options, folder, cache.folder)
+    batches = make.batches(model, {})
+    if examples.task.controls and not make.is_probe(model) and len({song_of(name) for name in examples.ids}) > 1:
+        batches += make.batches(model, other_songs(examples.ids))
+    hands = executor if executor is not None and getattr(model, "runs_in_workers", False) else Serial()
+    answers = hands.map(make, batches, f"generating {system}")
+    own = [one for one, batch in zip(answers, batches, strict=True) if not batch.partners]
+    failures = {name: why for one in own for name, why in one.failures.items()}
+    if failures:
+        write_text(folder / FAILED, dump_yaml(failures))
+    else:
+        (folder / FAILED).unlink(missing_ok=True)
+    card = _card(examples, system, model, device, answers, time.perf_counter() - started)
+    if (folder / CARD).exists() and not any(one.n_made for one in answers):
+        # Nothing was made now: what making it took is known from then.
+        made_then = read_submission(folder).card
+        card = replace(card, **{key: getattr(made_then, key) for key in SPEED})
+    write_card(folder, card)
+    _loaded.clear()
+    return Submission(folder, card)
+
+
+def _card(examples: ExampleSet, system: str, model: Any, device: str, answers: "list[_Answer]", seconds: float) -> Card:
+    made_s = sum(one.n_made for one in answers) * examples.task.duration_s
+    return Card(
+        system=system,
+        task=examples.task.name,
+        task_version=examples.task.version,
+        manifest=examples.manifest.name,
+        training_data=getattr(model, "training_data", "none"),
+        parameters=getattr(model, "parameters", 0),
+        trainable_parameters=getattr(model, "trainable_parameters", 0),
+        notes=plugins.about("models", system),
+        hardware=hardware(device),
+        generation_seconds=round(seconds, 2),
+        generation_rate=round(made_s / seconds, 2),
+        batch_size=getattr(model, "batch_size", len(examples.ids)),
+        peak_memory_mib=round(max((one.peak_mib for one in answers), default=0.0)),
+        keeps_phase=getattr(model, "keeps_phase", True),
+        identity=getattr(model, "identity", ""),
+    )
+
+
+def swapped(examples: ExampleSet, name: str, partner: str) -> Request:
+    """Return a request whose controls are another song's."""
+    return replace(examples.request(name), controls=examples.request(partner).controls)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What became of a batch.
+
+    Attributes:
+        failures: The requests that failed, with their reasons.
+        n_made: How many outputs were made now, 0 where all were there.
+        peak_mib: The most memory that making them took.
+    """
+
+    failures: dict[str, str]
+    n_made: int = 0
+    peak_mib: float = 0.0
+
+
+_loaded: dict[str, Any] = {}
+"""The one model that this process holds."""
+
+
+def _model(system: str, options: dict[str, Any]) -> Any:
+    key = key_of(system, sorted(options.items()))
+    if key not in _loaded:
+        _loaded.clear()
+        _loaded[key] = plugins.load("models", system, **options)
+    return _loaded[key]
+
+
+@dataclass(frozen=True)
+class _Maker:
+    """One model's way through the batches, in this process or a worker."""
+
+    examples: ExampleSet
+    system: str
+    options: dict[str, Any]
+    folder: Path
+    cache: Path
+
+    @staticmethod
+    def is_probe(model: Any) -> bool:
+        """Whether the model is given references."""
+        return bool(getattr(model, "is_probe", False))
+
+    def batches(self, model: Any, partners: dict[str, str]) -> list[_Batch]:
+        """Cut the list of requests into batches, each asked for with the controls of its partners, where given."""
+        ids = list(self.examples.ids)
+        size = len(ids) if self.is_probe(model) else model.batch_size
+        made_by = (self.examples.folder / "build.yaml").read_text(encoding="utf-8")
+        version = getattr(model, "identity", self.system)
+        return [
+            _Batch(
+                tuple(part),
+                tuple(partners[name] for name in part) if partners else (),
+                key_of("batch", made_by, self.system, version, self.options, bool(partners), part),
+            )
+            for part in (ids[k : k + size] for k in range(0, len(ids), size))
+        ]
+
+    def __call__(self, batch: _Batch) -> _Answer:
+        """Make a batch's outputs, unless they are there."""
+        cache, folder = Cache(self.cache), self.folder / SWAPPED if batch.partners else self.folder
+        done = cache.record(batch.key)
+        if (
+            done
+            and not done["failures"]
+            and all(_holds(folder / f"{name}.wav", sha) for name, sha in done["outputs"].items())
+        ):
+            return _Answer({})
+        failures: dict[str, str] = {}
+        device = self.options.get("device", "cpu")
+        forget_peak(device)
+        outputs = self._outputs(_model(self.system, self.options), batch, batch.ids, failures)
+        for name in batch.ids:
+            if name in outputs:
+                write_audio(folder / f"{name}.wav", outputs[name])
+            else:
+                (folder / f"{name}.wav").unlink(missing_ok=True)
+        cache.keep(batch.key, {"outputs": {n: audio.sha256() for n, audio in outputs.items()}, "failures": failures})
+        return _Answer(failures, len(batch.ids), peak_mib(device))
+
+    def _outputs(self, model: Any, batch: _Batch, ids: tuple[str, ...], failures: dict[str, str]) -> dict[str, Audio]:
+        """Run the model on the batch; if that fails, on each request alone, so that one cannot spoil the others."""
+        is_probe = self.is_probe(model)
+        inputs = [self.examples.example(name) if is_probe else self._request(batch, name) for name in ids]
+        try:
+            made = model.edit(inputs)
+            return {name: self._checked(audio) for name, audio in zip(ids, made, strict=True)}
+        except MissingComponent:
+            raise
+        except Exception as error:  # a model may fail in any way; the failure becomes a state, not a crash
+            if len(ids) == 1 or is_probe:
+                failures.update(dict.fromkeys(ids, " ".join(f"{type(error).__name__}: {error}".split())))
+                return {}
+        outputs: dict[str, Audio] = {}
+        for name in ids:
+            outputs.update(self._outputs(model, batch, (name,), failures))
+        return outputs
+
+    def _request(self, batch: _Batch, name: str) -> Request:
+        if not batch.partners:
+            return self.examples.request(name)
+        return swapped(self.examples, name, batch.partners[batch.ids.index(name)])
+
+    def _checked(self, audio: Audio) -> Audio:
+        task = self.examples.task
+        if (audio.samples.shape, audio.sample_rate) != ((1, task.n_samples), task.sample_rate):
+            raise BenchError(
+                f"{self.system} gave {audio.samples.shape} samples at {audio.sample_rate} Hz, "
+                f"the task wants (1, {task.n_samples}) at {task.sample_rate} Hz"
+            )
+        if not np.isfinite(audio.samples).all():
+            raise BenchError(f"{self.system} gave NaN or infinity")
+        return audio
+
+
+def _holds(path: Path, sha: str) -> bool:
+    try:
+        return read_audio(path).sha256() == sha
+    except BenchError:
+        return False

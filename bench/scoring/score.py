@@ -1,0 +1,236 @@
+"""Score: audio in, numbers out. Sees only a submission's folder and the examples, never a model."""
+
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.audio import Audio, Samples, is_silent, read_audio
+from bench.example import Example, other_songs
+from bench.manifest import song_of
+from bench.music.splice import stitched
+from bench.pipeline.build import ExampleSet
+from bench.protocols import Column, Extractor, Measurement, Metric, SetMetric, undefined
+from bench.runtime.cache import Cache, key_of
+from bench.runtime.executor import Executor
+from bench.scores import Row
+from bench.scoring.hearing import Extractors, Hearing
+from bench.scoring.tally import ADHERENCE, metrics_of, must_be_scorable, rows_of
+from bench.submission import STITCHED, SWAPPED, Submission
+from bench.symbols import Frames
+from bench.task import Task
+
+VERSION = 2
+"""Raised whenever a change here alters scores of the same sound."""
+Values = dict[str, dict[str, Any]]
+_STEP = 2.0**-15
+
+
+@dataclass(frozen=True)
+class _Job:
+    """All that a worker needs to score one output."""
+
+    examples: ExampleSet
+    name: str
+    other: str | None
+    output: Path | None
+    swapped: Path | None
+    is_stitched: bool
+    extractors: tuple[tuple[str, str], ...]
+    cache: Path
+
+
+def score(
+    submission: Submission,
+    examples: ExampleSet,
+    extractors: dict[str, str],
+    folder: Path,
+    executor: Executor,
+    is_stitched: bool = False,
+) -> list[Row]:
+    """Score every output of a checked submission.
+
+    Args:
+        submission: The outputs.
+        examples: What they answer, with references.
+        extractors: Extractor by kind; their identities stand in the rows.
+        folder: The cache's folder.
+        executor: Runs one example per job.
+        is_stitched: Score what `bench.music.splice.stitched` makes of every output, as system `<name>-stitched`.
+
+    Returns:
+        Per-example rows, then set rows, column by column in the order of the task's metrics.
+
+    Raises:
+        BenchError: the task cannot be scored as it says.
+    """
+    must_be_scorable(examples.task)
+    ids = examples.ids
+    others = other_songs(ids) if len({song_of(name) for name in ids}) > 1 else {}
+    failed = submission.failures
+    jobs = [
+        _Job(
+            examples,
+            name,
+            others.get(name),
+            None if name in failed else submission.output(name),
+            _existing(submission.folder / SWAPPED / f"{name}.wav"),
+            is_stitched,
+            tuple(extractors.items()),
+            folder,
+        )
+        for name in ids
+    ]
+    found = executor.map(_score_one, jobs, f"scoring {submission.card.system}")
+    rows = rows_of(submission, examples, found, Cache(folder))
+    return [replace(row, system=row.system + STITCHED) for row in rows] if is_stitched else rows
+
+
+def alters_context(submission: Submission, examples: ExampleSet) -> bool:
+    """Whether any output's context is not the one that was given, to within a step of 16 bits."""
+    for name in examples.ids:
+        if name in submission.failures:
+            continue
+        request = examples.request(name)
+        visible = ~request.mask.inside(request.masked.sample_rate)
+        gap = read_audio(submission.output(name)).mono[visible] - request.masked.mono[visible]
+        if np.abs(gap).max(initial=0.0) > _STEP:
+            return True
+    return False
+
+
+def _read(path: Path, example: Example, is_stitched: bool) -> Audio:
+    audio = read_audio(path)
+    return stitched(example.request.masked, example.request.mask, audio) if is_stitched else audio
+
+
+def _identity_of(metric: Metric | SetMetric, column: Column, extractors: Extractors, source: str) -> str:
+    """Return everything that must be equal for two values to be compared."""
+    parts = [metric.identity]
+    if column.hears:
+        parts += [extractors.identity(column.hears), f"against {source}"]
+    return " | ".join(parts)
+
+
+def _existing(path: Path) -> Path | None:
+    return path if path.exists() else None
+
+
+def _score_one(job: _Job) -> dict[str, Any]:
+    """Measure one output, the reference itself (ceiling) and another song (chance), from the cache if it can be."""
+    example = job.examples.example(job.name)
+    store = Cache(job.cache)
+    extractors = Extractors(dict(job.extractors), store)
+    built = (job.examples.folder / "build.yaml").read_text(encoding="utf-8")
+    gauge = _Gauge(example, built, job.examples.task, extractors, store)
+    output = _read(job.output, example, job.is_stitched) if job.output else None
+    stranger = _spliced(job.examples, example, job.other) if job.other else None
+    result: dict[str, Any] = {
+        "name": job.name,
+        "values": gauge.values(output),
+        "ceiling": gauge.values(example.reference),
+        "chance": gauge.values(stranger) if stranger else {},
+        "vectors": gauge.vectors(output) if output else {},
+        "reference_vectors": gauge.vectors(example.reference),
+        "stranger_vectors": gauge.vectors(stranger) if stranger else {},
+    }
+    if job.swapped and output and (primary := job.examples.task.primary.get("control")):
+        swapped = gauge.values(_read(job.swapped, example, job.is_stitched), only=primary)
+        right = result["values"][primary]
+        result["values"] = {**result["values"], ADHERENCE: _adherence(right, swapped[primary])}
+    store.forget()
+    return result
+
+
+def _spliced(examples: ExampleSet, example: Example, other: str) -> Audio:
+    """Return the reference with another song's sound of the same time in its holes."""
+    stranger = read_audio(examples.folder / "references" / f"{other}.wav").mono
+    inside = example.request.mask.inside(example.reference.sample_rate)
+    return Audio(np.where(inside, stranger, example.reference.mono), example.reference.sample_rate)
+
+
+def _adherence(right: dict[str, Any], swapped: dict[str, Any]) -> dict[str, Any]:
+    value = right["value"] - swapped["value"]
+    return {**right, "value": value, "chance": 0.0, "identity": f"right minus swapped: {right['identity']}"}
+
+
+class _Gauge:
+    """All metrics of a task held against one example."""
+
+    def __init__(self, example: Example, built: str, task: Task, extractors: Extractors, store: Cache) -> None:
+        self.example, self.extractors, self.store = example, extractors, store
+        self.built = built
+        self.pairwise: list[Metric] = [m for m in metrics_of(task) if not hasattr(m, "compare")]
+        self.distances: list[SetMetric] = [m for m in metrics_of(task) if hasattr(m, "compare")]
+
+    def values(self, audio: Audio | None, only: str | None = None) -> Values:
+        """Measure every column (or the metric of one) on an output; None stands for an output that failed."""
+        values: Values = {}
+        heard = Hearing(self.example, audio or self.example.reference, self.extractors)
+        for metric in self.pairwise:
+            if only is not None and only not in [column.name for column in metric.columns]:
+                continue
+            identities = {c.name: self._identity(metric, c, heard) for c in metric.columns}
+            if audio is None:
+                values |= {c.name: _failed(c, identities[c.name]) for c in metric.columns}
+                continue
+            key = key_of("measure", VERSION, self.built, self.example.request.id, audio.sha256(), *identities.values())
+            record = self.store.record(key)
+            if record is None:
+                measured = metric.measure(self.example, heard) | self._unheard(metric, heard)
+                measured = self._humbled(metric, measured, audio)
+                record = {name: asdict(value) | {"identity": identities[name]} for name, value in measured.items()}
+                self.store.keep(key, record)
+            values |= record
+        return values
+
+    def vectors(self, audio: Audio) -> dict[str, str]:
+        """Embed the holes with every embedding of the set metrics; return the cache keys of the vectors."""
+        heard, keys = Hearing(self.example, audio, self.extractors), {}
+        for embedding in {metric.embedding.identity: metric.embedding for metric in self.distances}.values():
+            key = key_of("embed", VERSION, self.built, self.example.request.id, audio.sha256(), embedding.identity)
+            self.store.content(key, partial(_joined, heard, embedding))
+            keys[embedding.identity] = key
+        return keys
+
+    def _unheard(self, metric: Metric, heard: Hearing) -> dict[str, Measurement]:
+        """Leave undefined what would rest on an extractor's finding in a reference that is silent in its holes.
+
+        It hears the context too, and what it carries on into the silence is nothing to follow.
+        """
+        if not is_silent(self._hole(self.example.reference)):
+            return {}
+        found = [c for c in metric.columns if c.region == "hole" and c.hears]
+        return {c.name: undefined() for c in found if heard.source(c.hears[0]) == "extractor"}
+
+    def _humbled(self, metric: Metric, measured: dict[str, Measurement], audio: Audio) -> dict[str, Measurement]:
+        """Give an output that is silent or constant in its holes the worst value of every column of the hole.
+
+        An extractor hears the context too, and would go on counting beats through silence.
+        """
+        hole = self._hole(audio)
+        if not (is_silent(hole) or np.ptp(hole) == 0):
+            return measured
+        worst = {c.name: c.worst for c in metric.columns if c.region == "hole" and c.worst == c.worst}
+        heard = {name for name, one in measured.items() if one.state in ("ok", "silent")}
+        return {
+            name: replace(one, value=worst[name], state="silent") if name in heard & set(worst) else one
+            for name, one in measured.items()
+        }
+
+    def _hole(self, audio: Audio) -> Samples:
+        return audio.mono[self.example.request.mask.inside(audio.sample_rate)]
+
+    def _identity(self, metric: Metric, column: Column, heard: Hearing) -> str:
+        source = heard.source(column.hears[0]) if column.hears else ""
+        return _identity_of(metric, column, self.extractors, source)
+
+
+def _joined(heard: Hearing, embedding: Extractor) -> Frames:
+    return Frames(np.concatenate(heard.embedded("output", embedding)), 1.0)
+
+
+def _failed(column: Column, identity: str) -> dict[str, Any]:
+    return asdict(Measurement(column.worst, 0.0, "failed")) | {"identity": identity}
