@@ -56,7 +56,7 @@ def make(
     """
     from dataclasses import asdict
 
-    from bench.listen import listen
+    from bench.listening.make import listen
     from bench.options import examples_of
     from bench.runtime.layout import Layout
     from bench.task import load_task
@@ -80,7 +80,7 @@ def serve(
 
     Example: bench listen serve runs/listen/inpaint-drums-mushra
     """
-    from bench.listen import server_of
+    from bench.listening.make import server_of
 
     with server_of(folder, host, port) as server:
         typer.echo(f"{server.url}  a listener a number: {server.url}#p=0, {server.url}#p=1, …")
@@ -105,8 +105,8 @@ def import_(
 
     Example: bench listen import runs/listen/inpaint-drums-mushra --out runs
     """
-    from bench.listen import KEY, RATINGS
-    from bench.verdicts import bring, payload, terminal
+    from bench.listening.make import KEY, RATINGS
+    from bench.listening.verdicts import bring, payload, terminal
 
     folder = what[0]
     if key is None and not (folder / KEY).is_file():

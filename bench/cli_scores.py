@@ -98,12 +98,12 @@ def submit(
     """
     from dataclasses import asdict
 
-    from bench import present
     from bench.board import report
     from bench.board.submit import submit as enter
     from bench.checking.archive import opened
     from bench.options import examples_of, setting_of, task_of
     from bench.runtime.layout import exclusive
+    from bench.site import present
 
     with opened(folder) as here:
         loaded, setting = task_of(here, None), setting_of(out, workers, None, None)
@@ -139,8 +139,8 @@ def report_(
     """
     from dataclasses import asdict
 
-    from bench import present
     from bench.board import history, report
+    from bench.site import present
 
     if check and (run or html or whole or sounds):
         raise BenchError("--check looks at the published board as it stands and writes nothing; give it alone")

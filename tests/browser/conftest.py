@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from bench.present import present
+from bench.site.present import present
 from tests.site.small import write_small
 
 REQUIRED = os.environ.get("STEERBENCH_REQUIRE_BROWSER") == "1"

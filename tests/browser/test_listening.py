@@ -10,12 +10,12 @@ import pytest
 from rich.console import Console
 
 from bench.board import report
-from bench.listen import server_of
 from bench.listening.key import ANCHOR, REFERENCE, read_key
+from bench.listening.make import server_of
 from bench.listening.plan import Plan
+from bench.listening.verdicts import bring, terminal
 from bench.manifest import Excerpt
 from bench.scores import WHOLE_SET
-from bench.verdicts import bring, terminal
 from tests.browser.conftest import resize
 from tests.browser.test_site import all_of, keys, one, until
 from tests.listening.answers import answered

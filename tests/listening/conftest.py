@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from bench.listen import listen
+from bench.listening.make import listen
 from bench.paths import write_text
 from bench.pipeline.build import open_examples
 from bench.task import load_task

@@ -1,4 +1,4 @@
-"""Tests of bench.listening.page and bench.listen: what the page holds, and what it must not tell."""
+"""Tests of bench.listening.page and bench.listening.make: what the page holds, and what it must not tell."""
 
 import base64
 import io

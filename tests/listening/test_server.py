@@ -8,8 +8,8 @@ import threading
 import pytest
 
 from bench.errors import BenchError
-from bench.listen import server_of
 from bench.listening.key import ANCHOR, REFERENCE, read_key
+from bench.listening.make import server_of
 from bench.listening.ratings import MAX_BYTES, read_ratings
 from tests.listening.answers import answered
 from tests.listening.conftest import SYSTEMS, made_from

@@ -1,4 +1,4 @@
-"""Tests of bench.verdicts: from listeners' files to rows in tables."""
+"""Tests of bench.listening.verdicts: from listeners' files to rows in tables."""
 
 import json
 from dataclasses import replace
@@ -9,15 +9,15 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from bench import present
 from bench.board import report
 from bench.cli import app
 from bench.errors import BenchError
 from bench.listening.key import ANCHOR, REFERENCE, read_key
 from bench.listening.ratings import parse_ratings
+from bench.listening.verdicts import bring, payload, terminal, verdict
 from bench.scores import WHOLE_SET, read_rows, write_rows
+from bench.site import present
 from bench.statistics import interval
-from bench.verdicts import bring, payload, terminal, verdict
 from bench.yaml import read_yaml
 from tests.listening.answers import HONEST, answered, key_of
 from tests.listening.conftest import SYSTEMS

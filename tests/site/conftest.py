@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.present import present
+from bench.site.present import present
 from tests.site.small import write_small
 
 

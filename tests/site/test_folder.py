@@ -5,9 +5,9 @@ import shutil
 import pytest
 
 from bench.errors import BenchError
-from bench.present import board_of
 from bench.site import folder
 from bench.site.folder import write_players, write_tables
+from bench.site.present import board_of
 from tests.site.small import HOSTILE, MANIFEST, SYSTEMS, TASK, write_small
 
 

@@ -9,8 +9,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from bench.present import board_of, check, present
 from bench.site.folder import MOST_BYTES
+from bench.site.present import board_of, check, present
 from tests.site.small import HOSTILE, MANIFEST, SCRIPT, TASK, write_small
 
 PLAYER = f"listen/{TASK}/{MANIFEST}/song-00.html"

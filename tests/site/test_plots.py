@@ -7,9 +7,9 @@ from itertools import combinations
 import pytest
 
 from bench.board.tables import Cell
-from bench.present import board_of
 from bench.site.board import Speed
 from bench.site.plots import _free, strip, trade_off
+from bench.site.present import board_of
 from bench.site.scales import Scale, ratios, short, spanning
 from tests.site.small import HOSTILE
 

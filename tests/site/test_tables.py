@@ -5,8 +5,8 @@ from html import unescape
 from html.parser import HTMLParser
 
 from bench.board.page import head, lines, markdown
-from bench.present import board_of
 from bench.site.index import index_page
+from bench.site.present import board_of
 from bench.site.tables import bare, table_html
 from tests.site.small import HOSTILE, SYSTEMS
 

@@ -18,11 +18,11 @@ from bench.listening.ratings import Ratings, read_ratings
 from bench.listening.screening import Rater, screen
 from bench.manifest import song_of
 from bench.paths import home
-from bench.present import refresh
 from bench.runtime.layout import exclusive
 from bench.runtime.provenance import Provenance
 from bench.scores import WHOLE_SET, Row, read_rows, write_rows
 from bench.scoring.tally import set_rows
+from bench.site.present import refresh
 from bench.statistics import interval
 
 NAN = float("nan")

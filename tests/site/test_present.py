@@ -1,4 +1,4 @@
-"""Tests of bench.present and of `bench report --html`."""
+"""Tests of bench.site.present and of `bench report --html`."""
 
 import json
 import re
@@ -13,8 +13,8 @@ from bench.board.history import keep
 from bench.cli import app
 from bench.errors import BenchError
 from bench.paths import home, write_text
-from bench.present import Presented, board_of, check, present, refresh
 from bench.scores import read_rows, write_rows
+from bench.site.present import Presented, board_of, check, present, refresh
 from tests.site.small import MANIFEST, TASK, write_small
 
 
@@ -104,11 +104,11 @@ def test_a_digit_changed_by_hand_is_found(run):
 
 
 def test_the_published_site_is_written_in_a_clone_only(run, monkeypatch):
-    monkeypatch.setattr("bench.present.home", lambda name: run.folder)
-    monkeypatch.setattr("bench.present.is_clone", lambda: False)
+    monkeypatch.setattr("bench.site.present.home", lambda name: run.folder)
+    monkeypatch.setattr("bench.site.present.is_clone", lambda: False)
     with pytest.raises(BenchError, match="clone of the repository only"):
         present(run.folder)
-    monkeypatch.setattr("bench.present.is_clone", lambda: True)
+    monkeypatch.setattr("bench.site.present.is_clone", lambda: True)
     assert present(run.folder).index.is_file()
     assert "The published board" in run.page()
 
