@@ -26,7 +26,6 @@ from bench import plugins
 from bench.audio import Audio, read_audio
 from bench.clap import RATE as CLAP_RATE
 from bench.clap import Clap
-from bench.clap_convert import convert
 from bench.example import Example, Request, Truth, masked
 from bench.extractors.vggish import log_mel
 from bench.frechet import frechet, frechet_of
@@ -35,6 +34,7 @@ from bench.metrics.sdr import framewise_sdr, si_sdr
 from bench.music.loudness import at_loudness
 from bench.music.matching import pooled_f
 from bench.symbols import Chords, Notes
+from bench.upkeep.clap_convert import convert
 
 RATE = 16000
 Differences = list[float]

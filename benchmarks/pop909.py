@@ -16,9 +16,9 @@ from bench import plugins
 from bench.datasets.pop909 import beats_of, chords_of
 from bench.defaults import defaults
 from bench.errors import BenchError
-from bench.noise_floor import noise_floor
 from bench.statistics import interval
 from bench.symbols import Chords, read_beats
+from bench.upkeep.noise_floor import noise_floor
 
 
 def chord_agreement(first: Chords, second: Chords) -> dict[str, float]:

@@ -9,7 +9,7 @@ from bench.board.readings import Readings
 from bench.paths import PACKAGE
 from bench.scoring.tally import ADHERENCE
 from bench.task import load_task
-from tests.test_order import row
+from tests.upkeep.test_expectations import row
 
 FOLDER = PACKAGE.parent / "benchmarks"
 

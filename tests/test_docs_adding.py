@@ -13,7 +13,7 @@ from bench.paths import PACKAGE
 
 PAGE = PACKAGE.parent / "docs" / "adding.md"
 COPIED = ("bench", "tests", "tasks", "data_manifests", "leaderboard", "recipes", "pyproject.toml")
-PROGRAMS = {"bench": "-m bench.cli", "python": "", "pytest": "-m pytest -p no:cacheprovider"}
+PROGRAMS = {"bench": "-m bench", "python": "", "pytest": "-m pytest -p no:cacheprovider"}
 _BLOCK = re.compile(r"(?:^`([^`\n]+)`\n\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

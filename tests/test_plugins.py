@@ -46,7 +46,7 @@ def test_only_what_is_asked_for_is_imported() -> None:
 
 @pytest.mark.parametrize("kind", plugins.KINDS)
 def test_names_that_are_none_are_refused_before_any_import(kind: str) -> None:
-    for name in ("..errors", "os", "__init__", "../errors", "", "bench.cli"):
+    for name in ("..errors", "os", "__init__", "../errors", "", "bench.cli.app"):
         with pytest.raises(UnknownName, match=r"no .* is called"):
             plugins.builder(kind, name)
 

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import lock, plugins
+from bench import plugins
 from bench.errors import BenchError, UnknownName
 from bench.paths import home
 from bench.task import Spec, load_task, parse_spec, read_task, task_names, with_metrics
+from bench.upkeep import lock
 from bench.yaml import read_yaml
 
 GOOD = (home("tasks") / "inpaint-drums.yaml").read_text()
@@ -51,7 +52,7 @@ def test_a_changed_task_must_raise_its_version(monkeypatch: pytest.MonkeyPatch, 
     with pytest.raises(BenchError, match="changed but kept its version"):
         lock.write()
     monkeypatch.setattr(lock, "locks", lambda: {"new@1": {}})
-    assert lock.check() == ["new@1 is not locked; run `python -m bench.lock`"]
+    assert lock.check() == ["new@1 is not locked; run `python -m bench.upkeep.lock`"]
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import torch
 
 from bench.audio import Audio
 from bench.clap import RATE, Clap
-from bench.clap_convert import convert
 from bench.errors import BenchError
 from bench.music.loudness import at_loudness
+from bench.upkeep.clap_convert import convert
 
 REQUIRED = os.environ.get("STEERBENCH_REQUIRE_AGREEMENT") == "1"
 pytestmark = pytest.mark.skipif(find_spec("laion_clap") is None and not REQUIRED, reason="laion_clap: tox -e agreement")

@@ -9,12 +9,13 @@ import shutil
 import pytest
 import torch
 
-from bench import plugins, setup
+from bench import plugins
 from bench.air.encodec import read_codec
 from bench.air.published import ADAPTERS, MUSICGEN, identity_of, read_tensor_file, tensor_files
 from bench.air.weights import read_transformers
 from bench.errors import BenchError
 from bench.runtime.weights import VARIABLE, sha256_of
+from bench.upkeep import setup
 from tests.air.tiny_musicgen import musicgen, write_musicgen
 
 

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.board.changes import between, changes, must_hold, opened_board
-from bench.cli import app
+from bench.cli.app import app
 from bench.errors import BenchError, CheckFailed, UnknownName
 from bench.runtime.revision import board_at
 from bench.scores import Row, write_rows

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.board.compare import compare, grids
-from bench.cli import app
+from bench.cli.app import app
 from bench.errors import BenchError, UnknownName
 from bench.paths import write_text
 from bench.scores import NO_PHASE, WHOLE_SET, Row, write_rows

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from bench.board import report
 from bench.board.page import HEADER, Origin, escape, markdown
 from bench.board.tables import tables
-from bench.cli import app
+from bench.cli.app import app
 from bench.errors import BenchError
 from bench.protocols import Column
 from bench.scores import WHOLE_SET, Row, read_rows, write_rows

@@ -11,7 +11,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from bench import plugins
-from bench.cli import app
+from bench.cli.app import app
 from bench.datasets import moisesdb
 from bench.datasets.moisesdb import SPLITS, split_of
 from bench.errors import BenchError

@@ -10,7 +10,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from bench import plugins
-from bench.cli import app
+from bench.cli.app import app
 from bench.datasets import musdb18hq
 from bench.datasets.musdb18hq import listed_songs
 from bench.errors import BenchError, UnknownName

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bench import plugins
-from bench.cli import app
+from bench.cli.app import app
 from bench.datasets.pop909 import PARTS, SAMPLE_RATE, beats_of, chords_of, listed_songs, read_parts
 from bench.errors import BenchError, MissingComponent
 from bench.manifest import Excerpt

@@ -13,7 +13,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from bench import plugins
-from bench.cli import app
+from bench.cli.app import app
 from bench.datasets import rwc_pop
 from bench.datasets.rwc_pop import listed_pieces
 from bench.datasets.rwc_pop.annotations import read_beats, read_chords

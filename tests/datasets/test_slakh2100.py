@@ -13,7 +13,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from bench import plugins
-from bench.cli import app
+from bench.cli.app import app
 from bench.datasets import slakh2100
 from bench.datasets.slakh2100 import listed_tracks
 from bench.datasets.slakh2100.track import notes_of, stems_of

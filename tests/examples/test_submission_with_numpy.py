@@ -8,7 +8,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from bench.cli import app
+from bench.cli.app import app
 from bench.paths import PACKAGE
 
 SCRIPT = PACKAGE.parent / "examples" / "submission_with_numpy.py"

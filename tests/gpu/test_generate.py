@@ -3,7 +3,7 @@ import torch
 from typer.testing import CliRunner
 
 from bench.air.generate import Sampling, generate
-from bench.cli import app
+from bench.cli.app import app
 from bench.runtime.weights import shipped
 from bench.submission import read_submission
 from tests.air.small import KINDS, small_adapter, small_decoder, small_request

@@ -10,7 +10,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from bench.board import report
-from bench.cli import app
+from bench.cli.app import app
 from bench.errors import BenchError
 from bench.listening.key import ANCHOR, REFERENCE, read_key
 from bench.listening.ratings import parse_ratings

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.cli.resolve import requests_of
 from bench.errors import BenchError
 from bench.manifest import Manifest
-from bench.options import requests_of
 from bench.pipeline.build import ExampleSet
 from bench.pipeline.handout import README, invite
 from bench.pipeline.leaks import scan

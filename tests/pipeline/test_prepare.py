@@ -18,12 +18,12 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.audio import Audio, write_audio
-from bench.cli import app
+from bench.cli.app import app
+from bench.cli.resolve import extractors_of, sources_of
 from bench.datasets import slakh2100
 from bench.errors import BenchError
 from bench.example import read_example
 from bench.extractors.template_chords import TemplateChords
-from bench.options import extractors_of, sources_of
 from bench.pipeline.build import _dataset, build, selected
 from bench.pipeline.prepare import Prepared, bytes_of, prepare, summary
 from bench.runtime.cache import Cache
@@ -276,7 +276,7 @@ def test_the_command_ends_in_one_where_a_song_failed(
 
 
 def start(songs: Path, out: Path, workers: int = 1, code: str = "", **env: str) -> subprocess.Popen[bytes]:
-    program = ["-c", code] if code else ["-m", "bench.cli"]
+    program = ["-c", code] if code else ["-m", "bench"]
     tasks = [part for task in ("inpaint-drums", "inpaint-chords", "edit-drums") for part in ("--task", task)]
     command = [sys.executable, *program, "data", "prepare", "--audio", str(songs), *tasks, "--out", str(out)]
     return subprocess.Popen(
@@ -320,7 +320,7 @@ def test_killed_again_and_again_it_finishes_with_identical_files(
 LOGGING = """
 import os, sys, time
 from bench.runtime.cache import Cache
-from bench.cli import main
+from bench.cli.app import main
 content = Cache.content
 def logged(self, key, compute):
     def slow():

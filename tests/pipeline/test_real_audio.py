@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from bench.cli import app
+from bench.cli.app import app
 from bench.scores import WHOLE_SET, Row, read_rows
 
 FOLDER = os.environ.get("STEERBENCH_REAL_AUDIO", "")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 KILLS = int(os.environ.get("STEERBENCH_KILLS", "2"))
-COMMAND = [sys.executable, "-m", "bench.cli", "run", "--task", "inpaint-drums", "--limit", "2"]
+COMMAND = [sys.executable, "-m", "bench", "run", "--task", "inpaint-drums", "--limit", "2"]
 SYSTEMS = ["copy-control", "noise", "oracle"]
 
 

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-from bench.cli import app
+from bench.cli.app import app
 from bench.defaults import defaults
 from bench.errors import BenchError
 from bench.pipeline.build import source_of

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bench import plugins
-from bench.cli import app
+from bench.cli.app import app
 from bench.errors import BenchError, CheckFailed, MissingComponent, UnknownName
 from bench.manifest import read_manifest
 from bench.recordings.checksums import read_checksums

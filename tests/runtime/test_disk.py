@@ -44,7 +44,7 @@ class TestAtomic:
         code = (
             "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
             "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000));"
-            "from bench.cli import main; sys.argv = ['bench', 'build', '--task', 'inpaint-drums', '--limit', '1',"
+            "from bench.cli.app import main; sys.argv = ['bench', 'build', '--task', 'inpaint-drums', '--limit', '1',"
             f" '--out', {str(tmp_path / 'out')!r}]; main()"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -9,10 +9,11 @@ from urllib.response import addinfourl
 
 import pytest
 
-from bench import plugins, setup
+from bench import plugins
 from bench.errors import BenchError, MissingComponent
 from bench.runtime import weights
 from bench.runtime.weights import File, Weights
+from bench.upkeep import setup
 
 CONTENT = b"numbers" * 1000
 SHA = hashlib.sha256(CONTENT).hexdigest()

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from bench.board import history, report
 from bench.board.history import keep
-from bench.cli import app
+from bench.cli.app import app
 from bench.errors import BenchError
 from bench.paths import home, write_text
 from bench.scores import read_rows, write_rows

@@ -14,7 +14,7 @@ from bench import plugins
 from bench.air import sizes
 from bench.air.sizes import codec_of, decoder_of
 from bench.air.weights import read_adapter
-from bench.cli import app
+from bench.cli.app import app
 from bench.defaults import defaults
 from bench.errors import BenchError, UnknownName
 from bench.pipeline.build import source_of

@@ -7,8 +7,8 @@ import pytest
 
 from bench import plugins
 from bench.errors import BenchError, UnknownName
-from bench.list import listing
 from bench.training.recipe import load_recipe, read_recipe, recipe_names
+from bench.upkeep.listing import listing
 
 GOOD = """description: A thing.
 trainer: adapter

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 import bench.training.recipe
 import bench.training.train
 from bench.air.weights import read_adapter, read_decoder
-from bench.cli import app
+from bench.cli.app import app
 from bench.errors import BenchError, MissingComponent, UnknownName
 from bench.mini import separator
 from bench.mini.codec import Codec

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from bench.cli.output import RUNS, AsJson, mended, show
 from bench.errors import BenchError
-from bench.terminal import RUNS, AsJson, mended, show
 
 
 class _MakesByDefault(TyperGroup):
@@ -56,8 +56,8 @@ def make(
     """
     from dataclasses import asdict
 
+    from bench.cli.resolve import examples_of
     from bench.listening.make import listen
-    from bench.options import examples_of
     from bench.runtime.layout import Layout
     from bench.task import load_task
 

@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from bench import plugins, setup
+from bench import plugins
 from bench.defaults import defaults
 from bench.errors import BenchError
 from bench.pipeline.build import Source, check_served, source_of
@@ -20,6 +20,7 @@ from bench.recordings import library
 from bench.runtime.device import chosen
 from bench.runtime.weights import Weights
 from bench.task import Spec, Task, load_task, task_names
+from bench.upkeep import setup
 
 REQUIRED = {
     name: name

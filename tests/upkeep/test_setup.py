@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bench import setup
 from bench.errors import BenchError, UnknownName
+from bench.upkeep import setup
 
 
 class Pip:

@@ -1,4 +1,4 @@
-"""LAION's own CLAP checkpoints into the format of transformers: `python -m bench.clap_convert CHECKPOINT FOLDER`."""
+"""LAION's CLAP checkpoints into the format of transformers: `python -m bench.upkeep.clap_convert CHECKPOINT FOLDER`."""
 
 import re
 import shutil
@@ -157,7 +157,7 @@ def _source(name: str) -> tuple[str, int | None]:
 
 
 def main(arguments: list[str]) -> int:
-    """Convert: `python -m bench.clap_convert CHECKPOINT FOLDER [TOKENIZER_FOLDER]`."""
+    """Convert: `python -m bench.upkeep.clap_convert CHECKPOINT FOLDER [TOKENIZER_FOLDER]`."""
     if len(arguments) not in (2, 3):
         sys.stderr.write(f"{main.__doc__}\n")
         return 2

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from bench.arguments import AudioFolder, Choice, Limit, Out, Salt, Workers
-from bench.terminal import RUNS, AsJson, mended, plain, show
+from bench.cli.options import AudioFolder, Choice, Limit, Out, Salt, Workers
+from bench.cli.output import RUNS, AsJson, mended, plain, show
 
 data_app = typer.Typer(help="Checksums, statistics, excerpts and extraction of data sets.", no_args_is_help=True)
 
@@ -19,7 +19,7 @@ def verify_(dataset: str, as_json: AsJson = False) -> None:
 
     Example: bench data verify synthetic
     """
-    from bench.data import verify
+    from bench.upkeep.data import verify
 
     said = verify(dataset)
     show({"ok": True, "said": said}, as_json, lambda: said)
@@ -32,7 +32,7 @@ def stats_(dataset: str, as_json: AsJson = False) -> None:
 
     Example: bench data stats synthetic
     """
-    from bench.data import statistics
+    from bench.upkeep.data import statistics
 
     found = statistics(dataset)
     show(found, as_json, lambda: json.dumps(plain(found), indent=2, default=str))
@@ -54,8 +54,8 @@ def select_(
     Example: bench data select slakh2100 --split test --workers 8
     """
     from bench.board.page import printable
-    from bench.data import selected
     from bench.runtime.executor import executor
+    from bench.upkeep.data import selected
 
     found, paths = selected(dataset, split, out, executor(workers))
     left_out = [f"  {track}: {why}" for track, why in found.left_out.items()]
@@ -90,7 +90,7 @@ def prepare_(
     """
     from dataclasses import asdict
 
-    from bench.options import setting_of, sources_of
+    from bench.cli.resolve import setting_of, sources_of
     from bench.pipeline.prepare import prepare, summary
 
     setting = setting_of(out, workers, extractor, limit)

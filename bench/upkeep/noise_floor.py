@@ -225,7 +225,7 @@ MEASURES: dict[str, Callable[[_Song, Extractor], Values]] = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the table of docs/extractors.md: `python -m bench.noise_floor [MANIFEST [LIMIT]]`; 2 where it cannot."""
+    """Print the table of docs/extractors.md, `[MANIFEST [LIMIT]]`; 2 where it cannot."""
     manifest, limit = [*arguments, None, None][:2]
     try:
         if len(arguments) > 2 or (limit is not None and not limit.isdecimal()):

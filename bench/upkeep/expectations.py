@@ -1,7 +1,7 @@
-"""Order: the fixed expectations that every table must meet, else a metric, an extractor or a floor is broken.
+"""Expectations: what every table must show, else a metric, an extractor or a floor is broken.
 
-The list is in section 11 of the design. `python -m bench.order [FOLDER]` checks a run's folder or, without one, the
-published board, and ends with 1 on a violation.
+The list is in section 11 of the design. `python -m bench.upkeep.expectations [FOLDER]` checks a run's folder or,
+without one, the published board, and ends with 1 on a violation.
 """
 
 import sys

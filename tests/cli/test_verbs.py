@@ -10,23 +10,24 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from bench import doctor, plugins
-from bench.cli import app
-from bench.data import statistics, verify
+from bench import plugins
+from bench.cli.app import app
+from bench.cli.resolve import examples_of, extractors_of
 from bench.defaults import defaults
 from bench.errors import BenchError, CheckFailed, MissingComponent, UnknownName
-from bench.list import listing
-from bench.options import examples_of, extractors_of
 from bench.paths import PACKAGE
 from bench.runtime.provenance import Provenance, commit, version
 from bench.task import load_task
+from bench.upkeep import doctor
+from bench.upkeep.data import statistics, verify
+from bench.upkeep.listing import listing
 from bench.yaml import read_yaml
 
 HEAVY = ("numpy", "pandas", "torch", "librosa", "scipy", "soundfile", "mir_eval", "transformers")
 
 
 def test_listing_imports_nothing_heavy() -> None:
-    code = f"import sys; from bench.cli import app; app(['list'], standalone_mode=False); print([m for m in {HEAVY} if m in sys.modules])"
+    code = f"import sys; from bench.cli.app import app; app(['list'], standalone_mode=False); print([m for m in {HEAVY} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().splitlines()[-1] == "[]"
 
@@ -48,7 +49,7 @@ def test_listing_as_json_and_wrong_kinds() -> None:
 def test_a_file_that_is_no_text_hides_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.yaml").write_bytes(b"\xff\xfe")
     (tmp_path / "b.yaml").write_text("description: What it is.\n")
-    monkeypatch.setattr("bench.list.home", lambda kind: tmp_path)
+    monkeypatch.setattr("bench.upkeep.listing.home", lambda kind: tmp_path)
     assert listing("tasks") == {"tasks": {"b": "What it is."}}
 
 
@@ -134,5 +135,5 @@ def test_provenance_says_what_a_row_rests_on(tmp_path: Path) -> None:
 
 
 def test_the_committed_page_and_rows_agree() -> None:
-    done = subprocess.run([sys.executable, "-m", "bench.cli", "report", "--check"], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "bench", "report", "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -5,10 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import options
-from bench.defaults import defaults
-from bench.errors import BenchError, CheckFailed, UnknownName
-from bench.options import (
+from bench.cli import resolve
+from bench.cli.resolve import (
     card_of,
     examples_of,
     extractors_of,
@@ -18,6 +16,8 @@ from bench.options import (
     setting_of,
     task_of,
 )
+from bench.defaults import defaults
+from bench.errors import BenchError, CheckFailed, UnknownName
 from bench.pipeline.build import ExampleSet, Source
 from bench.runtime.executor import Processes, Serial
 from bench.submission import Card, write_card
@@ -104,7 +104,7 @@ def test_requests_name_the_task_where_the_card_does_not(tmp_path: Path, last: st
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     folders: list[Path] = []
-    monkeypatch.setattr(options, "open_examples", lambda folder, task: folders.append(folder))
+    monkeypatch.setattr(resolve, "open_examples", lambda folder, task: folders.append(folder))
     return folders
 
 
@@ -144,7 +144,7 @@ def test_a_submissions_examples_are_built_again_from_their_name(tmp_path: Path, 
         asked.append((source, limit))
         return "built"
 
-    monkeypatch.setattr(options, "build", build)
+    monkeypatch.setattr(resolve, "build", build)
     found: ExampleSet | str = examples_of(TASK, None, submitted(tmp_path, "synthetic-test-first4"), tmp_path)
     assert found == "built" and asked == [(Source("synthetic", (), "synthetic-test"), 4)]
 

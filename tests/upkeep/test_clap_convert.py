@@ -11,8 +11,8 @@ from transformers import ClapModel
 
 from bench.audio import Audio
 from bench.clap import Clap
-from bench.clap_convert import convert, main
 from bench.errors import BenchError
+from bench.upkeep.clap_convert import convert, main
 from tests.tiny_clap import write_tiny_clap
 
 

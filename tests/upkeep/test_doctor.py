@@ -17,11 +17,12 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
-from bench import doctor, plugins
-from bench.cli import app
-from bench.doctor import OPTIONAL, REQUIRED, Asked, Finding, examine, tables
+from bench import plugins
+from bench.cli.app import app
 from bench.errors import MissingComponent, UnknownName
-from bench.setup import components
+from bench.upkeep import doctor
+from bench.upkeep.doctor import OPTIONAL, REQUIRED, Asked, Finding, examine, tables
+from bench.upkeep.setup import components
 
 
 def without(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
@@ -130,7 +131,7 @@ class Bare(PathFinder):
     def find_distributions(cls, context):
         return [] if context.name in hidden else PathFinder.find_distributions(context)
 sys.meta_path[sys.meta_path.index(PathFinder)] = Bare
-from bench.cli import main
+from bench.cli.app import main
 main()
 """
 EXTRAS = "matplotlib,peft,museval,madmom"
@@ -170,14 +171,14 @@ def test_every_command_it_prints_exists(lacking: list[Finding]) -> None:
         assert not sub or sub in command.commands
     known = {*components(), *plugins.weights()}
     assert set(re.findall(r"\bbench setup ([\w.-]+)", said)) <= known
-    extras = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    extras = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     assert set(re.findall(r"pip install 'steerbench\[(\w+)\]'", said)) <= set(extras["optional-dependencies"])
     projects = {re.split(r"[<>=]", one)[0].replace("-", "_") for one in extras["dependencies"]}
     assert {one.replace("-", "_") for one in re.findall(r"pip install ([\w-]+)", said)} <= projects
 
 
 def test_required_packages_are_those_of_a_plain_installation() -> None:
-    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     wanted = {re.split(r"[<>=]", one)[0].replace("-", "_") for one in project["dependencies"]}
     assert {name.replace("-", "_") for name in REQUIRED.values()} == wanted
 

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from bench.arguments import Choice, Examples, Handed, Metrics, Out, Workers
+from bench.cli.options import Choice, Examples, Handed, Metrics, Out, Workers
+from bench.cli.output import RUNS, AsJson, mended, show
 from bench.errors import BenchError, CheckFailed
-from bench.terminal import RUNS, AsJson, mended, show
 
 
 @mended
@@ -25,7 +25,7 @@ def check(
     from bench.checking.archive import opened
     from bench.checking.check import Findings
     from bench.checking.check import check as look_over
-    from bench.options import requests_of, task_of
+    from bench.cli.resolve import requests_of, task_of
 
     try:
         with opened(folder) as here:
@@ -67,7 +67,7 @@ def score(
     from bench.board import report
     from bench.checking.archive import opened
     from bench.checking.check import check as look_over
-    from bench.options import examples_of, setting_of, task_of
+    from bench.cli.resolve import examples_of, setting_of, task_of
     from bench.pipeline.run import score_into
     from bench.runtime.layout import exclusive
 
@@ -101,7 +101,7 @@ def submit(
     from bench.board import report
     from bench.board.submit import submit as enter
     from bench.checking.archive import opened
-    from bench.options import examples_of, setting_of, task_of
+    from bench.cli.resolve import examples_of, setting_of, task_of
     from bench.runtime.layout import exclusive
     from bench.site import present
 
@@ -191,10 +191,10 @@ def compare(
     from bench.board.report import folder_of
 
     if changes.are_boards(first, second):
-        changes = changes.between(first, second, task)
-        show([asdict(one) for one in changes], as_json, lambda: changes.grids(changes, first, second))
+        moved = changes.between(first, second, task)
+        show([asdict(one) for one in moved], as_json, lambda: changes.grids(moved, first, second))
         if check:
-            changes.must_hold(changes)
+            changes.must_hold(moved)
         return
     if check:
         raise BenchError("--check looks for the rows of one board in another; give two boards or folders")

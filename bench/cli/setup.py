@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from bench.arguments import Choice, DatasetName, Device, Limit, Workers
+from bench.cli.options import Choice, DatasetName, Device, Limit, Workers
+from bench.cli.output import RUNS, AsJson, mended, show
 from bench.errors import BenchError
-from bench.terminal import RUNS, AsJson, mended, show
 
 
 @mended
@@ -30,19 +30,19 @@ def doctor(
 
     Example: bench doctor --noise-floor --limit 4
     """
-    from bench.options import extractors_of, known_models
+    from bench.cli.resolve import extractors_of, known_models
 
     if noise_floor and (task or model):
         raise BenchError("--noise-floor measures extractors and nothing else; leave out --task and --model")
     if noise_floor:
-        from bench.noise_floor import noise_floor as measure
+        from bench.upkeep.noise_floor import noise_floor as measure
 
         rows = measure(dataset, limit, extractors_of(extractor)["drums"])
         show(rows, as_json, lambda: "\n".join("  ".join(f"{k}={v}" for k, v in row.items()) for row in rows))
         return
     from dataclasses import asdict
 
-    from bench.doctor import Asked, examine, tables
+    from bench.upkeep.doctor import Asked, examine, tables
 
     known_models(model)
     found = examine(task, Asked(extractors_of(extractor), dataset, tuple(model or ()), device))
@@ -60,7 +60,7 @@ def setup(
 
     Example: bench setup madmom
     """
-    from bench.setup import setup as install
+    from bench.upkeep.setup import setup as install
 
     said = install(name)
     show({"said": said}, as_json, lambda: said)

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from bench import noise_floor as floor
 from bench import plugins
 from bench.audio import Audio
-from bench.cli import app
+from bench.cli.app import app
 from bench.defaults import defaults
 from bench.errors import BenchError, MissingComponent
 from bench.manifest import Excerpt, Manifest
 from bench.symbols import DRUM_PROGRAM, Beats, Chords, Notes
+from bench.upkeep import noise_floor as floor
 
 RATE, DURATION_S = 16000, 4.0
 N = round(RATE * DURATION_S)

@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
-from bench.arguments import (
+from bench.cli.board import check, compare, report_, score, submit
+from bench.cli.data import data_app
+from bench.cli.listen import listen_app
+from bench.cli.options import (
     AudioFolder,
     Choice,
     DatasetName,
@@ -20,12 +23,9 @@ from bench.arguments import (
     TaskName,
     Workers,
 )
-from bench.cli_data import data_app
-from bench.cli_listen import listen_app
-from bench.cli_models import doctor, setup, train
-from bench.cli_scores import check, compare, report_, score, submit
+from bench.cli.output import RUNS, AsJson, mended, show
+from bench.cli.setup import doctor, setup, train
 from bench.runtime.executor import bound_threads
-from bench.terminal import RUNS, AsJson, mended, show
 
 app = typer.Typer(
     name="bench",
@@ -60,7 +60,7 @@ def list_(
 
     Example: bench list tasks
     """
-    from bench.list import listing
+    from bench.upkeep.listing import listing
 
     found = listing(kind)
 
@@ -98,7 +98,7 @@ def run(
     Example: bench run --task inpaint-chords --task inpaint-piano --model air-mini
     """
     from bench.board import report
-    from bench.options import known_device, known_models, setting_of
+    from bench.cli.resolve import known_device, known_models, setting_of
     from bench.pipeline.build import source_of
     from bench.pipeline.run import run as run_task
     from bench.task import load_task, task_names
@@ -131,7 +131,7 @@ def build(
 
     Example: bench build --task inpaint-chords --dataset synthetic-test --out runs
     """
-    from bench.options import setting_of
+    from bench.cli.resolve import setting_of
     from bench.pipeline.build import build as build_task
     from bench.pipeline.build import source_of
     from bench.pipeline.leaks import scan
@@ -172,7 +172,7 @@ def generate(
 
     Example: bench generate --task inpaint-drums --model retrieval
     """
-    from bench.options import examples_of, known_device, known_models
+    from bench.cli.resolve import examples_of, known_device, known_models
     from bench.pipeline.generate import generate as answer
     from bench.runtime.cache import Cache
     from bench.runtime.layout import Layout, exclusive
@@ -208,7 +208,7 @@ def look(
 
     Example: bench look test-0001 --task inpaint-drums
     """
-    from bench.options import examples_of
+    from bench.cli.resolve import examples_of
     from bench.pipeline.look import look as draw
     from bench.runtime.layout import Layout
     from bench.task import load_task
@@ -221,7 +221,3 @@ def look(
 
 for command in (doctor, setup, train):
     app.command()(command)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,6 @@
 """Lock: the sha256 of every task and the manifests it is scored on, so that no score changes its meaning unnoticed.
 
-`python -m bench.lock` writes tasks/versions.lock; a test compares. A task that changes must raise its version.
+`python -m bench.upkeep.lock` writes tasks/versions.lock; a test compares. A task that changes must raise its version.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ def check() -> list[str]:
     problems = []
     for key, wanted in locks().items():
         if key not in committed:
-            problems.append(f"{key} is not locked; run `python -m bench.lock`")
+            problems.append(f"{key} is not locked; run `python -m bench.upkeep.lock`")
         elif committed[key] != wanted:
             changed = ", ".join(part for part in wanted if committed[key].get(part) != wanted[part])
             problems.append(

@@ -1,4 +1,4 @@
-"""Tests of bench.order: every expectation holds on one side of its limit and is violated on the other."""
+"""Tests of bench.upkeep.expectations: every expectation holds on one side of its limit and is violated on the other."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from bench.errors import BenchError
-from bench.order import absent, main, order, violations
 from bench.protocols import Column
 from bench.scores import WHOLE_SET, Row, write_rows
+from bench.upkeep.expectations import absent, main, order, violations
 
 NAN = float("nan")
 ONSETS, KAD = "drum-onset-f1", "kad[logmel-stats]"
@@ -139,8 +139,8 @@ def test_every_table_must_hold_the_floors():
 @pytest.fixture
 def board(tmp_path, monkeypatch):
     """A board whose rows meet every expectation."""
-    monkeypatch.setattr("bench.order.load_task", lambda name: SimpleNamespace(name=name, primary=PRIMARY))
-    monkeypatch.setattr("bench.order.columns_of", lambda task: list(COLUMNS))
+    monkeypatch.setattr("bench.upkeep.expectations.load_task", lambda name: SimpleNamespace(name=name, primary=PRIMARY))
+    monkeypatch.setattr("bench.upkeep.expectations.columns_of", lambda task: list(COLUMNS))
     onsets = {"oracle": 0.95, "copy-control": 0.9, "other-song": 0.4, "noise": 0.3, "silence": 0.0}
     for system, value in onsets.items():
         path = tmp_path / "results/inpaint-drums/synthetic-quick" / f"{system}.csv"

@@ -9,7 +9,7 @@ import pytest
 import typer
 import yaml
 
-from bench.cli import app
+from bench.cli.app import app
 from bench.paths import PACKAGE
 
 FOLDER = PACKAGE.parent / ".github" / "workflows"

@@ -1,0 +1,1 @@
+"""Is it installed, is it still right: doctor, setup, lock, expectations, noise floor."""
