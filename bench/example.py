@@ -1,7 +1,7 @@
 """Requests (all a model may know), references (what it must not) and the folders they lie in (design section 5)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +9,12 @@ import numpy as np
 
 from bench.audio import Audio, read_audio, write_audio
 from bench.errors import BenchError
-from bench.manifest import song_of
+from bench.formats import dump_yaml, read_yaml
+from bench.manifest import Manifest, read_manifest, song_of
 from bench.mask import Mask, seed_of
 from bench.paths import write_text
 from bench.symbols import Beats, Chords, Notes, read_beats, read_chords, read_notes, write_symbols
-from bench.yaml import dump_yaml, read_yaml
+from bench.task import Task
 
 _KEYS = ["id", "task", "version", "sample_rate", "n_frames", "holes", "prompt", "seed", "controls"]
 _CONTROLS = ("drums", "chords", "piano")
@@ -217,3 +218,49 @@ def _read_control(home: Path, kind: str, audio: Audio) -> Control:
     if kind == "piano":
         return Control(kind, read_notes(home / "control-piano.mid"), audio)
     return Control(kind, audio, audio)
+
+
+@dataclass(frozen=True)
+class ExampleSet:
+    """A built task: `requests/`, `references/` and `index.csv` in one folder.
+
+    Attributes:
+        folder: The folder.
+        task: The task.
+        manifest: What was built; its sha256 stands in every row.
+    """
+
+    folder: Path
+    task: Task
+    manifest: Manifest
+
+    @property
+    def ids(self) -> list[str]:
+        """The excerpts' ids in order."""
+        return [excerpt.id for excerpt in self.manifest.excerpts]
+
+    def request(self, name: str) -> Request:
+        """Read one request."""
+        return read_request(self.folder / "requests" / name)
+
+    def example(self, name: str) -> Example:
+        """Read one request with its reference."""
+        return read_example(self.folder / "requests", self.folder / "references", name)
+
+
+def open_examples(folder: Path, task: Task) -> ExampleSet:
+    """Open what `build` made.
+
+    Raises:
+        BenchError: the folder is none of that, is not of this task, or is not finished.
+    """
+    if not (folder / "build.yaml").exists():
+        raise BenchError(f"{folder}: holds no examples; make them with `bench build --task {task.name}`")
+    made_by = read_yaml(folder / "build.yaml")
+    if made_by["task"] != f"{task.name}@{task.version}":
+        raise BenchError(f"{folder}: holds examples of {made_by['task']}, not of {task.name}@{task.version}")
+    manifest = replace(read_manifest(folder / "index.csv"), name=made_by["manifest"], is_public=made_by["public"])
+    unfinished = [e.id for e in manifest.excerpts if not (folder / "requests" / e.id / "request.yaml").exists()]
+    if unfinished:
+        raise BenchError(f"{folder}: {len(unfinished)} examples are not built yet; run the same `bench build` again")
+    return ExampleSet(folder, task, manifest)

@@ -68,9 +68,3 @@ def unwritable(path: Path, error: OSError, chosen_by: str = "--out") -> BenchErr
     """Say that `path` could not be written, why, and what chooses its folder, in one line."""
     reason = error.strerror or str(error)
     return BenchError(f"cannot write {path}: {reason}; choose another folder with {chosen_by} or make room")
-
-
-def shown(text: str, limit: int = 120) -> str:
-    """Return foreign text as ASCII on one line: what could move a cursor or pass for another letter is escaped."""
-    plain = text.encode("unicode_escape").decode("ascii").replace("\\\\", "\\")
-    return plain if len(plain) <= limit else f"{plain[:limit]}..."

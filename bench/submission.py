@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError, CheckFailed
-from bench.paths import shown, write_text
-from bench.yaml import MAX_BYTES, dump_yaml, read_yaml
+from bench.formats import MAX_BYTES, dump_yaml, read_yaml
+from bench.paths import write_text
+from bench.text import UNSEEN, shown
 
 CARD = "submission.yaml"
 FAILED = "failed.yaml"
@@ -34,8 +35,6 @@ _COUNTS = ("parameters", "trainable_parameters", "batch_size", *MEASURED)
 _NAMES = ("system", "task", "manifest")
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 _FILE = re.compile(r"(?=.{1,140}$)\.?[A-Za-z0-9_()+-]+([ .]+[A-Za-z0-9_()+-]+)*")
-UNSEEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
-"""Categories of characters that are not seen: they move a cursor, turn a line around, or hide in it."""
 _KINDS = {stat.S_IFLNK: "a link", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a fifo", stat.S_IFSOCK: "a socket"}
 
 

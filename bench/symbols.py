@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.errors import BenchError
-from bench.paths import atomic, shown, write_text
+from bench.paths import atomic, write_text
+from bench.text import shown
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[Any]

@@ -4,13 +4,14 @@ import inspect
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError, UnknownName
+from bench.formats import read_yaml
 from bench.mask import FRAME_RATE, Mask, draw, seed_of
 from bench.paths import home
-from bench.yaml import read_yaml
 
 CONTROL_SOURCES = {"drums": ("stem", "separated", "other-pattern"), "chords": ("labels",), "piano": ("cover",)}
 FAMILIES = ("inpaint", "edit", "refine", "arrange")
@@ -213,3 +214,34 @@ def _misnamed(task: Task) -> list[str]:
     if task.mask.value is not None:
         problems.append(f"mask {task.mask}: a mask's options are spelled out, {{name: {task.mask.name}, option: ...}}")
     return problems
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """The suite's defaults.
+
+    Attributes:
+        manifest: Manifest of `bench run`.
+        renderer: Renderer of controls.
+        extractors: Extractor by kind.
+        systems: Models of `bench run`, in order.
+    """
+
+    manifest: str
+    renderer: str
+    extractors: dict[str, str]
+    systems: tuple[str, ...]
+
+
+@cache
+def defaults() -> Defaults:
+    """Read tasks/defaults.yaml.
+
+    Raises:
+        BenchError: a key is missing or unknown.
+    """
+    path = home("tasks") / "defaults.yaml"
+    keys = read_yaml(path, allowed=list(Defaults.__dataclass_fields__))
+    if missing := sorted(set(Defaults.__dataclass_fields__) - set(keys)):
+        raise BenchError(f"{path}: the keys {', '.join(missing)} are missing")
+    return Defaults(keys["manifest"], keys["renderer"], dict(keys["extractors"]), tuple(keys["systems"]))

@@ -16,10 +16,10 @@ from bench.air.sizes import adapter_of
 from bench.board.readings import Readings, Scores, advantage, readings
 from bench.board.report import read_results
 from bench.errors import MissingComponent
+from bench.formats import read_yaml
 from bench.scoring.tally import ADHERENCE, columns_of
 from bench.statistics import holm
 from bench.task import Task, load_task
-from bench.yaml import read_yaml
 
 FILL, LEAST_FILL_DB = "fill-gap", -6.0
 FOLLOWERS = ("air-aligned-mini", "air-mini", "lora-mini", "prefix-tuning-mini")

@@ -14,10 +14,10 @@ import numpy as np
 
 from bench import plugins
 from bench.datasets.pop909 import beats_of, chords_of
-from bench.defaults import defaults
 from bench.errors import BenchError
 from bench.statistics import interval
 from bench.symbols import Chords, read_beats
+from bench.task import defaults
 from bench.upkeep.noise_floor import noise_floor
 
 

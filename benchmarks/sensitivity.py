@@ -18,18 +18,18 @@ import soundfile
 from bench.audio import Audio, write_audio
 from bench.board.compare import Comparison
 from bench.board.readings import advantage, readings
-from bench.defaults import defaults
 from bench.example import Example, other_songs
+from bench.formats import read_yaml
 from bench.music.loudness import loudness
-from bench.pipeline.build import build, source_of
+from bench.pipeline.build import build
 from bench.pipeline.run import Setting, score_into
+from bench.pipeline.source import source_of
 from bench.runtime.executor import executor
 from bench.runtime.layout import Layout
 from bench.scores import read_rows
 from bench.scoring.tally import columns_of
 from bench.submission import Card, Submission, write_card
-from bench.task import load_task, with_metrics
-from bench.yaml import read_yaml
+from bench.task import defaults, load_task, with_metrics
 
 TASK, ADDED = "inpaint-drums", ("note-f1", "fad[logmel-stats]", "clap-score[logmel-stats]")
 Sound = npt.NDArray[np.float32]

@@ -24,16 +24,16 @@ import numpy as np  # noqa: E402
 import scipy.linalg  # noqa: E402
 
 from bench.audio import Audio  # noqa: E402
-from bench.defaults import defaults  # noqa: E402
 from bench.frechet import frechet  # noqa: E402
 from bench.metrics.sdr import framewise_sdr  # noqa: E402
-from bench.pipeline.build import build, source_of  # noqa: E402
+from bench.pipeline.build import build  # noqa: E402
 from bench.pipeline.generate import generate  # noqa: E402
+from bench.pipeline.source import source_of  # noqa: E402
 from bench.runtime.cache import Cache  # noqa: E402
 from bench.runtime.layout import Layout  # noqa: E402
 from bench.scoring.score import score  # noqa: E402
 from bench.submission import Submission  # noqa: E402
-from bench.task import load_task  # noqa: E402
+from bench.task import defaults, load_task  # noqa: E402
 
 Timed = tuple[float, float]
 

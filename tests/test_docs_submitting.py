@@ -2,7 +2,7 @@
 
 import re
 
-from bench import submission, yaml
+from bench import formats, submission
 from bench.checking import archive, check, fingerprint
 from bench.paths import PACKAGE
 
@@ -15,7 +15,7 @@ def test_the_limits_are_those_of_the_code() -> None:
         f"{archive.MAX_BYTES >> 30} GiB packed and unpacked",
         f"{archive.MAX_FILE_BYTES >> 20} MiB for one file",
         f"beyond {archive.FREE_BYTES >> 20} MiB it may unpack to at most {archive.MAX_RATIO} times",
-        f"`submission.yaml`, at most {yaml.MAX_BYTES >> 10} KiB",
+        f"`submission.yaml`, at most {formats.MAX_BYTES >> 10} KiB",
         f"`training-list.txt`, at most {fingerprint.LIST_BYTES >> 20} MiB and {fingerprint.LIST_SONGS} songs",
         f"at most {submission.MAX_LINE} characters, `training_data` and `notes` of {submission.MAX_LETTERS['notes']}",
         f"no sample beyond {check.LOUDEST:g}",

@@ -15,7 +15,8 @@ import pytest
 from bench import paths
 from bench.audio import Audio, write_audio
 from bench.errors import BenchError
-from bench.paths import atomic, home, is_clone, shown, unwritable, write_text
+from bench.paths import atomic, home, is_clone, unwritable, write_text
+from bench.text import shown
 
 # Root may write anywhere: the child gives its rights up before it tries.
 TRY = """

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import bench.scoring.tally
 from bench.errors import BenchError
+from bench.example import ExampleSet
 from bench.manifest import Excerpt, Manifest
-from bench.pipeline.build import ExampleSet
 from bench.scores import COLUMNS, Row, read_rows, write_rows
 from bench.task import Spec, Task
 from tests.scoring import test_tally as hand_made

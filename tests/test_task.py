@@ -6,10 +6,10 @@ import pytest
 
 from bench import plugins
 from bench.errors import BenchError, UnknownName
+from bench.formats import read_yaml
 from bench.paths import home
 from bench.task import Spec, load_task, parse_spec, read_task, task_names, with_metrics
 from bench.upkeep import lock
-from bench.yaml import read_yaml
 
 GOOD = (home("tasks") / "inpaint-drums.yaml").read_text()
 DESIGNED = {

@@ -19,8 +19,8 @@ from bench.air.audiocraft_names import TEXT, config_of, short_name, to_audiocraf
 from bench.air.decoder import Config, Decoder
 from bench.air.published import read_tensor_file, tensor_files
 from bench.errors import BenchError
+from bench.formats import dump_yaml
 from bench.paths import atomic, write_text
-from bench.yaml import dump_yaml
 
 _T5 = {512: "t5-small", 768: "t5-base", 1024: "t5-large"}
 _WANTED: dict[str, Any] = {

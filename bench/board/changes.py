@@ -7,7 +7,7 @@ from math import isclose, isnan, nan
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.board.page import ARROWS, printable
+from bench.board.page import ARROWS
 from bench.board.ranking import ALPHA
 from bench.board.readings import Readings, advantage, readings
 from bench.board.report import in_order, read_results, results_files, task_of
@@ -19,6 +19,7 @@ from bench.scores import Row
 from bench.scoring.tally import columns_of
 from bench.statistics import MIN_SONGS, holm
 from bench.task import load_task, task_names
+from bench.text import printable
 
 BOARD = "board"
 """What the published board is called; `board@REV` is that of a git revision."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.board.changes import opened_board
-from bench.board.page import ARROWS, printable
+from bench.board.page import ARROWS
 from bench.board.ranking import ALPHA
 from bench.board.readings import Readings, advantage, readings
 from bench.board.report import read_results, shown_columns, task_of
@@ -17,6 +17,7 @@ from bench.protocols import Column
 from bench.scores import NO_PHASE, Row
 from bench.statistics import MIN_SONGS, Difference, holm
 from bench.task import load_task
+from bench.text import printable
 
 MOST = 10_000
 """Songs beyond which a forecast says no more than that."""

@@ -14,10 +14,10 @@ from typing import Any
 
 from bench.board.readings import Readings, readings
 from bench.errors import BenchError
+from bench.formats import read_yaml
 from bench.paths import home, write_text
 from bench.scores import read_rows
 from bench.task import load_task, task_names
-from bench.yaml import read_yaml
 
 FOLDER = "history"
 MAX_BYTES = 2**20

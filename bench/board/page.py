@@ -4,7 +4,6 @@ A page holds no date and no seconds: the same rows give the same bytes. Whatever
 origins) is escaped before it stands in it.
 """
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
@@ -13,7 +12,7 @@ from string import ascii_letters, ascii_lowercase, digits
 from bench import statistics
 from bench.board.ranking import LINE
 from bench.board.tables import Cell, Entry, Table
-from bench.submission import UNSEEN
+from bench.text import printable
 
 
 @dataclass(frozen=True)
@@ -106,11 +105,6 @@ def escape(text: str, limit: int = 400) -> str:
     """Make foreign text safe for Markdown and HTML: everything but plain characters as numeric entities, one line."""
     kept = printable(text)[:limit]
     return "".join(c if c in _PLAIN or c.isalpha() else f"&#{ord(c)};" for c in kept).replace("www.", "www&#46;")
-
-
-def printable(text: str, keep: str = "") -> str:
-    """Replace line breaks, control and invisible formatting characters by a blank, those in `keep` excepted."""
-    return "".join(" " if unicodedata.category(c) in UNSEEN and c not in keep else c for c in text)
 
 
 def _markdown_table(table: Table, origins: Origins) -> str:

@@ -13,10 +13,11 @@ from rich.text import Text
 from bench import plugins
 from bench.board.history import history_of
 from bench.board.outdated import outdated
-from bench.board.page import Origin, head, lines, markdown, notes, printable, title
+from bench.board.page import Origin, head, lines, markdown, notes, title
 from bench.board.readings import leftovers, readings
 from bench.board.tables import Table, tables
 from bench.errors import BenchError
+from bench.formats import read_yaml
 from bench.listening import axes
 from bench.paths import home, is_clone, write_text
 from bench.protocols import Column
@@ -24,7 +25,7 @@ from bench.scores import WHOLE_SET, Row, read_rows
 from bench.scoring.tally import ADHERENCE, columns_of
 from bench.submission import STITCHED
 from bench.task import Task, load_task, task_names, with_metrics
-from bench.yaml import read_yaml
+from bench.text import printable
 
 PAGE, RUN_PAGE, RESULTS, LISTENING = "README.md", "report.md", "results", "listening"
 SIZES = {"mini": "mini", "small": "full size", "medium": "full size", "large": "full size"}

@@ -9,13 +9,13 @@ from bench.board.history import keep
 from bench.board.proposal import Proposal, proposal
 from bench.checking.check import check
 from bench.errors import BenchError, CheckFailed
+from bench.example import ExampleSet
+from bench.formats import dump_yaml
 from bench.paths import home, is_clone, write_text
-from bench.pipeline.build import ExampleSet
 from bench.pipeline.run import Setting, score_into
 from bench.scores import Row, read_rows
 from bench.submission import CARD, MEASURED, STITCHED, Card
 from bench.task import Task
-from bench.yaml import dump_yaml
 
 UNTOLD = (
     "training_data: is empty; say on what the system was trained (data sets, how many hours, whether songs of the test "

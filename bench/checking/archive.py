@@ -21,8 +21,8 @@ from typing import BinaryIO
 from bench.checking.tar import Entry
 from bench.checking.tar import entries as tar_entries
 from bench.errors import BenchError, CheckFailed
-from bench.paths import shown
 from bench.submission import CARD, misnamed
+from bench.text import shown
 
 MAX_ENTRIES = 5000
 """Files and folders in an archive."""

@@ -9,16 +9,15 @@ import numpy as np
 
 from bench import plugins
 from bench.audio import Audio, is_silent, read_audio
-from bench.board.page import printable
 from bench.checking.fingerprint import LIST_BYTES, fingerprint, overlap, read_list
 from bench.checking.wav import Header, read_header
 from bench.errors import BenchError, CheckFailed
+from bench.example import ExampleSet
 from bench.manifest import song_of
-from bench.paths import shown
-from bench.pipeline.build import ExampleSet
 from bench.pipeline.leaks import Resemblance, resemblance
 from bench.submission import CARD, FAILED, SWAPPED, TRAINING, Submission, misnamed, not_plain, read_submission
 from bench.task import Task
+from bench.text import printable, shown
 
 ENCODINGS = ("PCM_16", "PCM_24", "FLOAT")
 LOUDEST = 1000.0

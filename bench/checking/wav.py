@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bench.errors import BenchError
-from bench.paths import shown
+from bench.text import shown
 
 SOUND_CHUNKS = (b"fmt ", b"data", b"fact", b"PEAK")
 """What a WAV needs; anything else could carry words, or sound."""

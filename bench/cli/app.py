@@ -99,8 +99,8 @@ def run(
     """
     from bench.board import report
     from bench.cli.resolve import known_device, known_models, setting_of
-    from bench.pipeline.build import source_of
     from bench.pipeline.run import run as run_task
+    from bench.pipeline.source import source_of
     from bench.task import load_task, task_names
 
     known_device(device)
@@ -133,8 +133,8 @@ def build(
     """
     from bench.cli.resolve import setting_of
     from bench.pipeline.build import build as build_task
-    from bench.pipeline.build import source_of
     from bench.pipeline.leaks import scan
+    from bench.pipeline.source import source_of
     from bench.runtime.layout import exclusive
     from bench.task import load_task
 

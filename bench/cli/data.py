@@ -53,8 +53,8 @@ def select_(
 
     Example: bench data select slakh2100 --split test --workers 8
     """
-    from bench.board.page import printable
     from bench.runtime.executor import executor
+    from bench.text import printable
     from bench.upkeep.data import selected
 
     found, paths = selected(dataset, split, out, executor(workers))

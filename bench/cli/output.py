@@ -24,7 +24,7 @@ def mended(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return function(*args, **kwargs)
         except BenchError as error:
-            from bench.board.page import printable
+            from bench.text import printable
 
             typer.echo("bench: " + printable(str(error), keep="\n"), err=True)
             raise typer.Exit(error.exit_code) from error

@@ -4,17 +4,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench import plugins
-from bench.defaults import defaults
 from bench.errors import BenchError, CheckFailed, UnknownName
+from bench.example import ExampleSet, open_examples
+from bench.formats import read_yaml
 from bench.manifest import Excerpt, Manifest, limit_of
-from bench.pipeline.build import ExampleSet, Source, build, open_examples, source_of
+from bench.pipeline.build import build
 from bench.pipeline.run import Setting
+from bench.pipeline.source import Source, source_of
 from bench.runtime.device import chosen
 from bench.runtime.executor import executor
 from bench.runtime.layout import Layout
 from bench.submission import CARD, Card, read_submission
-from bench.task import Task, load_task, parse_spec, task_names
-from bench.yaml import read_yaml
+from bench.task import Task, defaults, load_task, parse_spec, task_names
 
 
 def card_of(folder: Path) -> Card:

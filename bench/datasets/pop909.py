@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from bench import plugins
 from bench.audio import Audio, Samples, rms
-from bench.defaults import defaults
 from bench.errors import BenchError
 from bench.manifest import Excerpt, Manifest
 from bench.paths import home
@@ -20,6 +19,7 @@ from bench.recordings.selection import Heard, powers
 from bench.recordings.splits import Row, lacking, read_splits
 from bench.recordings.stems import check_end
 from bench.symbols import Beats, Chords, Notes, read_chords
+from bench.task import defaults
 
 NAME = "pop909"
 SPLITS = ("test", "validation", "train")

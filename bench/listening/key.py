@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
+from bench.formats import parse_json
 from bench.listening.axes import AXES, FORMS
 from bench.paths import write_text
-from bench.strict_json import parse_json
 
 FORMAT = "steerbench-listening-key/1"
 REFERENCE, ANCHOR = "*reference", "*anchor"

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
+from bench.formats import parse_json
 from bench.listening.key import Key, Trial
-from bench.strict_json import parse_json
 
 FORMAT = "steerbench-listening/1"
 KEYS = ("format", "test", "form", "participant", "seconds", "ratings")

@@ -9,7 +9,6 @@ from rich.console import Group
 from rich.table import Table as Grid
 from rich.text import Text
 
-from bench.board.page import printable
 from bench.board.report import LISTENING, RESULTS, publish
 from bench.errors import BenchError
 from bench.listening.axes import AXES, column_name
@@ -24,6 +23,7 @@ from bench.scores import WHOLE_SET, Row, read_rows, write_rows
 from bench.scoring.tally import set_rows
 from bench.site.present import refresh
 from bench.statistics import interval
+from bench.text import printable
 
 NAN = float("nan")
 LUCK = 0.5

@@ -2,7 +2,6 @@
 
 import shutil
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,75 +9,36 @@ import numpy as np
 
 from bench import plugins
 from bench.audio import Audio
-from bench.defaults import defaults
-from bench.errors import BenchError, UnknownName, Unserved
+from bench.errors import BenchError, Unserved
 from bench.example import (
     Control,
     Example,
+    ExampleSet,
     Request,
     Truth,
     masked,
     other_songs,
-    read_example,
-    read_request,
     write_reference,
     write_request,
 )
-from bench.manifest import Excerpt, Manifest, read_manifest
+from bench.formats import dump_yaml, read_yaml
+from bench.manifest import Excerpt, Manifest
 from bench.mask import Mask
 from bench.music.controls import chords_control, drums_control, piano_control, piano_cover, visible_accompaniment
 from bench.paths import write_text
 from bench.pipeline.handout import invite
-from bench.protocols import Dataset
+from bench.pipeline.source import Source, _dataset, check_served, selected
 from bench.runtime.cache import Cache, key_of
 from bench.runtime.executor import Executor
 from bench.runtime.layout import Layout
 from bench.scoring.hearing import Extractors
 from bench.symbols import DRUM_PROGRAM, Beats, Chords, Notes
-from bench.task import ControlSpec, Task
-from bench.yaml import dump_yaml, read_yaml
+from bench.task import ControlSpec, Task, defaults
 
 VERSION = 1
 """Raised whenever a change here alters what is built from the same music."""
 _SLACK_S = 0.01
 _SPLICE_S = 0.005
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where excerpts come from: a data set's name, its options, and the manifest wanted of it."""
-
-    dataset: str
-    options: tuple[tuple[str, Any], ...] = ()
-    manifest: str | None = None
-
-
-@dataclass(frozen=True)
-class ExampleSet:
-    """A built task: `requests/`, `references/` and `index.csv` in one folder.
-
-    Attributes:
-        folder: The folder.
-        task: The task.
-        manifest: What was built; its sha256 stands in every row.
-    """
-
-    folder: Path
-    task: Task
-    manifest: Manifest
-
-    @property
-    def ids(self) -> list[str]:
-        """The excerpts' ids in order."""
-        return [excerpt.id for excerpt in self.manifest.excerpts]
-
-    def request(self, name: str) -> Request:
-        """Read one request."""
-        return read_request(self.folder / "requests" / name)
-
-    def example(self, name: str) -> Example:
-        """Read one request with its reference."""
-        return read_example(self.folder / "requests", self.folder / "references", name)
 
 
 @dataclass(frozen=True)
@@ -93,25 +53,6 @@ class Job:
     cache: Path
     extractors: tuple[tuple[str, str], ...]
     renderer: str
-
-
-def source_of(name: str | None, audio: Path | None, salt: Path | None, task: Task) -> Source:
-    """Return what `--dataset`, `--audio` and `--salt` mean; a dataset's name or a manifest's, whose dataset begins it.
-
-    Raises:
-        UnknownName: neither a dataset nor a manifest of one.
-        BenchError: both are given, or a salt without a data set that takes one.
-    """
-    if audio is not None:
-        if name or salt:
-            raise BenchError("--audio stands alone: it is a data set of its own, without --dataset and --salt")
-        return Source("folder", (("path", str(audio)), ("duration_s", task.duration_s)))
-    name = name or defaults().manifest
-    known = [plug for plug in plugins.names("datasets") if name == plug or name.startswith(plug + "-")]
-    if not known:
-        raise UnknownName("dataset", name, plugins.names("datasets"))
-    dataset = max(known, key=len)
-    return Source(dataset, (("salt", str(salt)),) if salt else (), name if name != dataset else None)
 
 
 def build(
@@ -154,17 +95,6 @@ def build(
     return ExampleSet(folder, task, manifest)
 
 
-def check_served(task: Task, name: str, dataset: Dataset) -> None:
-    """Raise `Unserved` where a task follows drums and the data set of this name has none."""
-    if "drums" in getattr(dataset, "without", ()) and any(control.kind == "drums" for control in task.controls):
-        raise Unserved(f"{task.name}: {name} has no drums to follow; take a task that follows chords or a piano")
-
-
-def selected(source: Source) -> Manifest:
-    """Return the excerpts of a source."""
-    return _dataset(source).select(source.manifest)
-
-
 def jobs_of(task: Task, source: Source, manifest: Manifest, layout: Layout, extractors: dict[str, str]) -> list[Job]:
     """Return what is to be done for every excerpt of the manifest."""
     folder, ears = layout.examples(task.name, manifest.name), tuple(extractors.items())
@@ -181,33 +111,9 @@ def example_of(job: Job, extractors: Extractors) -> Example:
     return _Builder(job, extractors).example()
 
 
-def open_examples(folder: Path, task: Task) -> ExampleSet:
-    """Open what `build` made.
-
-    Raises:
-        BenchError: the folder is none of that, is not of this task, or is not finished.
-    """
-    if not (folder / "build.yaml").exists():
-        raise BenchError(f"{folder}: holds no examples; make them with `bench build --task {task.name}`")
-    made_by = read_yaml(folder / "build.yaml")
-    if made_by["task"] != f"{task.name}@{task.version}":
-        raise BenchError(f"{folder}: holds examples of {made_by['task']}, not of {task.name}@{task.version}")
-    manifest = replace(read_manifest(folder / "index.csv"), name=made_by["manifest"], is_public=made_by["public"])
-    unfinished = [e.id for e in manifest.excerpts if not (folder / "requests" / e.id / "request.yaml").exists()]
-    if unfinished:
-        raise BenchError(f"{folder}: {len(unfinished)} examples are not built yet; run the same `bench build` again")
-    return ExampleSet(folder, task, manifest)
-
-
 def _pairs(task: Task, ids: list[str]) -> dict[str, str]:
     borrows = any(control.source == "other-pattern" for control in task.controls)
     return other_songs(ids) if borrows and len(ids) > 1 else {}
-
-
-@cache
-def _dataset(source: Source) -> Dataset:
-    dataset: Dataset = plugins.load("datasets", source.dataset, **dict(source.options))
-    return dataset
 
 
 def _build_one(job: Job) -> None:

@@ -10,15 +10,14 @@ import numpy as np
 from bench import plugins
 from bench.audio import Audio, read_audio, write_audio
 from bench.errors import BenchError, MissingComponent
-from bench.example import Request, other_songs
+from bench.example import ExampleSet, Request, other_songs
+from bench.formats import dump_yaml
 from bench.manifest import song_of
 from bench.paths import write_text
-from bench.pipeline.build import ExampleSet
 from bench.runtime.cache import Cache, key_of
 from bench.runtime.device import chosen, forget_peak, hardware, peak_mib
 from bench.runtime.executor import Executor, Serial
 from bench.submission import CARD, FAILED, SPEED, SWAPPED, Card, Submission, read_submission, write_card
-from bench.yaml import dump_yaml
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,8 @@ import numpy as np
 
 from bench.audio import Audio, read_audio
 from bench.errors import BenchError, MissingComponent, UnknownName
-from bench.example import Example
+from bench.example import Example, ExampleSet
 from bench.paths import atomic
-from bench.pipeline.build import ExampleSet
 from bench.symbols import Beats, Chords
 
 _N_FFT, _HOP, _BANDS, _RANGE_DB = 2048, 512, 96, 70.0

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.audio import Audio
-from bench.board.page import printable
 from bench.errors import BenchError, Unserved
-from bench.pipeline.build import VERSION, Job, Source, example_of, jobs_of, selected
+from bench.pipeline.build import VERSION, Job, example_of, jobs_of
+from bench.pipeline.source import Source, selected
 from bench.protocols import Extractor
 from bench.runtime.cache import Cache, key_of
 from bench.runtime.claims import Claimed, claimed
@@ -25,6 +25,7 @@ from bench.runtime.layout import Layout, exclusive, shared
 from bench.scoring.hearing import Extractors, Hearing, finding_key
 from bench.scoring.tally import metrics_of
 from bench.task import Task
+from bench.text import printable
 
 
 @dataclass(frozen=True)

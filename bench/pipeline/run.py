@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.checking.check import check
-from bench.defaults import defaults
 from bench.errors import BenchError, MissingComponent
-from bench.pipeline.build import ExampleSet, Source, build
+from bench.example import ExampleSet
+from bench.pipeline.build import build
 from bench.pipeline.generate import generate
+from bench.pipeline.source import Source
 from bench.runtime.cache import Cache
 from bench.runtime.executor import Executor
 from bench.runtime.layout import Layout, exclusive
@@ -18,7 +19,7 @@ from bench.scores import Row, read_rows, write_rows
 from bench.scoring.score import alters_context, score
 from bench.scoring.tally import must_be_scorable
 from bench.submission import SPEED, STITCHED, Submission
-from bench.task import Task, with_metrics
+from bench.task import Task, defaults, with_metrics
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 
 from bench.errors import BenchError
-from bench.paths import shown
 from bench.runtime.weights import sha256_of
+from bench.text import shown
 
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from bench.errors import BenchError, MissingComponent, UnknownName
+from bench.formats import read_yaml
 from bench.manifest import Excerpt, Manifest, read_manifest
 from bench.paths import home, write_text
 from bench.recordings.checksums import checksums_of, checksums_text, differences, read_checksums
 from bench.recordings.selection import DURATION_S, VERSION
 from bench.recordings.tracks import Library, Track, tracks_of
 from bench.runtime.executor import Executor, progress
-from bench.yaml import read_yaml
 
 VARIABLE = "BENCH_DATA"
 _HEARD_DB = -50.0

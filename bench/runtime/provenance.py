@@ -9,8 +9,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from bench.formats import dump_yaml
 from bench.paths import PACKAGE, write_text
-from bench.yaml import dump_yaml
 
 PACKAGES = (
     "numpy",

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.errors import BenchError
-from bench.paths import PACKAGE, shown
+from bench.paths import PACKAGE
+from bench.text import shown
 
 _FOLDER = "leaderboard"
 _SUFFIXES = (".csv", ".yaml")

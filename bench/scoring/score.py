@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from bench.audio import Audio, Samples, is_silent, read_audio
-from bench.example import Example, other_songs
+from bench.example import Example, ExampleSet, other_songs
 from bench.manifest import song_of
 from bench.music.splice import stitched
-from bench.pipeline.build import ExampleSet
 from bench.protocols import Column, Extractor, Measurement, Metric, SetMetric, undefined
 from bench.runtime.cache import Cache, key_of
 from bench.runtime.executor import Executor

@@ -9,8 +9,8 @@ import numpy as np
 
 from bench import plugins
 from bench.errors import BenchError, UnknownName
+from bench.example import ExampleSet
 from bench.manifest import song_of
-from bench.pipeline.build import ExampleSet
 from bench.protocols import Column, SetMeasurement
 from bench.runtime.cache import Cache
 from bench.scores import NO_PHASE, WHOLE_SET, Row

@@ -12,8 +12,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from bench.board.page import printable
 from bench.paths import PACKAGE
+from bench.text import printable
 
 LIMIT = 400
 """Characters of foreign text that are shown."""

@@ -11,12 +11,12 @@ from bench.board.page import Origin, made
 from bench.board.report import read_results, results_files, tables_of, task_of
 from bench.board.tables import Table
 from bench.errors import BenchError
+from bench.formats import read_yaml
 from bench.paths import home, is_clone
 from bench.scores import WHOLE_SET, Row
 from bench.site.board import Board, Sheet, Speed
 from bench.site.folder import differences, write_players, write_tables
 from bench.submission import CARD, Card
-from bench.yaml import read_yaml
 
 SITE, INDEX = "site", "index.html"
 UNSHOWN = ("system", "task", "task_version", "manifest", "generation_seconds", "generation_rate", "peak_memory_mib")

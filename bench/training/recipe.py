@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError, UnknownName
+from bench.formats import read_yaml
 from bench.paths import home
-from bench.yaml import read_yaml
 
 
 @dataclass(frozen=True)

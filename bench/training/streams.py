@@ -10,13 +10,13 @@ import numpy.typing as npt
 
 from bench import plugins
 from bench.audio import Audio
-from bench.defaults import defaults
 from bench.errors import BenchError
 from bench.manifest import Excerpt
 from bench.music.controls import block_chords, level_matched, piano_cover
 from bench.paths import atomic
 from bench.runtime.executor import executor
 from bench.symbols import Beats, Chords, Notes
+from bench.task import defaults
 
 PARTS = ("mix", "drums", "bass", "other", "chords", "piano")
 """The mix, three stems, and two controls as a model hears them: block chords and a piano cover."""

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.audio import Samples
-from bench.defaults import defaults
 from bench.errors import BenchError
 from bench.runtime.executor import executor
+from bench.task import defaults
 from bench.training.loop import read_tensors, write_tensors
 from bench.training.streams import Ears, Streams, prepare
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from bench import plugins
 from bench.errors import BenchError
+from bench.formats import dump_yaml, read_yaml
 from bench.paths import home, write_text
 from bench.runtime.device import chosen
 from bench.runtime.executor import progress
@@ -17,7 +18,6 @@ from bench.runtime.provenance import commit, version
 from bench.runtime.weights import sha256_of, shipped
 from bench.training import loop
 from bench.training.recipe import Recipe, load_recipe
-from bench.yaml import dump_yaml, read_yaml
 
 COMMIT = "commit.txt"
 LICENCE = (

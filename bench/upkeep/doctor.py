@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from bench import plugins
-from bench.defaults import defaults
 from bench.errors import BenchError
-from bench.pipeline.build import Source, check_served, source_of
 from bench.pipeline.prepare import bytes_of
+from bench.pipeline.source import Source, check_served, source_of
 from bench.recordings import library
 from bench.runtime.device import chosen
 from bench.runtime.weights import Weights
-from bench.task import Spec, Task, load_task, task_names
+from bench.task import Spec, Task, defaults, load_task, task_names
 from bench.upkeep import setup
 
 REQUIRED = {

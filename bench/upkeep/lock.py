@@ -6,12 +6,11 @@
 import hashlib
 
 from bench import plugins
-from bench.defaults import defaults
 from bench.errors import BenchError
+from bench.formats import dump_yaml, read_yaml
 from bench.paths import home, write_text
-from bench.pipeline.build import source_of
-from bench.task import load_task, task_names
-from bench.yaml import dump_yaml, read_yaml
+from bench.pipeline.source import source_of
+from bench.task import defaults, load_task, task_names
 
 LOCK = "versions.lock"
 

@@ -12,13 +12,13 @@ import numpy.typing as npt
 
 from bench import plugins
 from bench.audio import Audio, is_silent
-from bench.defaults import defaults
 from bench.errors import BenchError, MissingComponent
 from bench.manifest import Excerpt, Manifest
 from bench.music.controls import piano_cover
 from bench.protocols import Dataset, Extractor
 from bench.scoring.hearing import drum_onsets
 from bench.symbols import DRUM_PROGRAM, Beats, Chords, Notes
+from bench.task import defaults
 
 ONSET_S, BEAT_S = 0.05, 0.07
 

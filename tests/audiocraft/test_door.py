@@ -10,7 +10,8 @@ import pytest
 
 from bench.audio import read_audio
 from bench.checking.check import check
-from bench.pipeline.build import Source, build
+from bench.pipeline.build import build
+from bench.pipeline.source import Source
 from bench.runtime.executor import Serial
 from bench.runtime.layout import Layout
 from bench.submission import read_submission

@@ -3,9 +3,9 @@
 import pytest
 
 from bench.board.outdated import outdated, sha_today
+from bench.formats import read_yaml
 from bench.paths import home
 from bench.task import load_task
-from bench.yaml import read_yaml
 
 TASK = load_task("inpaint-drums")
 LOCKED = read_yaml(home("tasks") / "versions.lock")[f"{TASK.name}@{TASK.version}"]["synthetic-quick"]

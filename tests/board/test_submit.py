@@ -12,9 +12,9 @@ from bench.board.history import check as check_history
 from bench.board.history import history_of
 from bench.board.submit import submit
 from bench.errors import BenchError, CheckFailed
+from bench.example import ExampleSet
 from bench.manifest import Excerpt, Manifest
 from bench.paths import write_text
-from bench.pipeline.build import ExampleSet
 from bench.pipeline.run import Setting
 from bench.runtime.executor import Serial
 from bench.runtime.layout import Layout

@@ -13,9 +13,9 @@ from bench.checking import check as module
 from bench.checking.check import check
 from bench.checking.fingerprint import fingerprint, written
 from bench.errors import CheckFailed
+from bench.example import ExampleSet
 from bench.manifest import Excerpt, Manifest
 from bench.paths import write_text
-from bench.pipeline.build import ExampleSet
 from bench.submission import TRAINING, Card, write_card
 from bench.task import load_task
 

@@ -16,12 +16,12 @@ from bench.cli.resolve import (
     setting_of,
     task_of,
 )
-from bench.defaults import defaults
 from bench.errors import BenchError, CheckFailed, UnknownName
-from bench.pipeline.build import ExampleSet, Source
+from bench.example import ExampleSet
+from bench.pipeline.source import Source
 from bench.runtime.executor import Processes, Serial
 from bench.submission import Card, write_card
-from bench.task import load_task
+from bench.task import defaults, load_task
 
 TASK = load_task("inpaint-free")
 

@@ -13,15 +13,14 @@ from typer.testing import CliRunner
 from bench import plugins
 from bench.cli.app import app
 from bench.cli.resolve import examples_of, extractors_of
-from bench.defaults import defaults
 from bench.errors import BenchError, CheckFailed, MissingComponent, UnknownName
+from bench.formats import read_yaml
 from bench.paths import PACKAGE
 from bench.runtime.provenance import Provenance, commit, version
-from bench.task import load_task
+from bench.task import defaults, load_task
 from bench.upkeep import doctor
 from bench.upkeep.data import statistics, verify
 from bench.upkeep.listing import listing
-from bench.yaml import read_yaml
 
 HEAVY = ("numpy", "pandas", "torch", "librosa", "scipy", "soundfile", "mir_eval", "transformers")
 

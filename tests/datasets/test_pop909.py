@@ -15,7 +15,7 @@ from bench.datasets.pop909 import PARTS, SAMPLE_RATE, beats_of, chords_of, liste
 from bench.errors import BenchError, MissingComponent
 from bench.manifest import Excerpt
 from bench.music.controls import block_chords
-from bench.pipeline.build import _dataset
+from bench.pipeline.source import _dataset
 from bench.scores import WHOLE_SET, read_rows
 
 SECONDS, BEAT_S = 36.0, 0.5

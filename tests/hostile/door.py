@@ -8,8 +8,8 @@ from bench.audio import Audio, write_audio
 from bench.checking.archive import opened
 from bench.checking.check import Findings, check
 from bench.errors import BenchError
+from bench.example import ExampleSet
 from bench.manifest import Excerpt, Manifest
-from bench.pipeline.build import ExampleSet
 from bench.submission import Card, write_card
 from bench.task import ControlSpec, Spec, Task
 

@@ -20,8 +20,8 @@ from bench.checking.archive import opened
 from bench.checking.fingerprint import LIST_BYTES
 from bench.cli import app
 from bench.errors import BenchError
+from bench.formats import MAX_BYTES
 from bench.submission import read_submission
-from bench.yaml import MAX_BYTES
 from tests.hostile.door import CARD, RATE, SOUND, TASK, good, said
 
 N = TASK.n_samples

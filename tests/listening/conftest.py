@@ -4,11 +4,11 @@ import shutil
 
 import pytest
 
+from bench.example import open_examples
+from bench.formats import dump_yaml
 from bench.listening.make import listen
 from bench.paths import write_text
-from bench.pipeline.build import open_examples
 from bench.task import load_task
-from bench.yaml import dump_yaml
 from tests.site.small import HOSTILE, MANIFEST, TASK, write_small
 
 SYSTEMS = ("weak", HOSTILE)

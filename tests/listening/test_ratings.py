@@ -1,4 +1,4 @@
-"""Tests of bench.strict_json, bench.listening.key and bench.listening.ratings: strangers' files."""
+"""Tests of bench.formats, bench.listening.key and bench.listening.ratings: strangers' files."""
 
 import json
 

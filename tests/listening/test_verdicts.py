@@ -12,13 +12,13 @@ from typer.testing import CliRunner
 from bench.board import report
 from bench.cli.app import app
 from bench.errors import BenchError
+from bench.formats import read_yaml
 from bench.listening.key import ANCHOR, REFERENCE, read_key
 from bench.listening.ratings import parse_ratings
 from bench.listening.verdicts import bring, payload, terminal, verdict
 from bench.scores import WHOLE_SET, read_rows, write_rows
 from bench.site import present
 from bench.statistics import interval
-from bench.yaml import read_yaml
 from tests.listening.answers import HONEST, answered, key_of
 from tests.listening.conftest import SYSTEMS
 from tests.site.small import HOSTILE, MANIFEST, TASK

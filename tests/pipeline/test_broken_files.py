@@ -11,6 +11,7 @@ import pytest
 from bench.audio import Audio
 from bench.errors import BenchError
 from bench.example import Control, Request, read_request, write_request
+from bench.formats import dump_yaml, read_yaml
 from bench.manifest import Excerpt, Manifest, read_manifest
 from bench.mask import Mask
 from bench.paths import home
@@ -18,7 +19,6 @@ from bench.scores import Row, read_rows, write_rows
 from bench.submission import Card, read_submission, write_card
 from bench.symbols import Beats, Chords, Notes, read_beats, read_chords, read_notes, write_symbols
 from bench.task import read_task
-from bench.yaml import dump_yaml, read_yaml
 
 RATE = 16000
 SOUND, MASK = Audio(np.zeros(RATE), RATE), Mask(((10, 40),), 50)

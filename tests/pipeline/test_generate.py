@@ -9,10 +9,19 @@ import pytest
 
 from bench import plugins
 from bench.audio import Audio, read_audio
-from bench.example import Control, Example, Request, Truth, masked, other_songs, write_reference, write_request
+from bench.example import (
+    Control,
+    Example,
+    ExampleSet,
+    Request,
+    Truth,
+    masked,
+    other_songs,
+    write_reference,
+    write_request,
+)
 from bench.manifest import Excerpt, Manifest
 from bench.paths import write_text
-from bench.pipeline.build import ExampleSet
 from bench.pipeline.generate import generate
 from bench.runtime.cache import Cache
 from bench.task import load_task

@@ -7,13 +7,13 @@ import pytest
 
 from bench.cli.resolve import requests_of
 from bench.errors import BenchError
+from bench.example import ExampleSet
+from bench.formats import read_yaml
 from bench.manifest import Manifest
-from bench.pipeline.build import ExampleSet
 from bench.pipeline.handout import README, invite
 from bench.pipeline.leaks import scan
 from bench.submission import CARD, Card, read_submission
 from bench.task import load_task, task_names
-from bench.yaml import read_yaml
 
 
 @pytest.mark.parametrize("name", task_names())

@@ -24,8 +24,9 @@ from bench.datasets import slakh2100
 from bench.errors import BenchError
 from bench.example import read_example
 from bench.extractors.template_chords import TemplateChords
-from bench.pipeline.build import _dataset, build, selected
+from bench.pipeline.build import build
 from bench.pipeline.prepare import Prepared, bytes_of, prepare, summary
+from bench.pipeline.source import _dataset, selected
 from bench.runtime.cache import Cache
 from bench.runtime.executor import Serial
 from bench.runtime.layout import Layout, exclusive, shared

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 from bench.audio import Audio, write_audio
-from bench.example import Example, Request, Truth, masked, write_reference, write_request
+from bench.example import Example, ExampleSet, Request, Truth, masked, write_reference, write_request
 from bench.manifest import Excerpt, Manifest
 from bench.mask import Mask
 from bench.paths import write_text
-from bench.pipeline.build import ExampleSet
 from bench.runtime.executor import executor
 from bench.scores import WHOLE_SET, Row
 from bench.scoring.score import score

@@ -12,14 +12,13 @@ import soundfile
 from typer.testing import CliRunner
 
 from bench.cli.app import app
-from bench.defaults import defaults
 from bench.errors import BenchError
-from bench.pipeline.build import source_of
 from bench.pipeline.run import Setting, run
+from bench.pipeline.source import source_of
 from bench.runtime.executor import Serial
 from bench.runtime.layout import Layout
 from bench.scores import WHOLE_SET, Row, read_rows, write_rows
-from bench.task import Spec, load_task
+from bench.task import Spec, defaults, load_task
 
 runner = CliRunner()
 LIMIT = "3"

@@ -8,11 +8,21 @@ import pytest
 
 from bench import plugins
 from bench.audio import Audio, write_audio
-from bench.example import Control, Example, Request, Truth, masked, other_songs, write_reference, write_request
+from bench.example import (
+    Control,
+    Example,
+    ExampleSet,
+    Request,
+    Truth,
+    masked,
+    other_songs,
+    write_reference,
+    write_request,
+)
+from bench.formats import dump_yaml
 from bench.manifest import Excerpt, Manifest
 from bench.mask import Mask
 from bench.paths import write_text
-from bench.pipeline.build import ExampleSet
 from bench.protocols import Column, Measurement, SetMeasurement
 from bench.runtime.executor import Serial
 from bench.scores import WHOLE_SET, Row
@@ -20,7 +30,6 @@ from bench.scoring.score import alters_context, score
 from bench.submission import FAILED, SWAPPED, Card, Submission
 from bench.symbols import Beats, Frames
 from bench.task import ControlSpec, Spec, Task
-from bench.yaml import dump_yaml
 
 IDS = tuple(f"song-{k}" for k in range(9)) + ("song-0--2",)
 RATE = 16000

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import bench.scoring.tally
+from bench.example import ExampleSet
 from bench.manifest import Excerpt, Manifest
-from bench.pipeline.build import ExampleSet
 from bench.protocols import Column, SetMeasurement
 from bench.runtime.cache import Cache
 from bench.scores import WHOLE_SET, Row

@@ -7,13 +7,13 @@ import numpy as np
 
 from bench.audio import Audio, write_audio
 from bench.example import Control, Example, Request, Truth, masked, write_reference, write_request
+from bench.formats import dump_yaml
 from bench.manifest import Excerpt, Manifest
 from bench.mask import Mask
 from bench.paths import write_text
 from bench.scores import WHOLE_SET, Row, write_rows
 from bench.statistics import interval
 from bench.symbols import Beats, Chords
-from bench.yaml import dump_yaml
 
 NAN = float("nan")
 TASK, MANIFEST, RATE, SECONDS = "inpaint-chords", "folder-small", 32000, 4.0

@@ -15,19 +15,18 @@ from bench.air import sizes
 from bench.air.sizes import codec_of, decoder_of
 from bench.air.weights import read_adapter
 from bench.cli.app import app
-from bench.defaults import defaults
 from bench.errors import BenchError, UnknownName
-from bench.pipeline.build import source_of
+from bench.formats import read_yaml
 from bench.pipeline.run import Setting, run
+from bench.pipeline.source import source_of
 from bench.runtime.executor import Serial
 from bench.runtime.layout import Layout
 from bench.runtime.weights import VARIABLE, sha256_of
 from bench.scores import read_rows
-from bench.task import load_task
+from bench.task import defaults, load_task
 from bench.trainers import adapter as plug
 from bench.training import loop, streams
 from bench.training.recipe import load_recipe, recipe_names
-from bench.yaml import read_yaml
 from tests.air.tiny_musicgen import write_musicgen
 from tests.tiny_dataset import NAME, TinySet, register
 

@@ -18,6 +18,7 @@ import bench.training.train
 from bench.air.weights import read_adapter, read_decoder
 from bench.cli.app import app
 from bench.errors import BenchError, MissingComponent, UnknownName
+from bench.formats import read_yaml
 from bench.mini import separator
 from bench.mini.codec import Codec
 from bench.mini.tokens import Tokeniser
@@ -25,7 +26,6 @@ from bench.runtime.weights import VARIABLE, sha256_of
 from bench.trainers import mini_tokens
 from bench.training import loop, read_tensors
 from bench.training.train import train
-from bench.yaml import read_yaml
 from tests.tiny_songs import use_songs, write_songs
 
 SONGS = "train: synthetic-train-2, validation: synthetic-validation-1, seed: 1"

@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 from bench import plugins
 from bench.audio import Audio
 from bench.cli.app import app
-from bench.defaults import defaults
 from bench.errors import BenchError, MissingComponent
 from bench.manifest import Excerpt, Manifest
 from bench.symbols import DRUM_PROGRAM, Beats, Chords, Notes
+from bench.task import defaults
 from bench.upkeep import noise_floor as floor
 
 RATE, DURATION_S = 16000, 4.0

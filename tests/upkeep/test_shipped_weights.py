@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.formats import read_yaml
 from bench.paths import home
 from bench.runtime.weights import sha256_of
 from bench.training.loop import read_tensors
 from bench.training.recipe import load_recipe, recipe_names
-from bench.yaml import read_yaml
 
 FILES = sorted(home("weights").glob("*.safetensors"))
 ONE_FILE, ALL_FILES = 16 * 2**20, 40 * 2**20

@@ -16,8 +16,8 @@ import mir_eval.chord
 import numpy as np
 
 from bench.errors import BenchError
-from bench.paths import shown
 from bench.symbols import Beats, Chords, as_number
+from bench.text import shown
 
 DOWNBEAT, NO_BEAT = 384, -1
 _AIST_S = 0.01

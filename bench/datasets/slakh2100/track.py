@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from bench.errors import BenchError
+from bench.formats import read_yaml
 from bench.recordings.stems import whole_recording
 from bench.symbols import DRUM_PROGRAM, Beats, Notes, read_notes
-from bench.yaml import read_yaml
 
 SUFFIXES = (".flac", ".wav")
 ON_GRID, LEAST_ON_GRID = 1 / 32, 0.4

@@ -10,9 +10,9 @@ import numpy as np
 from bench.audio import level_db
 from bench.datasets.synthetic import inventory as inv
 from bench.datasets.synthetic.composer import Song
+from bench.formats import dump_yaml
 from bench.manifest import Manifest
 from bench.paths import home, write_text
-from bench.yaml import dump_yaml
 
 N_TEST, N_QUICK, N_TRAIN = 48, 16, 240
 EARLY_S = 0.03

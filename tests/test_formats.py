@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.errors import BenchError
-from bench.yaml import dump_yaml, read_yaml
+from bench.formats import dump_yaml, read_yaml
 
 
 def written(tmp_path: Path, text: str) -> Path:

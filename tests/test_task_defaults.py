@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from bench import defaults as module
 from bench import plugins
-from bench.defaults import defaults
+from bench import task as module
 from bench.errors import BenchError, UnknownName
+from bench.formats import read_yaml
 from bench.runtime import provenance
 from bench.runtime.provenance import Provenance
+from bench.task import defaults
 from bench.upkeep.data import statistics, verify
 from bench.upkeep.listing import KINDS, listing
-from bench.yaml import read_yaml
 
 GOOD = "manifest: m\nrenderer: r\nextractors: {chords: c}\nsystems: [noise]\n"
 
