@@ -96,12 +96,15 @@ def builder(kind: str, name: str) -> Any:
 
 
 def weights_of(kind: str, name: str) -> list[Weights]:
-    """Return the published weights that a plug names; of a plug that comes in sizes, those not named for another."""
+    """Return the published weights that a plug names; of a plug that comes in sizes, those not named for another.
+
+    Weights that bear the plug's own name are all that it needs.
+    """
     theirs = getattr(importlib.import_module(f"bench.{kind}.{_found(kind)[name][0]}"), "WEIGHTS", ())
     module, size = _found(kind)[name]
     others = {other for found, other in _found(kind).values() if found == module} - {size}
     found: list[Weights] = [theirs] if isinstance(theirs, Weights) else list(theirs)
-    return [one for one in found if not others & _words(one)]
+    return [one for one in found if one.name == name] or [one for one in found if not others & _words(one)]
 
 
 def _words(weights: Weights) -> set[str]:

@@ -24,9 +24,9 @@ import scipy.signal
 
 from bench import plugins
 from bench.audio import Audio, read_audio
-from bench.clap import RATE as CLAP_RATE
-from bench.clap import Clap
 from bench.example import Example, Request, Truth, masked
+from bench.extractors.clap import RATE as CLAP_RATE
+from bench.extractors.clap import Clap
 from bench.extractors.vggish import log_mel
 from bench.frechet import frechet, frechet_of
 from bench.mask import Mask

@@ -17,7 +17,7 @@ from bench.board.readings import Readings, Scores, advantage, readings
 from bench.board.report import read_results
 from bench.errors import MissingComponent
 from bench.formats import read_yaml
-from bench.scoring.tally import ADHERENCE, columns_of
+from bench.scoring.columns import ADHERENCE, columns_of
 from bench.statistics import holm
 from bench.task import Task, load_task
 

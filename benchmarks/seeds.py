@@ -18,7 +18,7 @@ from model_results import FOLLOWERS, differences
 from settings import OneOfMany, line, scores
 
 from bench.board.readings import Readings, Scores
-from bench.scoring.tally import ADHERENCE
+from bench.scoring.columns import ADHERENCE
 from bench.task import Task, load_task
 
 

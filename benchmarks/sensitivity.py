@@ -22,12 +22,12 @@ from bench.example import Example, other_songs
 from bench.formats import read_yaml
 from bench.music.loudness import loudness
 from bench.pipeline.build import build
-from bench.pipeline.run import Setting, score_into
 from bench.pipeline.source import source_of
 from bench.runtime.executor import executor
-from bench.runtime.layout import Layout
+from bench.runtime.layout import Layout, Setting
 from bench.scores import read_rows
-from bench.scoring.tally import columns_of
+from bench.scoring.columns import columns_of
+from bench.scoring.results import score_into
 from bench.submission import Card, Submission, write_card
 from bench.task import defaults, load_task, with_metrics
 

@@ -18,13 +18,13 @@ from bench.board.readings import Readings, Scores, readings
 from bench.checking.check import check
 from bench.pipeline.build import build
 from bench.pipeline.generate import generate
-from bench.pipeline.run import Setting, score_into
 from bench.pipeline.source import source_of
 from bench.runtime.cache import Cache
 from bench.runtime.executor import executor
-from bench.runtime.layout import Layout
+from bench.runtime.layout import Layout, Setting
 from bench.scores import read_rows
-from bench.scoring.tally import ADHERENCE
+from bench.scoring.columns import ADHERENCE
+from bench.scoring.results import score_into
 from bench.task import Task, defaults, load_task
 
 SETTINGS = ("contrast=1", "contrast=1.25", "contrast=1.5", "contrast=2")

@@ -7,7 +7,7 @@ import pytest
 
 from bench.board.readings import Readings
 from bench.paths import PACKAGE
-from bench.scoring.tally import ADHERENCE
+from bench.scoring.columns import ADHERENCE
 from bench.task import load_task
 from tests.upkeep.test_expectations import row
 

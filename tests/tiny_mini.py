@@ -10,7 +10,7 @@ from bench.air.decoder import Config, Decoder
 from bench.air.weights import about_decoder
 from bench.mini.tokens import BOOKS, ENTRIES
 from bench.mini.vocoder import Vocoder
-from bench.training.loop import write_tensors
+from bench.runtime.tensors import write_tensors
 
 SIZES = (39, 53, 69, 56)
 """Widths of the four books' entries."""

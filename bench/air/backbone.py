@@ -9,8 +9,8 @@ from bench.air.decoder import MUSICGEN, Decoder
 from bench.air.memory import refuse_training_if_too_big
 from bench.air.sizes import Speaker, codec_of, decoder_of, dtype_of
 from bench.mini.tokens import Tokeniser as MiniTokeniser
+from bench.runtime.tensors import read_tensors
 from bench.runtime.weights import sha256_of
-from bench.training.loop import read_tensors
 from bench.training.tokens import Tokeniser
 
 

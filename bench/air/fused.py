@@ -21,7 +21,7 @@ from numba import types
 from numba.extending import intrinsic
 from torch import Tensor
 
-from bench.runtime.compiling import compiling
+from bench.runtime.locks import compiling
 
 Floats = npt.NDArray[np.float32]
 _intrinsic: Any = intrinsic

@@ -12,7 +12,7 @@ from bench.air.adapter import LOW_RANK, of
 from bench.air.decoder import Config, Decoder
 from bench.air.published import read_tensor_file, tensor_files
 from bench.errors import BenchError
-from bench.training.loop import read_about, read_tensors
+from bench.runtime.tensors import read_about, read_tensors
 
 _INNER = ("decoder.model.decoder.", "model.decoder.")
 _HEADS = ("decoder.lm_heads.", "lm_heads.")

@@ -16,7 +16,7 @@ from bench.paths import home
 from bench.protocols import Column
 from bench.runtime.revision import board_at
 from bench.scores import Row
-from bench.scoring.tally import columns_of
+from bench.scoring.columns import columns_of
 from bench.statistics import MIN_SONGS, holm
 from bench.task import load_task, task_names
 from bench.text import printable

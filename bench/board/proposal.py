@@ -9,7 +9,7 @@ from bench.board.page import ARROWS, escape
 from bench.board.readings import readings
 from bench.board.report import in_order
 from bench.scores import Row
-from bench.scoring.tally import columns_of
+from bench.scoring.columns import columns_of
 from bench.submission import Card
 from bench.task import Task
 

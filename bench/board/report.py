@@ -22,7 +22,7 @@ from bench.listening import axes
 from bench.paths import home, is_clone, write_text
 from bench.protocols import Column
 from bench.scores import WHOLE_SET, Row, read_rows
-from bench.scoring.tally import ADHERENCE, columns_of
+from bench.scoring.columns import ADHERENCE, columns_of
 from bench.submission import STITCHED
 from bench.task import Task, load_task, task_names, with_metrics
 from bench.text import printable

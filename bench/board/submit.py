@@ -12,8 +12,9 @@ from bench.errors import BenchError, CheckFailed
 from bench.example import ExampleSet
 from bench.formats import dump_yaml
 from bench.paths import home, is_clone, write_text
-from bench.pipeline.run import Setting, score_into
+from bench.runtime.layout import Setting
 from bench.scores import Row, read_rows
+from bench.scoring.results import score_into
 from bench.submission import CARD, MEASURED, STITCHED, Card
 from bench.task import Task
 

@@ -14,7 +14,7 @@ from bench.checking.wav import Header, read_header
 from bench.errors import BenchError, CheckFailed
 from bench.example import ExampleSet
 from bench.manifest import song_of
-from bench.pipeline.leaks import Resemblance, resemblance
+from bench.music.likeness import Resemblance, resemblance
 from bench.submission import CARD, FAILED, SWAPPED, TRAINING, Submission, misnamed, not_plain, read_submission
 from bench.task import Task
 from bench.text import printable, shown

@@ -135,7 +135,7 @@ def build(
     from bench.pipeline.build import build as build_task
     from bench.pipeline.leaks import scan
     from bench.pipeline.source import source_of
-    from bench.runtime.layout import exclusive
+    from bench.runtime.locks import exclusive
     from bench.task import load_task
 
     loaded, setting = load_task(task), setting_of(out, workers, extractor, limit)
@@ -175,7 +175,8 @@ def generate(
     from bench.cli.resolve import examples_of, known_device, known_models
     from bench.pipeline.generate import generate as answer
     from bench.runtime.cache import Cache
-    from bench.runtime.layout import Layout, exclusive
+    from bench.runtime.layout import Layout
+    from bench.runtime.locks import exclusive
     from bench.task import load_task
 
     loaded = load_task(task)

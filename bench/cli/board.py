@@ -68,8 +68,8 @@ def score(
     from bench.checking.archive import opened
     from bench.checking.check import check as look_over
     from bench.cli.resolve import examples_of, setting_of, task_of
-    from bench.pipeline.run import score_into
-    from bench.runtime.layout import exclusive
+    from bench.runtime.locks import exclusive
+    from bench.scoring.results import score_into
 
     with opened(folder) as here:
         loaded, setting = task_of(here, task), setting_of(out, workers, extractor, None, metric)
@@ -102,7 +102,7 @@ def submit(
     from bench.board.submit import submit as enter
     from bench.checking.archive import opened
     from bench.cli.resolve import examples_of, setting_of, task_of
-    from bench.runtime.layout import exclusive
+    from bench.runtime.locks import exclusive
     from bench.site import present
 
     with opened(folder) as here:

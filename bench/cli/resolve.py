@@ -9,11 +9,10 @@ from bench.example import ExampleSet, open_examples
 from bench.formats import read_yaml
 from bench.manifest import Excerpt, Manifest, limit_of
 from bench.pipeline.build import build
-from bench.pipeline.run import Setting
 from bench.pipeline.source import Source, source_of
 from bench.runtime.device import chosen
 from bench.runtime.executor import executor
-from bench.runtime.layout import Layout
+from bench.runtime.layout import Layout, Setting
 from bench.submission import CARD, Card, read_submission
 from bench.task import Task, defaults, load_task, parse_spec, task_names
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from bench import plugins
 from bench.audio import Audio, is_silent
 from bench.music.metre import FEATURE_RATE, log_bands, onset_strength
-from bench.runtime.compiling import compiling
+from bench.runtime.locks import compiling
 from bench.symbols import Beats, Floats
 
 VERSION = 1

@@ -10,8 +10,8 @@ from bench.audio import Audio, is_silent, level_db
 from bench.errors import BenchError
 from bench.mini import separator
 from bench.music.drums import is_kit
+from bench.runtime.tensors import read_tensors
 from bench.runtime.weights import sha256_of, shipped
-from bench.training.loop import read_tensors
 
 VERSION = 2
 LEAST_DB = -23.0

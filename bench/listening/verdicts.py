@@ -17,7 +17,7 @@ from bench.listening.ratings import Ratings, read_ratings
 from bench.listening.screening import Rater, screen
 from bench.manifest import song_of
 from bench.paths import home
-from bench.runtime.layout import exclusive
+from bench.runtime.locks import exclusive
 from bench.runtime.provenance import Provenance
 from bench.scores import WHOLE_SET, Row, read_rows, write_rows
 from bench.scoring.tally import set_rows

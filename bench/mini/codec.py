@@ -10,7 +10,7 @@ from bench.audio import Samples
 from bench.errors import BenchError
 from bench.mini import vocoder
 from bench.mini.tokens import BOOKS, ENTRIES, HOP, SAMPLE_RATE, Tokeniser
-from bench.training.loop import read_tensors
+from bench.runtime.tensors import read_tensors
 
 
 class Codec:

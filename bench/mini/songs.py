@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bench.mini.tokens import Tokeniser
+from bench.runtime.tensors import read_tensors
 from bench.runtime.weights import sha256_of
 from bench.training import streams
-from bench.training.loop import read_tensors
 from bench.training.tokens import Songs, encoded
 
 

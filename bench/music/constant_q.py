@@ -8,7 +8,7 @@ import librosa
 import numpy as np
 import numpy.typing as npt
 
-from bench.runtime.compiling import compiling
+from bench.runtime.locks import compiling
 
 _SPARSITY, _RESAMPLING = 0.01, "soxr_hq"
 

@@ -84,19 +84,6 @@ def piano_cover(notes: Notes) -> Notes:
     return Notes(intervals, cover.pitches, cover.velocities, np.full(len(cover), PIANO_PROGRAM))
 
 
-def limit_offsets(notes: Notes) -> Notes:
-    """Give an offset to transcribed notes that have none: the next onset of their pitch, at most 0.5 s on.
-
-    Args:
-        notes: A note has no offset where it is NaN or not after its onset; all others stay as they are.
-    """
-    onsets, offsets = notes.intervals_s.T
-    has_none = ~(offsets > onsets)
-    limited = np.minimum(_next_onsets(notes), onsets + LONGEST_OPEN_S)
-    intervals = np.stack([onsets, np.where(has_none, limited, offsets)], axis=1)
-    return Notes(intervals, notes.pitches, notes.velocities, notes.programs)
-
-
 def visible_accompaniment(masked: Audio, drums: Audio | None, mask: Mask) -> Audio | None:
     """Return the non-drum part of the visible context, its stretches joined, as a measure of level.
 
@@ -169,7 +156,7 @@ def piano_control(
     """Return a piano cover to follow with its sound.
 
     Args:
-        notes: The cover (`piano_cover`, or transcribed notes after `limit_offsets`); cut to the excerpt.
+        notes: The cover (`piano_cover`, or transcribed notes); cut to the excerpt.
         renderer: Turns the notes into sound.
         duration_s: Length of the excerpt in seconds.
         sample_rate: Hz.

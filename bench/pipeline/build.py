@@ -25,13 +25,13 @@ from bench.formats import dump_yaml, read_yaml
 from bench.manifest import Excerpt, Manifest
 from bench.mask import Mask
 from bench.music.controls import chords_control, drums_control, piano_control, piano_cover, visible_accompaniment
+from bench.music.extraction import Extractors
 from bench.paths import write_text
 from bench.pipeline.handout import invite
 from bench.pipeline.source import Source, _dataset, check_served, selected
 from bench.runtime.cache import Cache, key_of
 from bench.runtime.executor import Executor
 from bench.runtime.layout import Layout
-from bench.scoring.hearing import Extractors
 from bench.symbols import DRUM_PROGRAM, Beats, Chords, Notes
 from bench.task import ControlSpec, Task, defaults
 

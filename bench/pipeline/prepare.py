@@ -15,15 +15,16 @@ from typing import Any
 
 from bench.audio import Audio
 from bench.errors import BenchError, Unserved
+from bench.music.extraction import Extractors, finding_key
 from bench.pipeline.build import VERSION, Job, example_of, jobs_of
 from bench.pipeline.source import Source, selected
 from bench.protocols import Extractor
 from bench.runtime.cache import Cache, key_of
-from bench.runtime.claims import Claimed, claimed
 from bench.runtime.executor import Executor
-from bench.runtime.layout import Layout, exclusive, shared
-from bench.scoring.hearing import Extractors, Hearing, finding_key
-from bench.scoring.tally import metrics_of
+from bench.runtime.layout import Layout
+from bench.runtime.locks import Claimed, claimed, exclusive, shared
+from bench.scoring.columns import metrics_of
+from bench.scoring.hearing import Hearing
 from bench.task import Task
 from bench.text import printable
 

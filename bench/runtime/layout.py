@@ -1,18 +1,9 @@
 """Where a run keeps what it makes: examples, submissions, results and cache under one folder."""
 
-import fcntl
-import os
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.errors import BenchError
-from bench.paths import unwritable
-
-_PATIENCE_S = 2.0
-"""How long one that shares waits for another that is just tidying up."""
+from bench.runtime.executor import Executor
 
 
 @dataclass(frozen=True)
@@ -43,61 +34,22 @@ class Layout:
         return self.out / "results" / task / manifest
 
 
-@contextmanager
-def exclusive(out: Path) -> Iterator[None]:
-    """Hold `out` for this process while the block runs; the lock goes with the process, however that ends.
+@dataclass(frozen=True)
+class Setting:
+    """How a run is to be done.
 
-    Raises:
-        BenchError: another process holds it, or the folder cannot be written.
+    Attributes:
+        layout: Where everything goes.
+        executor: How jobs are run.
+        extractors: Extractor by kind.
+        limit: Take only the first so many excerpts.
+        metrics: Metrics to score beside the task's own, as `name` or `name[value]`.
+        device: `auto`, `cpu` or `cuda`, for models that can use one.
     """
-    with _held(out, fcntl.LOCK_EX):
-        yield
 
-
-@contextmanager
-def shared(out: Path) -> Iterator[None]:
-    """Hold `out` together with others that share it, against those that want it for themselves.
-
-    Raises:
-        BenchError: a process holds it for itself, or the folder cannot be written.
-    """
-    with _held(out, fcntl.LOCK_SH, _PATIENCE_S):
-        yield
-
-
-@contextmanager
-def _held(out: Path, how: int, patience_s: float = 0.0) -> Iterator[None]:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        handle = os.open(out / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise unwritable(out, error) from error
-    try:
-        _lock(handle, how, patience_s)
-    except OSError as error:
-        owner = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
-        os.close(handle)
-        raise BenchError(
-            f"{out} is in use by another run (process {owner}); wait for it or choose another --out"
-        ) from error
-    try:
-        try:
-            os.ftruncate(handle, 0)
-            os.write(handle, str(os.getpid()).encode())
-        except OSError as error:
-            raise unwritable(out, error) from error
-        # What goes wrong in the block speaks for itself: it may be an input that cannot be read.
-        yield
-    finally:
-        os.close(handle)
-
-
-def _lock(handle: int, how: int, patience_s: float) -> None:
-    end = time.monotonic() + patience_s
-    while True:
-        try:
-            return fcntl.flock(handle, how | fcntl.LOCK_NB)
-        except OSError:
-            if time.monotonic() >= end:
-                raise
-            time.sleep(0.05)
+    layout: Layout
+    executor: Executor
+    extractors: dict[str, str]
+    limit: int | None = None
+    metrics: tuple[str, ...] = ()
+    device: str = "cpu"

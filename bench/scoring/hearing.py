@@ -6,68 +6,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bench import plugins
 from bench.audio import Audio
-from bench.errors import BenchError
 from bench.example import Example
+from bench.music.drums import drum_onsets
+from bench.music.extraction import Extractors
 from bench.protocols import Content, Extractor, Vectors
-from bench.runtime.cache import Cache, key_of
-from bench.symbols import DRUM_PROGRAM, Beats, Frames, Notes
+from bench.symbols import Beats, Frames
 
 CONTEXT_S = 1.0
 """What an extractor hears on either side of a hole, of the same signal, unless it says otherwise (`context_s`)."""
-MERGE_S = 0.03
-"""Drum hits nearer than this to one another are one onset."""
 
 Who = Literal["output", "reference"]
-
-
-def finding_key(extractor: Extractor, audio: Audio) -> str:
-    """Return what the cache knows an extractor's finding in a sound by."""
-    return key_of("extract", extractor.kind, extractor.identity, audio.sha256())
-
-
-class Extractors:
-    """The suite's ears: one extractor per kind, built when first needed, its findings cached by sound and identity."""
-
-    def __init__(self, names: dict[str, str], cache: Cache) -> None:
-        """Take the plug's name for every kind."""
-        self.names = names
-        self.cache = cache
-        self._built: dict[str, Extractor] = {}
-
-    def of(self, kind: str) -> Extractor:
-        """Return the extractor of this kind.
-
-        Raises:
-            BenchError: none is named for it, or the one that is finds something else.
-        """
-        if kind not in self._built:
-            if kind not in self.names:
-                raise BenchError(f"no extractor is chosen for {kind}; name one with --extractor {kind}=NAME")
-            extractor: Extractor = plugins.load("extractors", self.names[kind])
-            if extractor.kind != kind:
-                raise BenchError(f"--extractor {kind}={self.names[kind]}: that one finds {extractor.kind}")
-            self._built[kind] = extractor
-        return self._built[kind]
-
-    def find(self, kind: str, audio: Audio) -> Any:
-        """Return what the extractor of this kind finds in the sound."""
-        return self.heard(self.of(kind), audio)
-
-    def embed(self, embedding: Extractor, clip: Audio) -> Vectors:
-        """Return the windows (n_windows, d) of a clip; what is under 1 s is repeated to 1 s."""
-        if clip.n_samples < clip.sample_rate:
-            clip = Audio(np.resize(clip.mono, clip.sample_rate), clip.sample_rate)
-        return np.asarray(self.heard(embedding, clip).values, np.float64)
-
-    def heard(self, extractor: Extractor, audio: Audio) -> Any:
-        """Return what this extractor finds in the sound: the one place that all extraction goes through."""
-        return self.cache.content(finding_key(extractor, audio), lambda: extractor.extract(audio))
-
-    def identity(self, kinds: tuple[str, ...]) -> str:
-        """Return the identities of the extractors of these kinds, joined."""
-        return " + ".join(self.of(kind).identity for kind in kinds)
 
 
 class Hearing:
@@ -141,16 +90,6 @@ class Hearing:
 
 
 _CONTROL_OF = {"drums": "drums", "onsets": "drums", "chords": "chords", "notes": "piano"}
-
-
-def drum_onsets(notes: Notes) -> Beats:
-    """Return the times of the percussion's hits, those within 30 ms of the last kept one merged into it."""
-    times = np.sort(notes.intervals_s[notes.programs == DRUM_PROGRAM, 0])
-    kept: list[float] = []
-    for time in times:
-        if not kept or time - kept[-1] > MERGE_S:
-            kept.append(float(time))
-    return Beats(np.array(kept))
 
 
 def _cut(content: Content, hole: tuple[float, float]) -> Content:

@@ -10,13 +10,15 @@ import numpy as np
 from bench.audio import Audio, Samples, is_silent, read_audio
 from bench.example import Example, ExampleSet, other_songs
 from bench.manifest import song_of
+from bench.music.extraction import Extractors
 from bench.music.splice import stitched
 from bench.protocols import Column, Extractor, Measurement, Metric, SetMetric, undefined
 from bench.runtime.cache import Cache, key_of
 from bench.runtime.executor import Executor
 from bench.scores import Row
-from bench.scoring.hearing import Extractors, Hearing
-from bench.scoring.tally import ADHERENCE, metrics_of, must_be_scorable, rows_of
+from bench.scoring.columns import ADHERENCE, metrics_of, must_be_scorable
+from bench.scoring.hearing import Hearing
+from bench.scoring.tally import rows_of
 from bench.submission import STITCHED, SWAPPED, Submission
 from bench.symbols import Frames
 from bench.task import Task

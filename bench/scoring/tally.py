@@ -7,20 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from bench import plugins
-from bench.errors import BenchError, UnknownName
 from bench.example import ExampleSet
 from bench.manifest import song_of
 from bench.protocols import Column, SetMeasurement
 from bench.runtime.cache import Cache
 from bench.scores import NO_PHASE, WHOLE_SET, Row
+from bench.scoring.columns import columns_of, metrics_of
 from bench.statistics import interval, song_means
 from bench.submission import Submission
 from bench.symbols import Frames
-from bench.task import Spec, Task
 
 NAN = float("nan")
-ADHERENCE = "adherence"
 
 
 def rows_of(submission: Submission, examples: ExampleSet, found: Sequence[dict[str, Any]], store: Cache) -> list[Row]:
@@ -33,52 +30,6 @@ def rows_of(submission: Submission, examples: ExampleSet, found: Sequence[dict[s
         store: Holds the vectors of the set metrics under the keys that `found` names.
     """
     return _example_rows(submission, examples, found) + _distance_rows(submission, examples, found, store)
-
-
-def metrics_of(task: Task) -> list[Any]:
-    """Build the task's metrics, each once for the life of the process."""
-    return [_metric(spec) for spec in task.metrics]
-
-
-def columns_of(task: Task) -> list[Column]:
-    """Return all columns of the task in order, `adherence` behind the primary control column."""
-    columns: list[Column] = []
-    for metric in metrics_of(task):
-        for column in metric.columns:
-            columns.append(column)
-            if column.name == task.primary.get("control"):
-                columns.append(Column(ADHERENCE, "", "higher", "hole", NAN, column.hears))
-    return columns
-
-
-def must_be_scorable(task: Task) -> None:
-    """Build a task's metrics, and see that its primary columns are among theirs.
-
-    Raises:
-        BenchError: no metric has this name, it takes no such option, or a column is none of the task's or stands twice.
-        MissingComponent: a metric needs what is not here.
-    """
-    place = f"tasks/{task.name}.yaml"
-    try:
-        names = [column.name for metric in metrics_of(task) for column in metric.columns]
-    except UnknownName as error:
-        raise BenchError(f"{place}: metrics: {error}") from error
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise BenchError(f"{place}: metrics: {twice} stands twice; name it once")
-    for key, name in task.primary.items():
-        if name not in names:
-            raise BenchError(f"{place}: primary: {key}: {UnknownName('column of its metrics', name, names)}")
-
-
-_built: dict[str, Any] = {}
-
-
-def _metric(spec: Spec) -> Any:
-    key = str(spec)
-    if key not in _built:
-        build = plugins.builder("metrics", spec.name)
-        _built[key] = build(**spec.filled(build))
-    return _built[key]
 
 
 def _example_rows(submission: Submission, examples: ExampleSet, found: Sequence[dict[str, Any]]) -> list[Row]:

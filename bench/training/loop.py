@@ -1,7 +1,6 @@
 """Training: what every trainer shares, a schedule and weight files, and the loop with its checkpoints and curves."""
 
 import csv
-import json
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -228,45 +227,3 @@ def last_validation(folder: Path) -> dict[str, float]:
         rows = list(csv.DictReader(file))
     prefix = "validation_"
     return {name.removeprefix(prefix): float(value) for name, value in rows[-1].items() if name.startswith(prefix)}
-
-
-def write_tensors(path: Path, tensors: Mapping[str, Any], about: Mapping[str, str] | None = None) -> None:
-    """Write numpy arrays or torch tensors as safetensors, atomically."""
-    from safetensors.numpy import save_file
-
-    arrays = {
-        name: value.detach().cpu().contiguous().numpy() if hasattr(value, "detach") else value
-        for name, value in tensors.items()
-    }
-    with atomic(path) as part:
-        save_file(arrays, str(part), metadata=dict(about or {}))
-
-
-def read_tensors(path: Path) -> dict[str, Any]:
-    """Read a safetensors file as numpy arrays.
-
-    Raises:
-        BenchError: missing or damaged.
-    """
-    from safetensors.numpy import load_file
-
-    try:
-        return dict(load_file(str(path)))
-    except Exception as error:  # damaged headers break the reader in many ways
-        raise BenchError(f"{path}: cannot be read as safetensors ({str(error)[:200]}); get it again") from error
-
-
-def read_about(path: Path) -> dict[str, Any]:
-    """Read the metadata of a safetensors file, JSON values each.
-
-    Raises:
-        BenchError: missing or damaged.
-    """
-    from safetensors import safe_open
-
-    try:
-        with safe_open(str(path), framework="numpy") as file:
-            about = file.metadata() or {}
-        return {name: json.loads(value) for name, value in about.items()}
-    except Exception as error:  # damaged headers break the reader in many ways
-        raise BenchError(f"{path}: its metadata cannot be read ({str(error)[:200]}); get it again") from error

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from bench.audio import Samples
 from bench.errors import BenchError
 from bench.runtime.executor import executor
+from bench.runtime.tensors import read_tensors, write_tensors
 from bench.task import defaults
-from bench.training.loop import read_tensors, write_tensors
 from bench.training.streams import Ears, Streams, prepare
 
 Shorts = npt.NDArray[np.int16]

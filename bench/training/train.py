@@ -15,6 +15,7 @@ from bench.paths import home, write_text
 from bench.runtime.device import chosen
 from bench.runtime.executor import progress
 from bench.runtime.provenance import commit, version
+from bench.runtime.tensors import write_tensors
 from bench.runtime.weights import sha256_of, shipped
 from bench.training import loop
 from bench.training.recipe import Recipe, load_recipe
@@ -107,7 +108,7 @@ def train(
     made = Trained(name, budget, step, options["steps"], spent, loop.last_validation(folder), path)
     if made.is_done:
         tensors = trainer.tensors()
-        loop.write_tensors(path, tensors, getattr(trainer, "about", lambda: {})())
+        write_tensors(path, tensors, getattr(trainer, "about", lambda: {})())
         _write_card(made, recipe, shas, device, seed, tensors, trainer)
     return made
 

@@ -33,7 +33,7 @@ _MADE = re.compile(r".*\.(position_ids|token_type_ids|relative_position_index|nu
 
 
 def convert(checkpoint: Path, folder: Path, tokenizer: Path | None = None) -> None:
-    """Write a folder that `bench.clap.Clap` reads.
+    """Write a folder that `bench.extractors.clap.Clap` reads.
 
     The architecture is read from the weights' shapes. Every weight must find its place and every place its weight.
 

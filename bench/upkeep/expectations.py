@@ -19,7 +19,7 @@ from bench.errors import BenchError
 from bench.paths import home
 from bench.protocols import Column
 from bench.scores import WHOLE_SET, Row
-from bench.scoring.tally import columns_of
+from bench.scoring.columns import columns_of
 from bench.task import load_task
 
 EXACT = 1e-6

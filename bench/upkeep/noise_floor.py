@@ -15,8 +15,8 @@ from bench.audio import Audio, is_silent
 from bench.errors import BenchError, MissingComponent
 from bench.manifest import Excerpt, Manifest
 from bench.music.controls import piano_cover
+from bench.music.drums import drum_onsets
 from bench.protocols import Dataset, Extractor
-from bench.scoring.hearing import drum_onsets
 from bench.symbols import DRUM_PROGRAM, Beats, Chords, Notes
 from bench.task import defaults
 

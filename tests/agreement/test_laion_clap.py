@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from bench.audio import Audio
-from bench.clap import RATE, Clap
 from bench.errors import BenchError
+from bench.extractors.clap import RATE, Clap
 from bench.music.loudness import at_loudness
 from bench.upkeep.clap_convert import convert
 

@@ -14,8 +14,8 @@ from bench.audio import Audio
 from bench.errors import BenchError, MissingComponent
 from bench.example import Control, Example, Request, Truth, masked
 from bench.mask import centre
+from bench.runtime.tensors import write_tensors
 from bench.runtime.weights import VARIABLE, sha256_of
-from bench.training.loop import write_tensors
 from tests.air.tiny_musicgen import musicgen, write_musicgen
 from tests.tiny_mini import CONFIG, write_adapter, write_language, write_mini
 

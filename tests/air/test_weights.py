@@ -11,7 +11,7 @@ from bench.air.adapter import Aligned, Prefix, Prompts
 from bench.air.decoder import MUSICGEN
 from bench.air.weights import about_decoder, read_adapter, read_decoder, read_transformers
 from bench.errors import BenchError
-from bench.training.loop import read_about, read_tensors, write_tensors
+from bench.runtime.tensors import read_about, read_tensors, write_tensors
 from tests.air.small import small_adapter, small_decoder
 from tests.air.test_decoder import ours_of, theirs
 

@@ -15,9 +15,8 @@ from bench.errors import BenchError, CheckFailed
 from bench.example import ExampleSet
 from bench.manifest import Excerpt, Manifest
 from bench.paths import write_text
-from bench.pipeline.run import Setting
 from bench.runtime.executor import Serial
-from bench.runtime.layout import Layout
+from bench.runtime.layout import Layout, Setting
 from bench.scores import Row, read_rows, write_rows
 from bench.submission import Card, read_submission, write_card
 from bench.task import load_task

@@ -13,8 +13,8 @@ from transformers import ClapFeatureExtractor, ClapModel
 
 from bench import plugins
 from bench.audio import Audio
-from bench.clap import RATE, Clap, windows_of
 from bench.errors import BenchError, MissingComponent
+from bench.extractors.clap import RATE, Clap, windows_of
 from bench.music.loudness import at_loudness
 from tests.tiny_clap import write_tiny_clap
 

@@ -9,8 +9,8 @@ from known_sounds import hit, mixed, tone
 from bench import plugins
 from bench.audio import Audio, level_db
 from bench.errors import BenchError, MissingComponent
+from bench.runtime.tensors import read_tensors, write_tensors
 from bench.runtime.weights import shipped
-from bench.training.loop import read_tensors, write_tensors
 
 
 def sdr_db(reference: np.ndarray, estimate: np.ndarray) -> float:

@@ -16,7 +16,6 @@ from bench.music.controls import (
     chords_control,
     drums_control,
     level_matched,
-    limit_offsets,
     piano_control,
     piano_cover,
     visible_accompaniment,
@@ -186,13 +185,6 @@ def test_a_cover_never_overlaps_covers_itself_and_has_no_room_for_what_it_left_o
     for (start, end), pitch in zip(notes.intervals_s, notes.pitches, strict=True):
         same = cover.intervals_s[cover.pitches == pitch]
         assert ((same[:, 0] <= end + 0.011) & (same[:, 1] >= start - 0.011)).any()
-
-
-def test_open_notes_last_to_the_next_of_their_pitch_or_half_a_second() -> None:
-    nan = float("nan")
-    notes = notes_of((0.0, nan, 60), (0.2, nan, 60), (0.1, 0.1, 64), (1.0, 3.0, 60))
-    assert rows_of(limit_offsets(notes)) == [(0.0, 0.2, 60), (0.2, 0.7, 60), (0.1, 0.6, 64), (1.0, 3.0, 60)]
-    assert len(limit_offsets(notes_of())) == 0
 
 
 def tone(level: float, n: int = 800, rate: int = 800) -> Audio:

@@ -10,7 +10,8 @@ from bench.audio import Audio, write_audio
 from bench.errors import BenchError
 from bench.example import Control, Example, Request, Truth, masked, write_reference, write_request
 from bench.mask import Mask
-from bench.pipeline.leaks import foreign_chunks, highest_correlation, resemblance, scan
+from bench.music.likeness import highest_correlation, resemblance
+from bench.pipeline.leaks import foreign_chunks, scan
 
 RATE = 16000
 NOISE = np.random.default_rng(0).normal(0, 0.1, 4 * RATE)

@@ -24,14 +24,16 @@ from bench.datasets import slakh2100
 from bench.errors import BenchError
 from bench.example import read_example
 from bench.extractors.template_chords import TemplateChords
+from bench.music.extraction import Extractors
 from bench.pipeline.build import build
 from bench.pipeline.prepare import Prepared, bytes_of, prepare, summary
 from bench.pipeline.source import _dataset, selected
 from bench.runtime.cache import Cache
 from bench.runtime.executor import Serial
-from bench.runtime.layout import Layout, exclusive, shared
-from bench.scoring.hearing import Extractors, Hearing
-from bench.scoring.tally import metrics_of
+from bench.runtime.layout import Layout
+from bench.runtime.locks import exclusive, shared
+from bench.scoring.columns import metrics_of
+from bench.scoring.hearing import Hearing
 from bench.task import load_task
 from tests.datasets.tiny_slakh import write_track
 
@@ -237,7 +239,7 @@ def test_the_last_one_tidies_up_and_nobody_else(songs: Path, tmp_path: Path) -> 
 
 
 def test_a_run_in_the_folder_keeps_it_out(songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.runtime.layout._PATIENCE_S", 0.0)
+    monkeypatch.setattr("bench.runtime.locks.PATIENCE_S", 0.0)
     with exclusive(tmp_path), pytest.raises(BenchError, match="in use by another run"):
         prepared(songs, tmp_path, ["inpaint-drums"])
 

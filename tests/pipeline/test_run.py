@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 
 from bench.cli.app import app
 from bench.errors import BenchError
-from bench.pipeline.run import Setting, run
+from bench.pipeline.run import run
 from bench.pipeline.source import source_of
 from bench.runtime.executor import Serial
-from bench.runtime.layout import Layout
+from bench.runtime.layout import Layout, Setting
 from bench.scores import WHOLE_SET, Row, read_rows, write_rows
 from bench.task import Spec, defaults, load_task
 
@@ -236,7 +236,7 @@ def test_a_broken_recording_and_an_empty_folder_are_named(tmp_path: Path) -> Non
 
 
 def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
-    from bench.runtime.layout import exclusive
+    from bench.runtime.locks import exclusive
 
     with exclusive(tmp_path):
         said = bench("run", "--task", "inpaint-drums", "--limit", "2", "--out", tmp_path, code=2)
@@ -244,7 +244,7 @@ def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
 
 
 def test_rows_of_another_identity_are_not_replaced_unasked(tmp_path: Path) -> None:
-    from bench.pipeline.run import _same_identities
+    from bench.scoring.results import _same_identities
 
     nan = float("nan")
 

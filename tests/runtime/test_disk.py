@@ -15,7 +15,8 @@ from bench.errors import BenchError
 from bench.manifest import Excerpt, Manifest, read_manifest, song_of
 from bench.paths import atomic, home, write_text
 from bench.runtime.cache import Cache, key_of
-from bench.runtime.layout import Layout, exclusive
+from bench.runtime.layout import Layout
+from bench.runtime.locks import exclusive
 from bench.scores import Row, read_rows, write_rows
 from bench.submission import Card, read_submission, write_card
 from bench.symbols import Beats, Chords, Frames, Notes

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from bench.errors import BenchError
-from bench.runtime.layout import Layout, exclusive, shared
+from bench.runtime.layout import Layout
+from bench.runtime.locks import exclusive, shared
 
 
 def test_the_lock_goes_with_the_block_however_it_ends(tmp_path: Path) -> None:
@@ -66,7 +67,7 @@ def test_those_that_share_keep_out_who_wants_it_alone(tmp_path: Path) -> None:
 
 
 def test_who_holds_it_alone_keeps_out_those_that_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.runtime.layout._PATIENCE_S", 0.1)
+    monkeypatch.setattr("bench.runtime.locks.PATIENCE_S", 0.1)
     with exclusive(tmp_path), pytest.raises(BenchError, match="in use by another run"), shared(tmp_path):
         pass
     with shared(tmp_path):

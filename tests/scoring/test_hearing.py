@@ -10,8 +10,10 @@ from bench.audio import Audio
 from bench.errors import BenchError
 from bench.example import Control, Example, Request, Truth, masked
 from bench.mask import Mask
+from bench.music.drums import drum_onsets
+from bench.music.extraction import Extractors
 from bench.runtime.cache import Cache
-from bench.scoring.hearing import Extractors, Hearing, drum_onsets
+from bench.scoring.hearing import Hearing
 from bench.symbols import DRUM_PROGRAM, Beats, Chords, Frames, Notes
 
 RATE = 16000

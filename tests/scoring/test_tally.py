@@ -13,7 +13,8 @@ from bench.manifest import Excerpt, Manifest
 from bench.protocols import Column, SetMeasurement
 from bench.runtime.cache import Cache
 from bench.scores import WHOLE_SET, Row
-from bench.scoring.tally import ADHERENCE, columns_of, metrics_of, rows_of
+from bench.scoring.columns import ADHERENCE, columns_of, metrics_of
+from bench.scoring.tally import rows_of
 from bench.submission import Card, Submission
 from bench.symbols import Frames
 from bench.task import Spec, Task

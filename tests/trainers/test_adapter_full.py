@@ -17,10 +17,10 @@ from bench.air.weights import read_adapter
 from bench.cli.app import app
 from bench.errors import BenchError, UnknownName
 from bench.formats import read_yaml
-from bench.pipeline.run import Setting, run
+from bench.pipeline.run import run
 from bench.pipeline.source import source_of
 from bench.runtime.executor import Serial
-from bench.runtime.layout import Layout
+from bench.runtime.layout import Layout, Setting
 from bench.runtime.weights import VARIABLE, sha256_of
 from bench.scores import read_rows
 from bench.task import defaults, load_task

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from bench.mini.codec import Codec
+from bench.runtime.tensors import read_tensors, write_tensors
 from bench.trainers import mini_codec as plug
-from bench.training.loop import read_tensors, write_tensors
 
 
 def built(folder, shared, **options):

@@ -6,8 +6,8 @@ import torch
 
 from bench.air.sequence import Layout
 from bench.air.weights import read_decoder
+from bench.runtime.tensors import write_tensors
 from bench.trainers import mini_language as plug
-from bench.training.loop import write_tensors
 
 FRAMES = 150
 

@@ -10,18 +10,8 @@ import pytest
 import torch
 
 from bench.errors import BenchError
-from bench.training.loop import (
-    CHECKPOINT,
-    CURVE,
-    Learner,
-    Schedule,
-    last_validation,
-    loop,
-    read_about,
-    read_tensors,
-    run,
-    write_tensors,
-)
+from bench.runtime.tensors import read_about, read_tensors, write_tensors
+from bench.training.loop import CHECKPOINT, CURVE, Learner, Schedule, last_validation, loop, run
 
 STEPS, EVERY = 23, 5
 

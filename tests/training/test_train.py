@@ -22,9 +22,10 @@ from bench.formats import read_yaml
 from bench.mini import separator
 from bench.mini.codec import Codec
 from bench.mini.tokens import Tokeniser
+from bench.runtime.tensors import read_tensors, write_tensors
 from bench.runtime.weights import VARIABLE, sha256_of
 from bench.trainers import mini_tokens
-from bench.training import loop, read_tensors
+from bench.training import loop
 from bench.training.train import train
 from tests.tiny_songs import use_songs, write_songs
 
@@ -244,7 +245,7 @@ def test_files_that_do_not_belong_together_are_refused(trained, tmp_path):
     for name in ("tiny-tokens", "tiny-language"):
         shutil.copytree(trained / name, tmp_path / name)
     tokens = tmp_path / "tiny-tokens" / "tiny-tokens.safetensors"
-    loop.write_tensors(tokens, {name: value + 1 for name, value in read_tensors(tokens).items()}, {})
+    write_tensors(tokens, {name: value + 1 for name, value in read_tensors(tokens).items()}, {})
     with pytest.raises(
         BenchError, match=r"tiny-language.safetensors: was trained on another tiny-tokens than .*; train it"
     ):
@@ -263,12 +264,12 @@ def test_a_checkpoint_on_another_weight_file_is_refused_done_or_not(trained, tmp
         with monkeypatch.context() as patch:
             patch.setattr(loop, "time", ticking)
             made = train("tiny-prompts", None, tmp_path, device="cpu", seconds=seconds)
-        loop.write_tensors(path, {name: 2 * value for name, value in before.items()}, config_of(about))
+        write_tensors(path, {name: 2 * value for name, value in before.items()}, config_of(about))
         with pytest.raises(
             BenchError, match=r"tiny-prompts/checkpoint\.pt: was trained on another tiny-language than is here now; put"
         ):
             train("tiny-prompts", None, tmp_path, device="cpu")
-        loop.write_tensors(path, before, config_of(about))
+        write_tensors(path, before, config_of(about))
     assert made.is_done
 
 

@@ -10,8 +10,8 @@ import torch
 from transformers import ClapModel
 
 from bench.audio import Audio
-from bench.clap import Clap
 from bench.errors import BenchError
+from bench.extractors.clap import Clap
 from bench.upkeep.clap_convert import convert, main
 from tests.tiny_clap import write_tiny_clap
 

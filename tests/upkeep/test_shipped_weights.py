@@ -7,8 +7,8 @@ import pytest
 
 from bench.formats import read_yaml
 from bench.paths import home
+from bench.runtime.tensors import read_tensors
 from bench.runtime.weights import sha256_of
-from bench.training.loop import read_tensors
 from bench.training.recipe import load_recipe, recipe_names
 
 FILES = sorted(home("weights").glob("*.safetensors"))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.runtime import compiling as module
-from bench.runtime.compiling import compiling
+from bench.runtime import locks as module
+from bench.runtime.locks import compiling
 
 
 def work(log: str, name: str) -> None:
@@ -40,10 +40,10 @@ def test_the_first_calls_of_two_processes_do_not_overlap(tmp_path: Path) -> None
 
 
 def test_a_failure_lets_go_and_counts_as_no_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_done", set())
+    monkeypatch.setattr(module, "_compiled", set())
     with pytest.raises(ValueError, match="inside"), compiling("y"):
         raise ValueError("inside")
-    assert "y" not in module._done
+    assert "y" not in module._compiled
     with compiling("y"):
         pass
-    assert module._done == {"y"}
+    assert module._compiled == {"y"}

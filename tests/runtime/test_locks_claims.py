@@ -10,11 +10,11 @@ import pytest
 
 from bench.errors import BenchError
 from bench.runtime.cache import key_of
-from bench.runtime.claims import Claimed, claimed
+from bench.runtime.locks import Claimed, claimed
 
 ONE, OTHER = key_of("one"), key_of("other")
 HOLD = (
-    "import sys, time; from pathlib import Path; from bench.runtime.claims import claimed\n"
+    "import sys, time; from pathlib import Path; from bench.runtime.locks import claimed\n"
     "with claimed(Path(sys.argv[1]), sys.argv[2]): print('held', flush=True); time.sleep(60)"
 )
 

@@ -1,4 +1,8 @@
-"""CLAP: one way for all its checkpoints to embed sound and text, without the random crops of the usual one."""
+"""CLAP embeddings: laion's for music, laion's for all sound, or a checkpoint of your own (needs `bench setup`).
+
+One plug a checkpoint: `music` (laion/larger_clap_music), `htsat-unfused` (laion/clap-htsat-unfused, sound of all kinds)
+and `folder`, one of your own in the format of transformers, in $BENCH_WEIGHTS/clap-folder.
+"""
 
 from functools import cached_property
 from importlib.metadata import version
@@ -11,14 +15,70 @@ import numpy.typing as npt
 from bench.audio import Audio
 from bench.errors import BenchError
 from bench.music.loudness import at_loudness
-from bench.runtime.weights import sha256_of
+from bench.runtime.weights import File, Weights, sha256_of
 from bench.symbols import Frames
 
+SIZES = ("music", "htsat-unfused", "folder")
 VERSION = 1
 RATE = 48000
 WINDOW_S, HOP_S = 10, 1
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 _BATCH = 8
+_HUB = "https://huggingface.co/laion"
+_MUSIC = f"{_HUB}/larger_clap_music/resolve/a0b4534a14f58e20944452dff00a22a06ce629d1"
+_UNFUSED = f"{_HUB}/clap-htsat-unfused/resolve/8fa0f1c6d0433df6e97c127f64b2a1d6c0dcda8a"
+WEIGHTS = (
+    Weights(
+        name="clap-music",
+        description="laion/larger_clap_music, the embedding of clap-music",
+        licence="Apache 2.0",
+        files=(
+            File(
+                "config.json",
+                f"{_MUSIC}/config.json",
+                "2d7722d338bb83ea8824272b1431f088954d3425d79eb3c2d39489478516dc03",
+            ),
+            File(
+                "pytorch_model.bin",
+                f"{_MUSIC}/pytorch_model.bin",
+                "5c289311f4a030d768af7ffbfdecd01b008aa64824211899a4e59f4f9d154fd1",
+            ),
+            File(
+                "preprocessor_config.json",
+                f"{_MUSIC}/preprocessor_config.json",
+                "9739f58296aa6f9ac18008fd0150fb2649bc554985fbde86d0a4041c882ac753",
+            ),
+            File(
+                "vocab.json", f"{_MUSIC}/vocab.json", "ed19656ea1707df69134c4af35c8ceda2cc9860bf2c3495026153a133670ab5e"
+            ),
+            File(
+                "merges.txt", f"{_MUSIC}/merges.txt", "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5"
+            ),
+        ),
+    ),
+    Weights(
+        name="clap-htsat-unfused",
+        description="laion/clap-htsat-unfused, the embedding of clap-htsat-unfused",
+        licence="Apache 2.0",
+        files=(
+            File("config.json", f"{_UNFUSED}/config.json", ""),
+            File(
+                "pytorch_model.bin",
+                f"{_UNFUSED}/pytorch_model.bin",
+                "1cd3c601bc4afe0fa87be3de4c13dd2cfadd249fac1e29acf74a9b296c3219bb",
+            ),
+            File("preprocessor_config.json", f"{_UNFUSED}/preprocessor_config.json", ""),
+            File("vocab.json", f"{_UNFUSED}/vocab.json", ""),
+            File("merges.txt", f"{_UNFUSED}/merges.txt", ""),
+        ),
+    ),
+    Weights(
+        name="clap-folder",
+        description="a CLAP checkpoint of your own in the format of transformers",
+        licence="yours to know",
+        files=(File("config.json", ""), File(WEIGHT_FILES[0], ""), File("preprocessor_config.json", "")),
+    ),
+)
 Vector = npt.NDArray[np.float64]
 
 
@@ -122,6 +182,19 @@ class Clap:
     def _unreadable(self, error: Exception) -> BenchError:
         said = str(error).strip().splitlines() or ["no reason given"]
         return BenchError(f"{self._folder}: is no CLAP checkpoint of transformers ({type(error).__name__}: {said[0]})")
+
+
+def build(size: str = "music") -> Clap:
+    """Return the embedding of one checkpoint.
+
+    Args:
+        size: Which: `music`, `htsat-unfused` or `folder`.
+
+    Raises:
+        MissingComponent: its files are not here.
+    """
+    weights = next(one for one in WEIGHTS if one.name == f"clap-{size}")
+    return Clap(weights.name, weights.find("logmel-stats runs without weights"))
 
 
 def windows_of(sound: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -1,0 +1,57 @@
+"""Columns: the numbers that a task asks for, in order, those of listeners among them."""
+
+from math import nan
+from typing import Any
+
+from bench import plugins
+from bench.errors import BenchError, UnknownName
+from bench.protocols import Column
+from bench.task import Spec, Task
+
+ADHERENCE = "adherence"
+
+
+def metrics_of(task: Task) -> list[Any]:
+    """Build the task's metrics, each once for the life of the process."""
+    return [_metric(spec) for spec in task.metrics]
+
+
+def columns_of(task: Task) -> list[Column]:
+    """Return all columns of the task in order, `adherence` behind the primary control column."""
+    columns: list[Column] = []
+    for metric in metrics_of(task):
+        for column in metric.columns:
+            columns.append(column)
+            if column.name == task.primary.get("control"):
+                columns.append(Column(ADHERENCE, "", "higher", "hole", nan, column.hears))
+    return columns
+
+
+def must_be_scorable(task: Task) -> None:
+    """Build a task's metrics, and see that its primary columns are among theirs.
+
+    Raises:
+        BenchError: no metric has this name, it takes no such option, or a column is none of the task's or stands twice.
+        MissingComponent: a metric needs what is not here.
+    """
+    place = f"tasks/{task.name}.yaml"
+    try:
+        names = [column.name for metric in metrics_of(task) for column in metric.columns]
+    except UnknownName as error:
+        raise BenchError(f"{place}: metrics: {error}") from error
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise BenchError(f"{place}: metrics: {twice} stands twice; name it once")
+    for key, name in task.primary.items():
+        if name not in names:
+            raise BenchError(f"{place}: primary: {key}: {UnknownName('column of its metrics', name, names)}")
+
+
+_built: dict[str, Any] = {}
+
+
+def _metric(spec: Spec) -> Any:
+    key = str(spec)
+    if key not in _built:
+        build = plugins.builder("metrics", spec.name)
+        _built[key] = build(**spec.filled(build))
+    return _built[key]

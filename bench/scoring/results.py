@@ -1,0 +1,78 @@
+"""Results: the rows of a submission with what they were made by, written side by side and never mixed."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from bench.errors import BenchError
+from bench.example import ExampleSet
+from bench.runtime.layout import Setting
+from bench.runtime.provenance import Provenance
+from bench.scores import Row, read_rows, write_rows
+from bench.scoring.score import alters_context, score
+from bench.submission import SPEED, STITCHED, Submission
+from bench.task import with_metrics
+
+
+def score_into(
+    submission: Submission,
+    examples: ExampleSet,
+    setting: Setting,
+    seconds: dict[str, float] | None = None,
+    must_agree: bool = False,
+) -> Path:
+    """Score a checked submission and write its rows and provenance; return the CSV.
+
+    Where outputs change the context they were given, a second CSV, `<system>-stitched`, reads them with it put back.
+
+    Raises:
+        BenchError: `must_agree`, and the CSV that is there holds a column in another identity: nothing is written.
+    """
+    started = time.perf_counter()
+    examples = replace(examples, task=with_metrics(examples.task, setting.metrics))
+    task, manifest, card = examples.task, examples.manifest, submission.card
+    folder = setting.layout.results(task.name, manifest.name)
+    readings = ["", *([STITCHED] if alters_context(submission, examples) else [])]
+    ears = (setting.extractors, setting.layout.cache, setting.executor)
+    found = {
+        folder / f"{card.system}{reading}.csv": score(submission, examples, *ears, is_stitched=bool(reading))
+        for reading in readings
+    }
+    for path, rows in found.items():
+        if must_agree and path.exists():
+            _same_identities(path, rows)
+    what = {
+        "task": f"{task.name}@{task.version}",
+        "manifest": manifest.name,
+        "manifest_sha": manifest.sha256,
+        "visibility": "public" if manifest.is_public else "private",
+        "seed": task.seed,
+        "extractors": setting.extractors,
+        "added_metrics": list(setting.metrics),
+        "failures": submission.failures,
+        "made_by": card.identity,
+        **{key: getattr(card, key) for key in ("parameters", "trainable_parameters", *SPEED)},
+    }
+    spent = {**(seconds or {}), "score": time.perf_counter() - started}
+    for path, rows in found.items():
+        write_rows(path, rows)
+        of_rows = {"system": path.stem, "identities": sorted({row.identity for row in rows})}
+        Provenance({**of_rows, **what}, spent).write(path.with_suffix(".run.yaml"))
+    if len(found) == 1:
+        for stale in (folder / f"{card.system}{STITCHED}{suffix}" for suffix in (".csv", ".run.yaml")):
+            stale.unlink(missing_ok=True)
+    return folder / f"{card.system}.csv"
+
+
+def _same_identities(path: Path, rows: Sequence[Row]) -> None:
+    """Refuse to mix or replace rows that rest on something else."""
+    kept: dict[str, set[str]] = {}
+    for row in read_rows(path):
+        kept.setdefault(row.metric, set()).add(row.identity)
+    for row in rows:
+        if row.identity not in kept.get(row.metric, {row.identity}):
+            raise BenchError(
+                f"{path}: holds {row.metric} as `{sorted(kept[row.metric])[0]}`, it would now be `{row.identity}`; "
+                "numbers of different identity are never mixed: score into another --out, or give --overwrite"
+            )
