@@ -14,6 +14,7 @@ from bench.symbols import Beats, Chords, Frames, Notes
 
 Content = Audio | Chords | Notes | Beats | Frames
 Vectors = npt.NDArray[np.float64]
+Region = Literal["hole", "context", "seam", "whole"]
 
 
 class Dataset(Protocol):
@@ -109,7 +110,7 @@ class Column:
     name: str
     unit: str
     direction: Literal["higher", "lower", "zero"]
-    region: Literal["hole", "context", "seam", "whole"]
+    region: Region
     worst: float
     hears: tuple[str, ...] = ()
     is_ranked: bool = False

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import bench.scoring.tally
+import bench.scoring.columns
 from bench.errors import BenchError
 from bench.example import ExampleSet
 from bench.manifest import Excerpt, Manifest
@@ -83,7 +83,7 @@ def test_a_binary_file_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("missing", range(len(hand_made.IDS)))
 def test_a_distance_over_some_of_the_outputs_is_none(tmp_path: Path, monkeypatch, missing: int) -> None:
     """Who fails on the hard songs must not be nearer to the references for it; one excerpt of a song is enough."""
-    monkeypatch.setattr(bench.scoring.tally, "_built", {"mean": hand_made.Mean()})
+    monkeypatch.setattr(bench.scoring.columns, "_built", {"mean": hand_made.Mean()})
     measured = hand_made.measured
 
     def without(*values, **more) -> list[dict]:

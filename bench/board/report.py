@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +13,15 @@ from bench import plugins
 from bench.board.history import history_of
 from bench.board.outdated import outdated
 from bench.board.page import Origin, head, lines, markdown, notes, title
-from bench.board.readings import leftovers, readings
 from bench.board.tables import Table, tables
 from bench.errors import BenchError
 from bench.formats import read_yaml
-from bench.listening import axes
 from bench.paths import home, is_clone, write_text
 from bench.protocols import Column
-from bench.scores import WHOLE_SET, Row, read_rows
-from bench.scoring.columns import ADHERENCE, columns_of
+from bench.scores import Row, read_rows
+from bench.scoring.columns import ADHERENCE, columns_of, listeners_columns
 from bench.submission import STITCHED
-from bench.task import Task, load_task, task_names, with_metrics
+from bench.task import Task, load_task, with_metrics
 from bench.text import printable
 
 PAGE, RUN_PAGE, RESULTS, LISTENING = "README.md", "report.md", "results", "listening"
@@ -42,7 +39,7 @@ def folder_of(run: Path | None, published: bool, out: Path) -> Path:
     if run is not None and published:
         raise BenchError(f"{run} and --published are two boards; name one of them")
     if run is not None:
-        if not _files(run):
+        if not score_files(run):
             raise BenchError(f"{run}: holds no results; give the folder that a run was written to (--out)")
         return run
     return home("leaderboard") if published or not (out / RESULTS).is_dir() else out
@@ -74,14 +71,14 @@ def task_of(folder: Path, name: str) -> Task:
         UnknownName: no task has this name.
     """
     task = load_task(name)
-    beside = [p.with_suffix(".run.yaml") for p in _files(folder) if p.parent.parent.name == name]
+    beside = [p.with_suffix(".run.yaml") for p in score_files(folder) if p.parent.parent.name == name]
     added = [spec for path in beside if path.is_file() for spec in read_yaml(path).get("added_metrics", [])]
     return with_metrics(task, sorted({str(spec) for spec in added}))
 
 
 def shown_columns(task: Task) -> list[Column]:
     """Return what the rows of a task may hold, in order for reading: its metrics' columns, then those of listeners."""
-    return [*in_order(task, columns_of(task)), *axes.COLUMNS]
+    return [*in_order(task, columns_of(task)), *listeners_columns()]
 
 
 def in_order(task: Task, columns: Iterable[Column]) -> list[Column]:
@@ -106,12 +103,12 @@ def read_results(folder: Path) -> list[Row]:
     Raises:
         BenchError: a file cannot be read, naming it and the line.
     """
-    return [row for path in [*_files(folder), *_heard(folder)] for row in read_rows(path)]
+    return [row for path in [*score_files(folder), *listening_files(folder)] for row in read_rows(path)]
 
 
 def results_files(folder: Path) -> dict[tuple[str, str, str], Path]:
     """Return every CSV of scores, not of listeners, by the task, manifest and system that its path names."""
-    return {_key(path): path for path in _files(folder)}
+    return {place_of(path): path for path in score_files(folder)}
 
 
 def render(folder: Path) -> str:
@@ -130,37 +127,6 @@ def publish(folder: Path | None = None) -> Path:
     path = home("leaderboard") / PAGE if folder is None else folder / RUN_PAGE
     write_text(path, render(path.parent))
     return path
-
-
-def check(folder: Path | None = None) -> list[str]:
-    """List how the page and the rows of a board disagree, and how rows disagree with themselves.
-
-    A set row must be the mean of its own example rows, a file must hold what its path says and no number twice, and all
-    systems of a table must have answered the same excerpts: a row left out to look better shows here.
-
-    Args:
-        folder: The board; the published one when None.
-    """
-    folder = folder or home("leaderboard")
-    rows = read_results(folder)
-    problems = [p for path in [*_files(folder), *_heard(folder)] for p in _file_problems(folder, path)]
-    problems += [f"{name}: no task is called so" for name in sorted({row.task for row in rows} - set(task_names()))]
-    if problems:
-        return problems
-    problems = _missing_excerpts(row for path in _files(folder) for row in read_rows(path))
-    path, fresh = folder / PAGE, render(folder)
-    kept = path.read_text(encoding="utf-8") if path.is_file() else ""
-    if kept != fresh:
-        problems.append(f"{path.name}:{first_difference(kept, fresh)}; `bench submit` writes it again")
-    return problems
-
-
-def first_difference(kept: str, fresh: str) -> str:
-    """Return the number and both forms of the first line that differs."""
-    for number, (old, new) in enumerate(zip_longest(kept.split("\n"), fresh.split("\n")), 1):
-        if old != new:
-            return f"{number}: the page says {old!r}, the rows say {new!r}"
-    return "no difference"
 
 
 def terminal(found: Sequence[Table]) -> Group:
@@ -196,12 +162,13 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and value != value else value
 
 
-def _files(folder: Path) -> list[Path]:
+def score_files(folder: Path) -> list[Path]:
+    """Return the files of scores under a folder, or under its `results/` where it has one."""
     inside = folder / RESULTS
     return sorted((inside if inside.is_dir() else folder).rglob("*.csv"))
 
 
-def _heard(folder: Path) -> list[Path]:
+def listening_files(folder: Path) -> list[Path]:
     """Return the rows of listening tests: apart from the scores, so that scoring again does not lose them."""
     return sorted((folder / LISTENING).rglob("*.csv"))
 
@@ -209,58 +176,15 @@ def _heard(folder: Path) -> list[Path]:
 def _origins(folder: Path) -> dict[tuple[str, str, str], Origin]:
     """Read which version of bench made the rows of each system, and whether their references are public."""
     found = {}
-    for path in _files(folder):
+    for path in score_files(folder):
         beside = path.with_suffix(".run.yaml")
         if beside.is_file():
             keys = read_yaml(beside)
-            was = tuple(str(scoring) for scoring in history_of(folder, *_key(path))[:-1])
-            found[_key(path)] = Origin(str(keys.get("bench", "")), str(keys.get("visibility", "")), was)
+            was = tuple(str(scoring) for scoring in history_of(folder, *place_of(path))[:-1])
+            found[place_of(path)] = Origin(str(keys.get("bench", "")), str(keys.get("visibility", "")), was)
     return found
 
 
-def _key(path: Path) -> tuple[str, str, str]:
+def place_of(path: Path) -> tuple[str, str, str]:
     """Return the task, manifest and system that a results file's path names."""
     return path.parent.parent.name, path.parent.name, path.stem
-
-
-def _file_problems(folder: Path, path: Path) -> list[str]:
-    place = path.relative_to(folder).as_posix()
-    rows = read_rows(path)
-    problems = []
-    if any((row.task, row.manifest, row.system) != _key(path) for row in rows):
-        problems.append(f"{place}: holds rows of another task, manifest or system than its path says")
-    names = [(row.metric, row.identity, row.example) for row in rows]
-    if len(set(names)) < len(names):
-        problems.append(f"{place}: holds a number twice")
-    if not path.with_suffix(".run.yaml").is_file():
-        problems.append(f"{place}: has no {path.stem}.run.yaml beside it")
-    return problems + [f"{place}: {problem}" for problem in _wrong_means(rows)]
-
-
-def _wrong_means(rows: Sequence[Row]) -> list[str]:
-    """List set rows that are not the mean of their songs' means."""
-    problems = []
-    for scores in (readings(rows), *leftovers(rows).values()):
-        for metric, reading in (pair for found in scores.values() for pair in found.items()):
-            songs = list(reading.songs.values())
-            mean = sum(songs) / len(songs) if songs else float("nan")
-            if songs and not abs(mean - reading.whole.value) <= 1e-9 * max(1.0, abs(mean)):
-                problems.append(f"{metric} of the set is {reading.whole.value}, its rows' mean is {mean}")
-    return problems
-
-
-def _missing_excerpts(rows: Iterable[Row]) -> list[str]:
-    """List systems whose rows lack excerpts that another system of the same manifest has."""
-    answered: dict[tuple[str, int, str, str], dict[str, set[str]]] = {}
-    for row in rows:
-        systems = answered.setdefault((row.task, row.task_version, row.manifest, row.manifest_sha), {})
-        examples = systems.setdefault(row.system, set())
-        if not row.example.startswith(WHOLE_SET):
-            examples.add(row.example)
-    problems = []
-    for (task, _, manifest, _), systems in sorted(answered.items()):
-        wanted = set().union(*systems.values())
-        for system, examples in sorted(systems.items()):
-            if missing := sorted(wanted - examples):
-                problems.append(f"{task}, {manifest}, {system}: no rows of {len(missing)} excerpts, {missing[0]} first")
-    return problems

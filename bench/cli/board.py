@@ -139,13 +139,13 @@ def report_(
     """
     from dataclasses import asdict
 
-    from bench.board import history, report
+    from bench.board import audit, history, report
     from bench.site import present
 
     if check and (run or html or whole or sounds):
         raise BenchError("--check looks at the published board as it stands and writes nothing; give it alone")
     if check:
-        if differences := report.check() + present.check() or history.check():
+        if differences := audit.check() + present.check() or history.check():
             raise CheckFailed("leaderboard/ is out of step:\n" + "\n".join(f"  {line}" for line in differences))
         show({"ok": True}, as_json, lambda: "the pages of leaderboard/ agree with leaderboard/results")
         return

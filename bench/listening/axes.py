@@ -1,16 +1,12 @@
-"""Axes: what listeners are asked, and the columns that their answers fill. No column of listeners ranks."""
+"""Axes: what listeners are asked. The columns that their answers fill stand in `bench.scoring.columns`."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 from bench.errors import BenchError, UnknownName
 from bench.mask import Mask
-from bench.protocols import Column
 from bench.task import Task
 
-FORMS = ("mushra", "ab")
-PREFIXES = {"mushra": "listen", "ab": "prefer"}
 LOW_PASS, MASKED = "low-pass", "masked"
 """Low anchors: the original without what lies above 3.5 kHz, and the request with its hole left silent."""
 
@@ -25,7 +21,6 @@ class Axis:
         question: The question of a test that rates.
         preference: The question of a test that compares two.
         anchor: The low anchor that must fail it.
-        region: What it asks about.
     """
 
     name: str
@@ -33,7 +28,6 @@ class Axis:
     question: str
     preference: str
     anchor: str
-    region: Literal["hole", "seam", "whole"]
 
 
 AXES = {
@@ -45,7 +39,6 @@ AXES = {
             "How smoothly does the music go into the marked stretch and out of it again?",
             "Which one goes more smoothly into the marked stretch and out of it again?",
             MASKED,
-            "seam",
         ),
         Axis(
             "adherence",
@@ -53,7 +46,6 @@ AXES = {
             "How well does the music in the marked stretch follow the control?",
             "Which one follows the control better in the marked stretch?",
             MASKED,
-            "hole",
         ),
         Axis(
             "quality",
@@ -61,20 +53,9 @@ AXES = {
             "How good is the sound, compared with the reference?",
             "Which one sounds better?",
             LOW_PASS,
-            "whole",
         ),
     )
 }
-
-
-def column_name(form: str, axis: str) -> str:
-    """Return the column that the answers on an axis fill: `listen-quality`, `prefer-quality` …."""
-    return f"{PREFIXES[form]}-{axis}"
-
-
-COLUMNS = tuple(
-    Column(column_name(form, axis.name), "", "higher", axis.region, 0.0) for form in FORMS for axis in AXES.values()
-)
 
 
 def axes_of(task: Task, mask: Mask, wanted: Iterable[str] | None = None) -> tuple[str, ...]:

@@ -10,8 +10,9 @@ from typing import Any
 
 from bench.errors import BenchError
 from bench.formats import parse_json
-from bench.listening.axes import AXES, FORMS
+from bench.listening.axes import AXES
 from bench.paths import write_text
+from bench.scoring.columns import FORMS
 
 FORMAT = "steerbench-listening-key/1"
 REFERENCE, ANCHOR = "*reference", "*anchor"

@@ -10,13 +10,14 @@ from bench.board.ranking import bound_of
 from bench.board.report import RESULTS, tables_of
 from bench.errors import BenchError, UnknownName
 from bench.example import ExampleSet
-from bench.listening.axes import FORMS, axes_of
+from bench.listening.axes import axes_of
 from bench.listening.key import Key, read_key
 from bench.listening.page import heard_of, listening_page
 from bench.listening.plan import MOST_STIMULI, chosen_examples, plan
 from bench.listening.server import Server
 from bench.paths import write_text
 from bench.runtime.layout import Layout
+from bench.scoring.columns import FORMS
 from bench.submission import STITCHED
 
 PAGE, KEY, RATINGS = "page/index.html", "key.json", "ratings"

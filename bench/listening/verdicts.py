@@ -11,7 +11,7 @@ from rich.text import Text
 
 from bench.board.report import LISTENING, RESULTS, publish
 from bench.errors import BenchError
-from bench.listening.axes import AXES, column_name
+from bench.listening.axes import AXES
 from bench.listening.key import ANCHOR, REFERENCE, Key, read_key
 from bench.listening.ratings import Ratings, read_ratings
 from bench.listening.screening import Rater, screen
@@ -20,6 +20,7 @@ from bench.paths import home
 from bench.runtime.locks import exclusive
 from bench.runtime.provenance import Provenance
 from bench.scores import WHOLE_SET, Row, read_rows, write_rows
+from bench.scoring.columns import listeners_column
 from bench.scoring.tally import set_rows
 from bench.site.present import refresh
 from bench.statistics import interval
@@ -62,7 +63,7 @@ def verdict(key: Key, found: Sequence[Ratings]) -> Verdict:
         raise BenchError(f"{len(raters)} listeners answered and none is left after screening: {first}")
     rows, across = [], {}
     for axis in key.axes:
-        name = column_name(key.form, axis)
+        name = listeners_column(key.form, axis).name
         made = _rows_of(key, axis, kept, len(raters) - len(kept))
         rows += made
         across[name] = {system: _across(key, axis, system, kept) for system in key.systems}
@@ -114,14 +115,14 @@ def _rows_of(key: Key, axis: str, kept: Sequence[Ratings], n_left_out: int) -> l
 
 
 def _row(key: Key, axis: str, system: str, example: str, kept: Sequence[Ratings], n_left_out: int) -> Row:
-    name = column_name(key.form, axis)
+    column = listeners_column(key.form, axis)
     anchor = f"low anchor {AXES[axis].anchor}"
     is_ab = key.form == "ab"
     values = _values(key, axis, system, kept, example)
     return Row(
         task=key.task, task_version=key.task_version, manifest=key.manifest, manifest_sha=key.manifest_sha,
-        system=system, metric=name, region=AXES[axis].region, example=example,
-        identity=f"{name}/1 {anchor} | test {key.test} | {len(kept)} raters, {n_left_out} left out",
+        system=system, metric=column.name, region=column.region, example=example,
+        identity=f"{column.name}/1 {anchor} | test {key.test} | {len(kept)} raters, {n_left_out} left out",
         value=float(np.mean(values)), low=NAN, high=NAN, n=float(len(values)), n_requested=1, state="ok",
         chance=LUCK if is_ab else _mean(_values(key, axis, ANCHOR, kept, example)),
         ceiling=NAN if is_ab else _mean(_values(key, axis, REFERENCE, kept, example)),

@@ -5,10 +5,14 @@ from typing import Any
 
 from bench import plugins
 from bench.errors import BenchError, UnknownName
-from bench.protocols import Column
+from bench.protocols import Column, Region
 from bench.task import Spec, Task
 
 ADHERENCE = "adherence"
+FORMS = {"mushra": "listen", "ab": "prefer"}
+"""Forms of a listening test, with what the names of their columns begin with."""
+ASKED: dict[str, Region] = {"transition": "seam", "adherence": "hole", "quality": "whole"}
+"""What listeners are asked about, with the region that they judge."""
 
 
 def metrics_of(task: Task) -> list[Any]:
@@ -55,3 +59,13 @@ def _metric(spec: Spec) -> Any:
         build = plugins.builder("metrics", spec.name)
         _built[key] = build(**spec.filled(build))
     return _built[key]
+
+
+def listeners_column(form: str, axis: str) -> Column:
+    """Return the column that the answers on an axis fill: `listen-quality`, `prefer-quality`. None of them ranks."""
+    return Column(f"{FORMS[form]}-{axis}", "", "higher", ASKED[axis], 0.0)
+
+
+def listeners_columns() -> list[Column]:
+    """Return every column that listening tests can fill."""
+    return [listeners_column(form, axis) for form in FORMS for axis in ASKED]

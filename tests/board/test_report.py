@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from typer.testing import CliRunner
 
-from bench.board import report
+from bench.board import audit, report
 from bench.board.page import HEADER, Origin, escape, markdown
 from bench.board.tables import tables
 from bench.cli.app import app
@@ -67,7 +67,7 @@ def plugs(monkeypatch):
     monkeypatch.setattr("bench.board.report.columns_of", lambda task: list(COLUMNS))
     monkeypatch.setattr("bench.board.report.load_task", lambda name: SimpleNamespace(name=name, primary=PRIMARY))
     monkeypatch.setattr("bench.board.report.outdated", lambda *what: "")
-    monkeypatch.setattr("bench.board.report.task_names", lambda: [TASK])
+    monkeypatch.setattr("bench.board.audit.task_names", lambda: [TASK])
 
 
 @pytest.fixture
@@ -242,7 +242,7 @@ def test_json_has_no_nan():
 def test_the_page_is_the_same_every_time(board):
     assert report.render(board) == report.render(board)
     csv(board, "weak").with_suffix(".run.yaml").write_text("bench: 0.1.0\nvisibility: public\ndate: 2031-01-01\n")
-    assert report.check(board) == []
+    assert audit.check(board) == []
 
 
 def test_check_finds_a_changed_digit_in_the_page(board):
@@ -250,7 +250,7 @@ def test_check_finds_a_changed_digit_in_the_page(board):
     changed = re.sub(r"\| 2 \| weak \| 0\.30", "| 2 | weak | 0.80", path.read_text())
     assert changed != path.read_text()
     path.write_text(changed)
-    (problem,) = report.check(board)
+    (problem,) = audit.check(board)
     number = changed.splitlines().index(line_of(changed, "| 2 | weak |")) + 1
     assert problem.startswith(f"README.md:{number}: the page says '| 2 | weak | 0.80 ")
     assert "the rows say '| 2 | weak | 0.30 " in problem
@@ -258,14 +258,14 @@ def test_check_finds_a_changed_digit_in_the_page(board):
 
 def test_check_finds_a_changed_row(board):
     rewrite(board, "weak", lambda r: replace(r, value=0.99) if r.example == WHOLE_SET and r.metric == "sdr" else r)
-    (problem,) = report.check(board)
+    (problem,) = audit.check(board)
     assert "weak.csv: sdr of the set is 0.99, its rows' mean is" in problem
 
 
 def test_check_finds_a_missing_page(board):
     (board / "README.md").unlink()
-    assert len(report.check(board)) == 1
-    assert "README.md:1: the page says ''" in report.check(board)[0]
+    assert len(audit.check(board)) == 1
+    assert "README.md:1: the page says ''" in audit.check(board)[0]
 
 
 def test_check_finds_rows_that_were_left_out(board):
@@ -275,19 +275,19 @@ def test_check_finds_rows_that_were_left_out(board):
         values = [r.value for r in kept if r.metric == metric]
         wholes.append(row("weak", metric, WHOLE_SET, float(np.mean(values)), n=15.0, n_requested=15))
     write_rows(csv(board, "weak"), kept + wholes)
-    assert any("weak: no rows of 1 excerpts, song-03 first" in problem for problem in report.check(board))
+    assert any("weak: no rows of 1 excerpts, song-03 first" in problem for problem in audit.check(board))
 
 
 def test_check_finds_a_file_that_speaks_for_another_system(board):
     rewrite(board, "weak", lambda r: replace(r, system="strong"))
-    assert any("than its path says" in problem for problem in report.check(board))
+    assert any("than its path says" in problem for problem in audit.check(board))
 
 
 def test_check_finds_doubled_numbers_and_missing_provenance(board):
     rows = read_rows(csv(board, "weak"))
     write_rows(csv(board, "weak"), [*rows, rows[0]])
     csv(board, "strong").with_suffix(".run.yaml").unlink()
-    problems = report.check(board)
+    problems = audit.check(board)
     assert any("weak.csv: holds a number twice" in problem for problem in problems)
     assert any("has no strong.run.yaml" in problem for problem in problems)
 
@@ -296,7 +296,7 @@ def test_check_finds_an_unknown_task(board):
     path = board / "results" / "no-such-task" / "synthetic-quick" / "weak.csv"
     write_rows(path, [replace(r, task="no-such-task") for r in read_rows(csv(board, "weak"))])
     path.with_suffix(".run.yaml").write_text("bench: 0.1.0\n")
-    assert report.check(board) == ["no-such-task: no task is called so"]
+    assert audit.check(board) == ["no-such-task: no task is called so"]
 
 
 def test_results_are_found_from_any_depth(board):
@@ -333,11 +333,12 @@ def test_a_run_gets_its_page_beside_its_results(board):
 
 
 def test_the_published_page_is_written_from_a_clone_only(board, monkeypatch):
-    monkeypatch.setattr("bench.board.report.home", lambda name: board)
+    for module in ("report", "audit"):
+        monkeypatch.setattr(f"bench.board.{module}.home", lambda name: board)
     monkeypatch.setattr("bench.board.report.is_clone", lambda: True)
     (board / "README.md").unlink()
     assert report.publish() == board / "README.md"
-    assert report.check() == []
+    assert audit.check() == []
     monkeypatch.setattr("bench.board.report.is_clone", lambda: False)
     with pytest.raises(BenchError, match="clone of the repository only"):
         report.publish()

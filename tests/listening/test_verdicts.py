@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from bench.board import report
+from bench.board import audit, report
 from bench.cli.app import app
 from bench.errors import BenchError
 from bench.formats import read_yaml
@@ -123,12 +123,12 @@ def test_scoring_again_loses_nothing_and_the_board_stays_in_step(run, mushra, tm
     assert {r.metric for r in report.read_results(run) if r.system == "weak"} > {"listen-quality"}
     report.publish(run)
     (run / "README.md").write_text((run / "report.md").read_text())
-    problems = report.check(run)
+    problems = audit.check(run)
     assert [p for p in problems if "listen" in p or "README" in p] == []
 
 
 def test_the_published_board_s_site_follows(run, mushra, tmp_path, monkeypatch):
-    for module in ("verdicts", "report", "present"):
+    for module in ("listening.verdicts", "board.report", "site.present"):
         monkeypatch.setattr(f"bench.{module}.home", lambda name: run)
     (run / "site").mkdir(exist_ok=True)
     bring([rated(mushra, tmp_path / "r")], mushra.key, run)

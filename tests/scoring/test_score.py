@@ -80,9 +80,9 @@ TASK = Task(
 
 @pytest.fixture
 def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ExampleSet:
-    import bench.scoring.tally
+    import bench.scoring.columns
 
-    monkeypatch.setattr(bench.scoring.tally, "_built", {})
+    monkeypatch.setattr(bench.scoring.columns, "_built", {})
     monkeypatch.setattr(plugins, "builder", lambda kind, name: {"level": Level, "distance": Distance}[name])
     folder = tmp_path / "examples"
     write_text(folder / "build.yaml", "task: tiny\n")

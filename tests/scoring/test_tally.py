@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import bench.scoring.tally
+import bench.scoring.columns
 from bench.example import ExampleSet
 from bench.manifest import Excerpt, Manifest
 from bench.protocols import Column, SetMeasurement
@@ -44,8 +44,8 @@ class Mean:
 
 @pytest.fixture
 def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ExampleSet:
-    monkeypatch.setattr(bench.scoring.tally, "_built", {})
-    monkeypatch.setattr(bench.scoring.tally.plugins, "builder", lambda kind, name: {"pair": Pair, "mean": Mean}[name])
+    monkeypatch.setattr(bench.scoring.columns, "_built", {})
+    monkeypatch.setattr(bench.scoring.columns.plugins, "builder", lambda kind, name: {"pair": Pair, "mean": Mean}[name])
     primary = {"control": "guided", "quality": "apart"}
     task = Task("t", 2, "inpaint", "", "m", 16000, 2.0, Spec("centre"), (), (Spec("pair"), Spec("mean")), primary, 0)
     return ExampleSet(tmp_path, task, Manifest("m", tuple(Excerpt(name, "d", name, 0.0, 2.0) for name in IDS)))

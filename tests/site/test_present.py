@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
-from bench.board import history, report
+from bench.board import audit, history
 from bench.board.history import keep
 from bench.cli.app import app
 from bench.errors import BenchError
@@ -129,5 +129,5 @@ def test_published_cards_are_read(run):
 def test_the_published_board_its_history_and_its_site_are_in_step_and_hold_no_sound():
     board = home("leaderboard")
     assert sorted(path.name for path in (board / "site").glob("*.html")) == ["index.html", "systems.html"]
-    assert [*report.check(), *history.check(), *check()] == []
+    assert [*audit.check(), *history.check(), *check()] == []
     assert not [path for path in board.rglob("*") if path.suffix in (".wav", ".ogg", ".flac", ".mp3")]
