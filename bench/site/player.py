@@ -44,7 +44,6 @@ def player_page(example: Example, stage: Stage) -> str:
         "holes": [list(hole) for hole in example.request.mask.holes_s],
         "tracks": [base64.b64encode(opus(audio)).decode() for audio in heard],
     }
-    chords, beats = _lanes(example)
     return document(
         "player.html",
         root="../../../",
@@ -53,8 +52,6 @@ def player_page(example: Example, stage: Stage) -> str:
         stage=stage,
         prompt=example.request.prompt,
         duration_s=example.reference.duration_s,
-        chords=chords,
-        beats=beats,
         holes=_holes(example),
         tracks=[
             _track(track, gain, picture(level, top), stage.scores.get(track.name, ""))
@@ -62,6 +59,7 @@ def player_page(example: Example, stage: Stage) -> str:
         ],
         troubles=troubles,
         sounds=sounds,
+        **_lanes(example),
     )
 
 
@@ -78,21 +76,22 @@ def _holes(example: Example) -> list[tuple[str, str, str]]:
     return [(_share(a, whole), _share(b, whole), _share(b - a, whole)) for a, b in example.request.mask.holes_s]
 
 
-def _lanes(example: Example) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the chords and beats of the control, else of the truth; what is unknown has no lane."""
+def _lanes(example: Example) -> dict[str, Any]:
+    """Return the chords and beats of the control, else of the truth; None of what is unknown."""
     control = example.request.controls.get("chords")
     chords = control.content if control else example.truth.chords
     beats = (control.beats if control else None) or example.truth.beats
     whole = example.reference.duration_s
-    lanes: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+    lanes: dict[str, Any] = {"chords": None, "beats": None}
     if isinstance(chords, Chords) and len(chords.labels):
         shown = chords.cut(0, whole)
-        spans = [(_share(a, whole), _share(b - a, whole)) for a, b in shown.intervals_s]
-        drawn = [(*span, label) for span, label in zip(spans, shown.labels, strict=True)]
-        lanes[0].update(label=f"chords: {' '.join(chords.labels)}", drawn=drawn)
+        named = zip(shown.intervals_s, shown.labels, strict=True)
+        drawn = [(_share(a, whole), _share(b - a, whole), label) for (a, b), label in named]
+        lanes["chords"] = {"label": f"chords: {' '.join(chords.labels)}", "drawn": drawn}
     if isinstance(beats, Beats) and len(beats.times_s):
         times, bars = beats.cut(0, whole).times_s.tolist(), set(beats.cut(0, whole).downbeats_s.tolist())
-        lanes[1].update(label=f"beats: {len(times)} beats", drawn=[(_share(t, whole), t in bars) for t in times])
+        marks = [(_share(time, whole), time in bars) for time in times]
+        lanes["beats"] = {"label": f"beats: {len(times)} beats", "drawn": marks}
     return lanes
 
 
