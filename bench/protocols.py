@@ -1,7 +1,7 @@
 """What a plug must be able to do: one or two methods per kind. Plugs import this floor and those below."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -68,11 +68,7 @@ class Renderer(Protocol):
 
 
 class Model(Protocol):
-    """A system that fills holes from requests alone.
-
-    It may also have `identity` (all that changes its outputs), `parameters` and `trainable_parameters`, `training_data`
-    and `keeps_phase` for its card, and `runs_in_workers`: whether several copies of it may work side by side.
-    """
+    """A system that fills holes from requests alone; it may have any attribute of `Traits` too."""
 
     batch_size: int
 
@@ -89,6 +85,37 @@ class Probe(Protocol):
     def edit(self, examples: Sequence[Example]) -> list[Audio]:
         """Return one mono output per example, of the request's rate and exact length."""
         ...
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What a model or probe says of itself: attributes of these names, or these values where it has none.
+
+    Attributes:
+        batch_size: Requests that it is given at once; 0 for all of them.
+        identity: Everything that changes its outputs; empty where its name says it all.
+        is_probe: Whether it is given references.
+        keeps_phase: Whether its sound has the phases of what it was given; if not, waveforms are not compared.
+        parameters: All of them.
+        runs_in_workers: Whether several copies of it may work side by side.
+        trainable_parameters: Those that were trained for this system.
+        training_data: What it was trained on.
+    """
+
+    batch_size: int = 0
+    identity: str = ""
+    is_probe: bool = False
+    keeps_phase: bool = True
+    parameters: int = 0
+    runs_in_workers: bool = False
+    trainable_parameters: int = 0
+    training_data: str = "none"
+
+
+def traits_of(model: Model | Probe) -> Traits:
+    """Return what a model or probe says of itself."""
+    own: dict[str, Any] = {one.name: getattr(model, one.name) for one in fields(Traits) if hasattr(model, one.name)}
+    return Traits(**own)
 
 
 @dataclass(frozen=True)

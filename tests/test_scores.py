@@ -2,7 +2,7 @@
 
 import math
 import tempfile
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from bench.errors import BenchError
 from bench.example import ExampleSet
 from bench.manifest import Excerpt, Manifest
 from bench.scores import COLUMNS, Row, read_rows, write_rows
+from bench.scoring.tally import Scored
 from bench.task import Spec, Task
 from tests.scoring import test_tally as hand_made
 
@@ -86,9 +87,9 @@ def test_a_distance_over_some_of_the_outputs_is_none(tmp_path: Path, monkeypatch
     monkeypatch.setattr(bench.scoring.columns, "_built", {"mean": hand_made.Mean()})
     measured = hand_made.measured
 
-    def without(*values, **more) -> list[dict]:
+    def without(*values, **more) -> list[Scored]:
         found = measured(*values, **more)
-        found[missing]["vectors"] = {}
+        found[missing] = replace(found[missing], vectors={})
         return found
 
     monkeypatch.setattr(hand_made, "measured", without)

@@ -11,21 +11,11 @@ from bench.listening.axes import AXES, LOW_PASS, MASKED
 from bench.listening.key import REFERENCE
 from bench.listening.plan import Plan
 from bench.listening.ratings import FORMAT, SAME
-from bench.site.markup import json_block, package_file, page, text
+from bench.site.markup import package_file, page
 from bench.site.sounds import FINE, Track, gains_db, louder, opus
 
 AROUND_S = 2.0
 """How much context a loop holds on either side of a hole."""
-LABELS = ("Bad", "Poor", "Fair", "Good", "Excellent")
-KEYS = (
-    ("space", "play and pause"),
-    ("r", "reference"),
-    ("c", "control"),
-    ("1 – 9, 0", "switch"),
-    ("l", "loop"),
-    ("Enter", "next"),
-)
-RATE = ("← →", "move a rating")
 
 
 def heard_of(example: Example, plan: Plan, outputs: Mapping[str, Audio]) -> dict[str, Any]:
@@ -86,77 +76,6 @@ def listening_page(plan: Plan, sounds: Sequence[dict[str, Any]]) -> str:
         ],
         "orders": plan.orders,
     }
-    title = "Listening test"
-    body = f"""<a class="skip" href="#main">Skip to the test</a>
-<main id="main" class="test">
-{_intro(plan, is_ab)}
-{_trial(is_ab)}
-{_end()}
-</main>
-{json_block("test", test)}
-{"".join(json_block(f"example-{place}", one) for place, one in enumerate(sounds))}"""
     style = package_file("style.css") + package_file("listen.css", "listening")
     codes = [package_file(name, "listening") for name in ("loop.js", "sitting.js", "versions.js", "listen.js")]
-    return page(title, body, style, codes, answers_to="'self'")
-
-
-def _intro(plan: Plan, is_ab: bool) -> str:
-    axes = [AXES[axis] for axis in plan.key.axes]
-    asked = "".join(
-        f"<li><strong>{text(axis.title)}.</strong> {text(axis.preference if is_ab else axis.question)}</li>"
-        for axis in axes
-    )
-    task = (
-        "Each screen plays two versions of the same music. Say which is better; <em>no difference</em> is an answer."
-        if is_ab
-        else "Each screen plays several versions of the same music. Rate every one from 0 to 100 against the "
-        "reference. One of them may be the reference itself, which should get 100."
-    )
-    return f"""<section id="intro" aria-labelledby="intro-title">
-<h1 id="intro-title">Listening test</h1>
-<p>A stretch of every piece, marked on its time line, was made anew by machines. {task}</p>
-<ul>{asked}</ul>
-<p>Use headphones in a quiet place. Set the volume once, at the first screen, and leave it. You must have played a
-version before you can judge it; switch between them as often as you like, the music goes on where it was.
-There are {len(plan.key.trials)} screens. You can stop at any time: this browser keeps what you did.</p>
-<form id="begin"><label for="participant">Your number, which whoever invited you told you</label>
-<input id="participant" type="number" inputmode="numeric" min="0" max="999999" step="1" required>
-<button type="submit" class="main">Begin</button></form>
-<p id="intro-status" role="status"></p>
-<noscript><p class="box">The test needs scripts, which this browser has turned off.</p></noscript>
-</section>"""
-
-
-def _trial(is_ab: bool) -> str:
-    labels = "".join(f"<span>{label}</span>" for label in LABELS)
-    scale = f'<div class="scale" aria-hidden="true"><span></span><div class="labels">{labels}</div><span></span></div>'
-    shown = KEYS if is_ab else (*KEYS, RATE)
-    keys = " · ".join(f"<kbd>{key}</kbd> {meaning}" for key, meaning in shown)
-    return f"""<section id="trial" aria-labelledby="question" hidden>
-<header class="progress"><span id="part"></span><span id="count"></span>
-<progress id="done" max="1" value="0"></progress></header>
-<h1 id="question" tabindex="-1"></h1>
-<div class="deck"><button type="button" id="play" aria-keyshortcuts="Space" disabled>Play</button>
-<div class="line"><svg id="holes" aria-hidden="true"></svg>
-<input type="range" id="position" min="0" max="1" step="0.01" value="0" aria-label="Position in seconds"></div>
-<output id="clock"></output></div>
-<div class="openly" id="openly" role="group" aria-label="Reference and control"></div>
-<div class="openly" id="loops" role="group" aria-label="What is looped"></div>
-{"" if is_ab else scale}
-<ol id="stimuli"></ol>
-<p id="status" role="status"></p>
-<div class="steps"><button type="button" id="back">Back</button>
-<button type="button" id="next" class="main" aria-keyshortcuts="Enter">Next</button></div>
-<p class="keys shortcuts">{keys}</p>
-</section>"""
-
-
-def _end() -> str:
-    return """<section id="end" aria-labelledby="end-title" hidden>
-<h1 id="end-title" tabindex="-1">Thank you</h1>
-<p id="end-said"></p>
-<div class="steps"><button type="button" id="again">Back</button>
-<button type="button" id="send" class="main" hidden>Send</button>
-<a id="download" class="main" download href="#">Download your ratings</a></div>
-<p id="end-status" role="status"></p>
-</section>"""
+    return page("listen.html", style, codes, answers_to="'self'", is_ab=is_ab, test=test, sounds=sounds)

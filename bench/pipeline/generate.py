@@ -14,6 +14,7 @@ from bench.example import ExampleSet, Request, other_songs
 from bench.formats import dump_yaml
 from bench.manifest import song_of
 from bench.paths import write_text
+from bench.protocols import Traits, traits_of
 from bench.runtime.cache import Cache, key_of
 from bench.runtime.device import chosen, forget_peak, hardware, peak_mib
 from bench.runtime.executor import Executor, Serial
@@ -67,19 +68,19 @@ def generate(
     device = chosen(device) if "device" in plugins.options("models", system) else "cpu"
     if device != "cpu":
         options["device"] = device
-    model, make = _model(system, options), _Maker(examples, system, options, folder, cache.folder)
-    batches = make.batches(model, {})
-    if examples.task.controls and not make.is_probe(model) and len({song_of(name) for name in examples.ids}) > 1:
-        batches += make.batches(model, other_songs(examples.ids))
-    hands = executor if executor is not None and getattr(model, "runs_in_workers", False) else Serial()
-    answers = hands.map(make, batches, f"generating {system}")
+    traits, make = traits_of(_model(system, options)), _Maker(examples, system, options, folder, cache.folder)
+    batches = make.batches(traits, {})
+    if examples.task.controls and not traits.is_probe and len({song_of(name) for name in examples.ids}) > 1:
+        batches += make.batches(traits, other_songs(examples.ids))
+    runner = executor if executor is not None and traits.runs_in_workers else Serial()
+    answers = runner.map(make, batches, f"generating {system}")
     own = [one for one, batch in zip(answers, batches, strict=True) if not batch.partners]
     failures = {name: why for one in own for name, why in one.failures.items()}
     if failures:
         write_text(folder / FAILED, dump_yaml(failures))
     else:
         (folder / FAILED).unlink(missing_ok=True)
-    card = _card(examples, system, model, device, answers, time.perf_counter() - started)
+    card = _card(examples, system, traits, device, answers, time.perf_counter() - started)
     if (folder / CARD).exists() and not any(one.n_made for one in answers):
         # Nothing was made now: what making it took is known from then.
         made_then = read_submission(folder).card
@@ -89,24 +90,26 @@ def generate(
     return Submission(folder, card)
 
 
-def _card(examples: ExampleSet, system: str, model: Any, device: str, answers: "list[_Answer]", seconds: float) -> Card:
+def _card(
+    examples: ExampleSet, system: str, traits: Traits, device: str, answers: "list[_Answer]", seconds: float
+) -> Card:
     made_s = sum(one.n_made for one in answers) * examples.task.duration_s
     return Card(
         system=system,
         task=examples.task.name,
         task_version=examples.task.version,
         manifest=examples.manifest.name,
-        training_data=getattr(model, "training_data", "none"),
-        parameters=getattr(model, "parameters", 0),
-        trainable_parameters=getattr(model, "trainable_parameters", 0),
+        training_data=traits.training_data,
+        parameters=traits.parameters,
+        trainable_parameters=traits.trainable_parameters,
         notes=plugins.about("models", system),
         hardware=hardware(device),
         generation_seconds=round(seconds, 2),
         generation_rate=round(made_s / seconds, 2),
-        batch_size=getattr(model, "batch_size", len(examples.ids)),
+        batch_size=traits.batch_size or len(examples.ids),
         peak_memory_mib=round(max((one.peak_mib for one in answers), default=0.0)),
-        keeps_phase=getattr(model, "keeps_phase", True),
-        identity=getattr(model, "identity", ""),
+        keeps_phase=traits.keeps_phase,
+        identity=traits.identity,
     )
 
 
@@ -152,17 +155,12 @@ class _Maker:
     folder: Path
     cache: Path
 
-    @staticmethod
-    def is_probe(model: Any) -> bool:
-        """Whether the model is given references."""
-        return bool(getattr(model, "is_probe", False))
-
-    def batches(self, model: Any, partners: dict[str, str]) -> list[_Batch]:
+    def batches(self, traits: Traits, partners: dict[str, str]) -> list[_Batch]:
         """Cut the list of requests into batches, each asked for with the controls of its partners, where given."""
         ids = list(self.examples.ids)
-        size = len(ids) if self.is_probe(model) else model.batch_size
+        size = len(ids) if traits.is_probe else traits.batch_size or len(ids)
         made_by = (self.examples.folder / "build.yaml").read_text(encoding="utf-8")
-        version = getattr(model, "identity", self.system)
+        version = traits.identity or self.system
         return [
             _Batch(
                 tuple(part),
@@ -196,7 +194,7 @@ class _Maker:
 
     def _outputs(self, model: Any, batch: _Batch, ids: tuple[str, ...], failures: dict[str, str]) -> dict[str, Audio]:
         """Run the model on the batch; if that fails, on each request alone, so that one cannot spoil the others."""
-        is_probe = self.is_probe(model)
+        is_probe = traits_of(model).is_probe
         inputs = [self.examples.example(name) if is_probe else self._request(batch, name) for name in ids]
         try:
             made = model.edit(inputs)

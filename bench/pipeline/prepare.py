@@ -23,7 +23,7 @@ from bench.runtime.cache import Cache, key_of
 from bench.runtime.executor import Executor
 from bench.runtime.layout import Layout
 from bench.runtime.locks import Claimed, claimed, exclusive, shared
-from bench.scoring.columns import metrics_of
+from bench.scoring.columns import metrics_of, pair_metrics_of, set_metrics_of
 from bench.scoring.hearing import Hearing
 from bench.task import Task
 from bench.text import printable
@@ -253,11 +253,10 @@ def _prepare_example(job: Job, ears: _Ears, with_references: bool) -> None:
     if not with_references:
         return
     heard = Hearing(example, example.reference, ears)
-    for metric in metrics_of(job.task):
-        if hasattr(metric, "compare"):
-            heard.embedded("reference", metric.embedding)
-        else:
-            metric.measure(example, heard)
+    for metric in pair_metrics_of(job.task):
+        metric.measure(example, heard)
+    for distance in set_metrics_of(job.task):
+        heard.embedded("reference", distance.embedding)
 
 
 def _tidy(layout: Layout) -> None:

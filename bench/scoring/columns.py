@@ -5,7 +5,7 @@ from typing import Any
 
 from bench import plugins
 from bench.errors import BenchError, UnknownName
-from bench.protocols import Column, Region
+from bench.protocols import Column, Metric, Region, SetMetric
 from bench.task import Spec, Task
 
 ADHERENCE = "adherence"
@@ -15,9 +15,23 @@ ASKED: dict[str, Region] = {"transition": "seam", "adherence": "hole", "quality"
 """What listeners are asked about, with the region that they judge."""
 
 
-def metrics_of(task: Task) -> list[Any]:
-    """Build the task's metrics, each once for the life of the process."""
+def metrics_of(task: Task) -> list[Metric | SetMetric]:
+    """Build the task's metrics in order, each once for the life of the process."""
     return [_metric(spec) for spec in task.metrics]
+
+
+def pair_metrics_of(task: Task) -> list[Metric]:
+    """Return those of the task's metrics that measure one output against its example."""
+    return [metric for metric in metrics_of(task) if not _is_of_sets(metric)]  # type: ignore[misc]
+
+
+def set_metrics_of(task: Task) -> list[SetMetric]:
+    """Return those of the task's metrics that compare all outputs with all references."""
+    return [metric for metric in metrics_of(task) if _is_of_sets(metric)]  # type: ignore[misc]
+
+
+def _is_of_sets(metric: Metric | SetMetric) -> bool:
+    return hasattr(metric, "compare")
 
 
 def columns_of(task: Task) -> list[Column]:

@@ -8,13 +8,15 @@ import numpy as np
 
 from bench.audio import Audio
 from bench.example import Example
-from bench.music.drums import drum_onsets
+from bench.music.drums import MERGE_S, drum_onsets
 from bench.music.extraction import Extractors
 from bench.protocols import Content, Extractor, Vectors
 from bench.symbols import Beats, Frames
 
 CONTEXT_S = 1.0
-"""What an extractor hears on either side of a hole, of the same signal, unless it says otherwise (`context_s`)."""
+"""Seconds of the same signal that an extractor hears on either side of a hole, unless it has its own `context_s`."""
+RULES = f"context {CONTEXT_S:g} s, hits merged within {MERGE_S:g} s"
+"""What alters findings here and stands in no extractor's identity; part of the key of every measurement."""
 
 Who = Literal["output", "reference"]
 

@@ -3,7 +3,6 @@
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,20 +11,19 @@ from bench.example import Example, ExampleSet, other_songs
 from bench.manifest import song_of
 from bench.music.extraction import Extractors
 from bench.music.splice import stitched
-from bench.protocols import Column, Extractor, Measurement, Metric, SetMetric, undefined
+from bench.protocols import Column, Extractor, Measurement, Metric, undefined
 from bench.runtime.cache import Cache, key_of
 from bench.runtime.executor import Executor
 from bench.scores import Row
-from bench.scoring.columns import ADHERENCE, metrics_of, must_be_scorable
-from bench.scoring.hearing import Hearing
-from bench.scoring.tally import rows_of
+from bench.scoring.columns import ADHERENCE, must_be_scorable, pair_metrics_of, set_metrics_of
+from bench.scoring.hearing import RULES, Hearing
+from bench.scoring.tally import Scored, Value, rows_of
 from bench.submission import STITCHED, SWAPPED, Submission
 from bench.symbols import Frames
 from bench.task import Task
 
 VERSION = 2
 """Raised whenever a change here alters scores of the same sound."""
-Values = dict[str, dict[str, Any]]
 _STEP = 2.0**-15
 
 
@@ -84,8 +82,8 @@ def score(
         )
         for name in ids
     ]
-    found = executor.map(_score_one, jobs, f"scoring {submission.card.system}")
-    rows = rows_of(submission, examples, found, Cache(folder))
+    scored = executor.map(_score_one, jobs, f"scoring {submission.card.system}")
+    rows = rows_of(submission, examples, scored, Cache(folder))
     return [replace(row, system=row.system + STITCHED) for row in rows] if is_stitched else rows
 
 
@@ -107,7 +105,7 @@ def _read(path: Path, example: Example, is_stitched: bool) -> Audio:
     return stitched(example.request.masked, example.request.mask, audio) if is_stitched else audio
 
 
-def _identity_of(metric: Metric | SetMetric, column: Column, extractors: Extractors, source: str) -> str:
+def _identity_of(metric: Metric, column: Column, extractors: Extractors, source: str) -> str:
     """Return everything that must be equal for two values to be compared."""
     parts = [metric.identity]
     if column.hears:
@@ -119,8 +117,8 @@ def _existing(path: Path) -> Path | None:
     return path if path.exists() else None
 
 
-def _score_one(job: _Job) -> dict[str, Any]:
-    """Measure one output, the reference itself (ceiling) and another song (chance), from the cache if it can be."""
+def _score_one(job: _Job) -> Scored:
+    """Measure one output, the reference in its place (ceiling) and another song (chance); the cache remembers."""
     example = job.examples.example(job.name)
     store = Cache(job.cache)
     extractors = Extractors(dict(job.extractors), store)
@@ -128,21 +126,21 @@ def _score_one(job: _Job) -> dict[str, Any]:
     gauge = _Gauge(example, built, job.examples.task, extractors, store)
     output = _read(job.output, example, job.is_stitched) if job.output else None
     stranger = _spliced(job.examples, example, job.other) if job.other else None
-    result: dict[str, Any] = {
-        "name": job.name,
-        "values": gauge.values(output),
-        "ceiling": gauge.values(example.reference),
-        "chance": gauge.values(stranger) if stranger else {},
-        "vectors": gauge.vectors(output) if output else {},
-        "reference_vectors": gauge.vectors(example.reference),
-        "stranger_vectors": gauge.vectors(stranger) if stranger else {},
-    }
+    values = gauge.values(output)
     if job.swapped and output and (primary := job.examples.task.primary.get("control")):
         swapped = gauge.values(_read(job.swapped, example, job.is_stitched), only=primary)
-        right = result["values"][primary]
-        result["values"] = {**result["values"], ADHERENCE: _adherence(right, swapped[primary])}
+        values[ADHERENCE] = _adherence(values[primary], swapped[primary])
+    scored = Scored(
+        name=job.name,
+        values=values,
+        ceiling=gauge.values(example.reference),
+        chance=gauge.values(stranger) if stranger else {},
+        vectors=gauge.vectors(output) if output else {},
+        reference_vectors=gauge.vectors(example.reference),
+        stranger_vectors=gauge.vectors(stranger) if stranger else {},
+    )
     store.forget()
-    return result
+    return scored
 
 
 def _spliced(examples: ExampleSet, example: Example, other: str) -> Audio:
@@ -152,9 +150,9 @@ def _spliced(examples: ExampleSet, example: Example, other: str) -> Audio:
     return Audio(np.where(inside, stranger, example.reference.mono), example.reference.sample_rate)
 
 
-def _adherence(right: dict[str, Any], swapped: dict[str, Any]) -> dict[str, Any]:
-    value = right["value"] - swapped["value"]
-    return {**right, "value": value, "chance": 0.0, "identity": f"right minus swapped: {right['identity']}"}
+def _adherence(right: Value, swapped: Value) -> Value:
+    identity = f"right minus swapped: {right.identity}"
+    return replace(right, value=right.value - swapped.value, chance=0.0, identity=identity)
 
 
 class _Gauge:
@@ -163,34 +161,34 @@ class _Gauge:
     def __init__(self, example: Example, built: str, task: Task, extractors: Extractors, store: Cache) -> None:
         self.example, self.extractors, self.store = example, extractors, store
         self.built = built
-        self.pairwise: list[Metric] = [m for m in metrics_of(task) if not hasattr(m, "compare")]
-        self.distances: list[SetMetric] = [m for m in metrics_of(task) if hasattr(m, "compare")]
+        self.metrics, self.set_metrics = pair_metrics_of(task), set_metrics_of(task)
 
-    def values(self, audio: Audio | None, only: str | None = None) -> Values:
+    def values(self, audio: Audio | None, only: str | None = None) -> dict[str, Value]:
         """Measure every column (or the metric of one) on an output; None stands for an output that failed."""
-        values: Values = {}
+        values: dict[str, Value] = {}
         heard = Hearing(self.example, audio or self.example.reference, self.extractors)
-        for metric in self.pairwise:
+        for metric in self.metrics:
             if only is not None and only not in [column.name for column in metric.columns]:
                 continue
             identities = {c.name: self._identity(metric, c, heard) for c in metric.columns}
             if audio is None:
                 values |= {c.name: _failed(c, identities[c.name]) for c in metric.columns}
                 continue
-            key = key_of("measure", VERSION, self.built, self.example.request.id, audio.sha256(), *identities.values())
+            place = (self.built, self.example.request.id, audio.sha256())
+            key = key_of("measure", VERSION, RULES, *place, *identities.values())
             record = self.store.record(key)
             if record is None:
                 measured = metric.measure(self.example, heard) | self._unheard(metric, heard)
                 measured = self._humbled(metric, measured, audio)
                 record = {name: asdict(value) | {"identity": identities[name]} for name, value in measured.items()}
                 self.store.keep(key, record)
-            values |= record
+            values |= {name: Value(**value) for name, value in record.items()}
         return values
 
     def vectors(self, audio: Audio) -> dict[str, str]:
         """Embed the holes with every embedding of the set metrics; return the cache keys of the vectors."""
         heard, keys = Hearing(self.example, audio, self.extractors), {}
-        for embedding in {metric.embedding.identity: metric.embedding for metric in self.distances}.values():
+        for embedding in {metric.embedding.identity: metric.embedding for metric in self.set_metrics}.values():
             key = key_of("embed", VERSION, self.built, self.example.request.id, audio.sha256(), embedding.identity)
             self.store.content(key, partial(_joined, heard, embedding))
             keys[embedding.identity] = key
@@ -233,5 +231,5 @@ def _joined(heard: Hearing, embedding: Extractor) -> Frames:
     return Frames(np.concatenate(heard.embedded("output", embedding)), 1.0)
 
 
-def _failed(column: Column, identity: str) -> dict[str, Any]:
-    return asdict(Measurement(column.worst, 0.0, "failed")) | {"identity": identity}
+def _failed(column: Column, identity: str) -> Value:
+    return Value(**asdict(Measurement(column.worst, 0.0, "failed")), identity=identity)

@@ -1,18 +1,19 @@
-"""Tally: from what was measured in every example to score rows: per example, over songs, and over the whole set."""
+"""Tally: from the measurements of all examples to score rows: per example, over songs, and over the whole set."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import isnan
 from typing import Any
 
 import numpy as np
 
 from bench.example import ExampleSet
 from bench.manifest import song_of
-from bench.protocols import Column, SetMeasurement
+from bench.protocols import Column, SetMeasurement, Vectors
 from bench.runtime.cache import Cache
 from bench.scores import NO_PHASE, WHOLE_SET, Row
-from bench.scoring.columns import columns_of, metrics_of
+from bench.scoring.columns import columns_of, set_metrics_of
 from bench.statistics import interval, song_means
 from bench.submission import Submission
 from bench.symbols import Frames
@@ -20,38 +21,75 @@ from bench.symbols import Frames
 NAN = float("nan")
 
 
-def rows_of(submission: Submission, examples: ExampleSet, found: Sequence[dict[str, Any]], store: Cache) -> list[Row]:
+@dataclass(frozen=True)
+class Value:
+    """One measurement with the identity of its column: see `bench.protocols.Measurement`."""
+
+    value: float
+    n: float
+    state: str
+    chance: float
+    identity: str
+
+
+Values = Mapping[str, Value]
+"""Values by column."""
+Keys = Mapping[str, str]
+"""Cache keys of an embedding's vectors, by the embedding's identity."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Everything measured in one example.
+
+    Attributes:
+        name: The example.
+        values: Of the output.
+        ceiling: Of the reference in its place.
+        chance: Of another song in its place; empty where there is no other song.
+        vectors: Of the output's holes; empty where it failed.
+        reference_vectors: Of the reference's.
+        stranger_vectors: Of the other song's.
+    """
+
+    name: str
+    values: Values
+    ceiling: Values
+    chance: Values
+    vectors: Keys = field(default_factory=dict)
+    reference_vectors: Keys = field(default_factory=dict)
+    stranger_vectors: Keys = field(default_factory=dict)
+
+
+def rows_of(submission: Submission, examples: ExampleSet, scored: Sequence[Scored], store: Cache) -> list[Row]:
     """Return per-example rows and set rows, column by column in the order of the task's metrics.
 
     Args:
         submission: Whose outputs were measured.
         examples: What they answer.
-        found: What `bench.scoring.score` measured, one entry per example.
-        store: Holds the vectors of the set metrics under the keys that `found` names.
+        scored: What was measured, one entry per example.
+        store: Holds the vectors of the set metrics.
     """
-    return _example_rows(submission, examples, found) + _distance_rows(submission, examples, found, store)
+    return _example_rows(submission, examples, scored) + _distance_rows(submission, examples, scored, store)
 
 
-def _example_rows(submission: Submission, examples: ExampleSet, found: Sequence[dict[str, Any]]) -> list[Row]:
+def _example_rows(submission: Submission, examples: ExampleSet, scored: Sequence[Scored]) -> list[Row]:
     rows = []
+    n_songs = len({song_of(name) for name in examples.ids})
     for column in columns_of(examples.task):
-        if any(column.name in one["values"] for one in found):
-            own = [_row(submission, examples, column, one) for one in found if column.name in one["values"]]
-            rows += own + set_rows(own, len({song_of(name) for name in examples.ids}))
+        own = [_row(submission, examples, column, one) for one in scored if column.name in one.values]
+        rows += own + set_rows(own, n_songs)
     return rows
 
 
-def _row(submission: Submission, examples: ExampleSet, column: Column, one: dict[str, Any]) -> Row:
-    value = one["values"][column.name]
-    ceiling = one["ceiling"].get(column.name, {}).get("value", NAN)
-    chance = (
-        value["chance"] if value["chance"] == value["chance"] else one["chance"].get(column.name, {}).get("value", NAN)
-    )
-    is_apart = column.needs_phase and not submission.card.keeps_phase and value["state"] == "ok"
+def _row(submission: Submission, examples: ExampleSet, column: Column, one: Scored) -> Row:
+    value, stranger, best = one.values[column.name], one.chance.get(column.name), one.ceiling.get(column.name)
+    chance = value.chance if not isnan(value.chance) else stranger.value if stranger else NAN
+    is_apart = column.needs_phase and not submission.card.keeps_phase and value.state == "ok"
     return Row(
-        **_place(submission, examples), metric=column.name, identity=value["identity"], region=column.region,
-        example=one["name"], value=float(value["value"]), low=NAN, high=NAN, n=float(value["n"]), n_requested=1,
-        state=NO_PHASE if is_apart else value["state"], chance=float(chance), ceiling=float(ceiling),
+        **_place(submission, examples), metric=column.name, identity=value.identity, region=column.region,
+        example=one.name, value=float(value.value), low=NAN, high=NAN, n=float(value.n), n_requested=1,
+        state=NO_PHASE if is_apart else value.state, chance=float(chance), ceiling=best.value if best else NAN,
     )  # fmt: skip
 
 
@@ -102,25 +140,18 @@ def _mean_over_songs(rows: list[Row], name: str) -> float:
     return float(np.mean(values)) if values else NAN
 
 
-def _distance_rows(
-    submission: Submission, examples: ExampleSet, found: Sequence[dict[str, Any]], store: Cache
-) -> list[Row]:
+def _distance_rows(submission: Submission, examples: ExampleSet, scored: Sequence[Scored], store: Cache) -> list[Row]:
     rows: list[Row] = []
     # By name, so that sums do not depend on the order of the manifest or of the files.
-    found = sorted(found, key=lambda one: str(one["name"]))
-    songs = sorted({song_of(one["name"]) for one in found})
-    for metric in metrics_of(examples.task):
-        if not hasattr(metric, "compare"):
-            continue
-        sets = {
-            kind: [_joined(found, song, kind, metric.embedding.identity, store) for song in songs]
-            for kind in ("reference_vectors", "vectors", "stranger_vectors")
-        }
-        references = sets["reference_vectors"]
-        failed = any(vectors is None for vectors in sets["vectors"])
-        own = {} if failed else metric.compare(references, sets["vectors"])
-        has_stranger = all(vectors is not None for vectors in sets["stranger_vectors"])
-        chance = metric.compare(references, sets["stranger_vectors"]) if has_stranger else {}
+    scored = sorted(scored, key=lambda one: one.name)
+    songs = sorted({song_of(one.name) for one in scored})
+    for metric in set_metrics_of(examples.task):
+        known = metric.embedding.identity
+        references = _by_song({one.name: one.reference_vectors.get(known) for one in scored}, store)
+        outputs = _by_song({one.name: one.vectors.get(known) for one in scored}, store)
+        strangers = _by_song({one.name: one.stranger_vectors.get(known) for one in scored}, store)
+        own = metric.compare(references, outputs) if outputs else {}
+        chance = metric.compare(references, strangers) if strangers else {}
         ceiling = {name: one.value for name, one in metric.compare(references, references).items()}
         ceiling |= metric.ceiling(references) if hasattr(metric, "ceiling") else {}
         for column in metric.columns:
@@ -132,11 +163,14 @@ def _distance_rows(
     return rows
 
 
-def _joined(found: Sequence[dict[str, Any]], song: str, kind: str, identity: str, store: Cache) -> Any:
-    keys = [one[kind].get(identity) for one in found if song_of(one["name"]) == song]
-    if any(key is None for key in keys):
-        return None
-    return np.concatenate([store.content(key, _lost).values for key in keys])  # type: ignore[union-attr]
+def _by_song(keys: Mapping[str, str | None], store: Cache) -> list[Vectors]:
+    """Return one array (n_windows, d) a song, songs by name; none at all where any example has no vectors."""
+    vectors: dict[str, list[Vectors]] = {}
+    for name, key in keys.items():
+        if key is None:
+            return []
+        vectors.setdefault(song_of(name), []).append(store.content(key, _lost).values)  # type: ignore[union-attr]
+    return [np.concatenate(vectors[song]) for song in sorted(vectors)]
 
 
 def _lost() -> Frames:

@@ -1,4 +1,4 @@
-"""Markup: whole pages, and foreign text made safe in them.
+"""Markup: the templates of pages filled in, and foreign text made safe in them.
 
 Every page carries its style and scripts inside it and names their hashes in its Content-Security-Policy: a browser runs
 nothing else and asks nobody for anything. An attribute `style` would be refused too; positions are SVG attributes.
@@ -6,72 +6,88 @@ nothing else and asks nobody for anything. An attribute `style` would be refused
 
 import base64
 import hashlib
-import html
-import json
 import re
 from collections.abc import Sequence
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup, escape
 
 from bench.paths import PACKAGE
 from bench.text import printable
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 LIMIT = 400
 """Characters of foreign text that are shown."""
-_IN_SCRIPTS = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
-def text(foreign: object, limit: int = LIMIT) -> str:
+def text(foreign: object, limit: int = LIMIT) -> Markup:
     """Return foreign text that stays text, in an element or a quoted attribute: one line, nothing invisible, cut."""
     shown = printable(str(foreign))
-    return html.escape(shown[:limit] + "…" * (len(shown) > limit))
+    return escape(shown[:limit] + "…" * (len(shown) > limit))
 
 
-def prose(markdown: str) -> str:
+def prose(markdown: str) -> Markup:
     """Return a sentence of ours, whose `code`, *emphasis* and **weight** are Markdown, as HTML."""
-    shown = html.escape(" ".join(markdown.split()), quote=False)
+    shown = str(escape(" ".join(markdown.split())))
     for mark, tag in ((r"`([^`]+)`", "code"), (r"\*\*([^*]+)\*\*", "strong"), (r"\*([^*]+)\*", "em")):
         shown = re.sub(mark, rf"<{tag}>\1</{tag}>", shown)
-    return shown
+    return Markup(shown)  # noqa: S704 - escaped above; the tags are ours
 
 
-def json_block(name: str, value: Any) -> str:
-    """Return values that a script of the page reads by the block's id; no string in them can end the block."""
-    shown = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).translate(_IN_SCRIPTS)
-    return f'<script type="application/json" id="{name}">{shown}</script>'
-
-
-def package_file(name: str, folder: str = "site") -> str:
+def package_file(name: str, folder: str = "site") -> Markup:
     """Return the text of a style or script of a package of ours."""
-    return (PACKAGE / folder / name).read_text(encoding="utf-8")
+    return Markup((PACKAGE / folder / name).read_text(encoding="utf-8"))  # noqa: S704 - a file of ours
 
 
-def document(title: str, main: str, root: str = "", scripts: Sequence[str] = ()) -> str:
+@cache
+def environment() -> "Environment":
+    """Return the templates of all pages. Whatever they print goes through `text`, unless it is markup already."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    made = Environment(
+        loader=FileSystemLoader([PACKAGE / folder / "templates" for folder in ("site", "listening")]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=lambda value: value if isinstance(value, Markup) else text(value),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.filters.update(text=text, prose=prose)
+    made.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
+    return made
+
+
+def render(template: str, **values: Any) -> str:
+    """Return a template, filled in; a value that it names and that is not given is an error."""
+    return environment().get_template(template).render(values)
+
+
+def document(template: str, root: str = "", scripts: Sequence[str] = (), **values: Any) -> str:
+    """Return a page of the site.
+
+    Args:
+        template: Its template, which extends `document.html`.
+        root: Path from the page to the site's folder, with a slash behind it where it is not empty.
+        scripts: Files of this package that run in it.
+        values: What the template names.
+    """
+    codes = [package_file(name) for name in scripts]
+    return page(template, package_file("style.css"), codes, root=root, **values)
+
+
+def page(template: str, style: Markup, codes: Sequence[Markup], answers_to: str = "", **values: Any) -> str:
     """Return a whole page.
 
     Args:
-        title: Its title, not escaped.
-        main: What stands in `<main>`, markup.
-        root: Path from the page to the site's folder, with a slash behind it where it is not empty.
-        scripts: Files of this package that run in it.
-    """
-    body = f"""<a class="skip" href="#main">Skip to the content</a>
-<header class="top"><nav aria-label="Pages"><a class="brand" href="{root}index.html">SteerBench</a>
-<a href="{root}index.html">Tables</a> <a href="{root}systems.html">Systems</a></nav></header>
-<main id="main">
-{main}
-</main>"""
-    return page(title, body, package_file("style.css"), [package_file(name) for name in scripts])
-
-
-def page(title: str, body: str, style: str, codes: Sequence[str], answers_to: str = "") -> str:
-    """Return a whole page with what stands in `<body>`.
-
-    Args:
-        title: Its title, not escaped.
-        body: Markup.
+        template: Its template, which extends `page.html`.
         style: The style sheet.
         codes: The scripts that run in it.
         answers_to: Where its scripts may send something, as a policy's `connect-src` names it; nowhere when empty.
+        values: What the template names.
     """
     policy = "; ".join(
         [
@@ -84,24 +100,8 @@ def page(title: str, body: str, style: str, codes: Sequence[str], answers_to: st
             "form-action 'none'",
         ]
     )
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="referrer" content="no-referrer">
-<link rel="icon" href="data:,">
-<title>{text(title)}</title>
-<style>{style}</style>
-</head>
-<body>
-{body}
-{"".join(f"<script>{code}</script>" for code in codes)}
-</body>
-</html>
-"""
+    # The policy is ours, and longer than foreign text may be.
+    return render(template, policy=Markup(policy), style=style, codes=codes, **values)  # noqa: S704
 
 
 def _source(inside: str) -> str:

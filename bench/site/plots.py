@@ -2,11 +2,13 @@
 
 from math import isnan
 
+from markupsafe import Markup
+
 from bench.board.page import ARROWS
 from bench.board.tables import Entry
 from bench.protocols import Column
 from bench.site.board import Sheet, Speed
-from bench.site.markup import text
+from bench.site.markup import render, text
 from bench.site.scales import LARGEST, Scale, ratios, short, spanning
 
 WIDTH, LABELS, ROW, TOP, FOOT = 440, 160, 17, 6, 22
@@ -19,7 +21,7 @@ _Box = tuple[float, float, float, float]
 """Left, top, right, bottom."""
 
 
-def strip(sheet: Sheet, column: Column) -> str:
+def strip(sheet: Sheet, column: Column) -> Markup:
     """Draw a column: a dot a song, the mean as a bar, its interval as a line; empty where it has no number.
 
     The axis spans what systems reach; floors and ceilings beyond it stand at its ends as arrows.
@@ -27,7 +29,7 @@ def strip(sheet: Sheet, column: Column) -> str:
     shown = [entry for entry in sheet.table.entries if not isnan(entry.cells[column.name].value)]
     scale = spanning(_reach(sheet, column, shown), LABELS, WIDTH - 10)
     if scale is None:
-        return ""
+        return Markup()
     bottom = TOP + ROW * len(shown)
     parts = [_axis(scale, bottom)]
     for spans, kind in ((sheet.table.chance, "chance"), (sheet.table.ceiling, "ceiling")):
@@ -39,7 +41,7 @@ def strip(sheet: Sheet, column: Column) -> str:
     return _figure(title, f"{title}: every song of every system", bottom + FOOT, parts)
 
 
-def trade_off(sheet: Sheet, column: Column) -> str:
+def trade_off(sheet: Sheet, column: Column) -> Markup:
     """Draw a column against seconds of sound made a second; empty unless two systems' speeds are known."""
     points = [
         (entry, sheet.speeds[entry.system].rate)
@@ -53,14 +55,14 @@ def trade_off(sheet: Sheet, column: Column) -> str:
     ends = (TOP, HEIGHT - 40) if column.direction == "lower" else (HEIGHT - 40, TOP)
     up = spanning((entry.cells[column.name].value for entry, _ in points), *ends)
     if len(points) < 2 or across is None or up is None:
-        return ""
+        return Markup()
     places = [(across.at(rate), up.at(entry.cells[column.name].value)) for entry, rate in points]
     parts = [_grid(across, up)]
     taken: list[_Box] = [(x - 5, y - 5, x + 5, y + 5) for x, y in places]
     for (entry, _), (x, y) in zip(points, places, strict=True):
         parts.append(_point(entry, sheet.speeds[entry.system], x, y, taken))
     middle = (LEFT + WIDTH - 12) / 2
-    parts.append(f'<text x="{middle:g}" y="{HEIGHT - 6}" class="mid">seconds of sound made a second →</text>')
+    parts.append(_words(middle, HEIGHT - 6, "mid", "seconds of sound made a second →"))
     better = "nearer to 0 is better" if column.direction == "zero" else "better is up"
     title = f"{column.name} against speed"
     return _figure(f"{title} ({better})", f"{title}, one point a system", HEIGHT, parts)
@@ -77,14 +79,14 @@ def _reach(sheet: Sheet, column: Column, shown: list[Entry]) -> list[float]:
 def _row(sheet: Sheet, column: Column, entry: Entry, scale: Scale, y: float) -> str:
     cell = entry.cells[column.name]
     kind = "faint" if entry.section in ("bounds", "stitched", "incomplete") else ""
-    parts = [f'<text x="{LABELS - 8}" y="{y + 4:g}" class="end {kind}">{_label(entry.system)}</text>']
+    parts = [_words(LABELS - 8, y + 4, f"end {kind}", _label(entry.system))]
     songs = [value for value in sheet.songs(column.name, entry.system) if scale.holds(value)]
     if songs:
         dots = "".join(f"M{scale.at(value):.1f} {y:g}h0" for value in songs)
         parts.append(f'<path class="dots {kind}" d="{dots}"/>')
     if not scale.holds(cell.value):
         arrow, x = ("‹", LABELS + 5) if cell.value < scale.low else ("›", WIDTH - 13)
-        parts.append(f'<text x="{x}" y="{y + 4:g}" class="mid {kind}">{arrow}</text>')
+        parts.append(_words(x, y + 4, f"mid {kind}", arrow))
         return "".join(parts)
     if not isnan(cell.low):
         parts.append(f'<path class="span {kind}" d="M{scale.at(cell.low):.1f} {y:g}H{scale.at(cell.high):.1f}"/>')
@@ -100,7 +102,7 @@ def _point(entry: Entry, speed: Speed, x: float, y: float, taken: list[_Box]) ->
     about = text(f"{entry.system}: {short(speed.rate)} seconds a second on {speed.hardware or 'unknown hardware'}")
     return (
         f'<g class="{kind}"><title>{about}</title><circle cx="{x:.1f}" cy="{y:.1f}" r="4"/>'
-        f'<text x="{box[2 if side else 0]:.1f}" y="{at:.1f}" class="{side}">{_label(entry.system)}</text></g>'
+        f"{_words(box[2 if side else 0], at, side, _label(entry.system))}</g>"
     )
 
 
@@ -125,36 +127,32 @@ def _grid(across: Scale, up: Scale) -> str:
     left, right = across.start, across.end
     top, bottom = sorted((up.start, up.end))
     parts = [_upright(across.at(tick), top, bottom, "grid") for tick in across.ticks]
-    parts += [
-        f'<text x="{across.at(tick):.1f}" y="{bottom + 15:g}" class="mid faint">{short(tick)}</text>'
-        for tick in across.ticks
-    ]
+    parts += [_words(across.at(tick), bottom + 15, "mid faint", short(tick)) for tick in across.ticks]
     for tick in up.ticks:
         y = up.at(tick)
         parts.append(f'<path class="grid" d="M{left:g} {y:.1f}H{right:g}"/>')
-        parts.append(f'<text x="{left - 6:g}" y="{y + 4:.1f}" class="end faint">{short(tick)}</text>')
+        parts.append(_words(left - 6, y + 4, "end faint", short(tick)))
     return "".join(parts)
 
 
 def _axis(scale: Scale, bottom: float) -> str:
     lines = "".join(_upright(scale.at(tick), TOP, bottom, "grid") for tick in scale.ticks)
-    words = "".join(
-        f'<text x="{scale.at(tick):.1f}" y="{bottom + 15:g}" class="mid faint">{short(tick)}</text>'
-        for tick in scale.ticks
-    )
-    return lines + words
+    return lines + "".join(_words(scale.at(tick), bottom + 15, "mid faint", short(tick)) for tick in scale.ticks)
 
 
 def _upright(x: float, top: float, bottom: float, kind: str) -> str:
     return f'<path class="{kind}" d="M{x:.1f} {top:g}V{bottom:g}"/>'
 
 
+def _words(x: float, y: float, kind: str, foreign: str) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" class="{kind}">{text(foreign)}</text>'
+
+
 def _label(system: str) -> str:
-    return text(system if len(system) <= NAME else system[: NAME - 1] + "…")
+    return system if len(system) <= NAME else system[: NAME - 1] + "…"
 
 
-def _figure(title: str, label: str, height: float, parts: list[str]) -> str:
-    return (
-        f'<figure class="plot"><figcaption>{text(title)}</figcaption>'
-        f'<svg viewBox="0 0 {WIDTH} {height:g}" role="img" aria-label="{text(label)}">{"".join(parts)}</svg></figure>'
-    )
+def _figure(title: str, label: str, height: float, parts: list[str]) -> Markup:
+    # Numbers and marks that this module draws; all words in them went through `text`.
+    drawn = Markup("".join(parts))  # noqa: S704
+    return Markup(render("plot.html", title=title, label=label, width=WIDTH, height=height, drawn=drawn))  # noqa: S704

@@ -18,7 +18,7 @@ from bench import plugins
 from bench.board.page import escape
 from bench.checking.archive import opened
 from bench.checking.fingerprint import LIST_BYTES
-from bench.cli import app
+from bench.cli.app import app
 from bench.errors import BenchError
 from bench.formats import MAX_BYTES
 from bench.submission import read_submission

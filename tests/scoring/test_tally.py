@@ -14,7 +14,7 @@ from bench.protocols import Column, SetMeasurement
 from bench.runtime.cache import Cache
 from bench.scores import WHOLE_SET, Row
 from bench.scoring.columns import ADHERENCE, columns_of, metrics_of
-from bench.scoring.tally import rows_of
+from bench.scoring.tally import Scored, Value, rows_of
 from bench.submission import Card, Submission
 from bench.symbols import Frames
 from bench.task import Spec, Task
@@ -51,11 +51,11 @@ def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ExampleSet:
     return ExampleSet(tmp_path, task, Manifest("m", tuple(Excerpt(name, "d", name, 0.0, 2.0) for name in IDS)))
 
 
-def value(number: float, state: str = "ok", chance: float = NAN, identity: str = "pair/1") -> dict[str, Any]:
-    return {"value": number, "n": 2.0, "state": state, "chance": chance, "identity": identity}
+def value(number: float, state: str = "ok", chance: float = NAN, identity: str = "pair/1") -> Value:
+    return Value(number, 2.0, state, chance, identity)
 
 
-def measured(values: list[dict[str, Any]], store: Cache, **more: Any) -> list[dict[str, Any]]:
+def measured(values: list[Value], store: Cache, **more: Any) -> list[Scored]:
     """Return what scoring finds: one `plain` per example, and vectors that are its place in the list."""
     found = []
     for k, (name, one) in enumerate(zip(IDS, values, strict=True)):
@@ -64,11 +64,11 @@ def measured(values: list[dict[str, Any]], store: Cache, **more: Any) -> list[di
             store.content(f"{kind}{k}", lambda k=k, shift=shift: Frames(np.array([[float(k + shift)]]), 1.0))
             keys[kind] = {"ears/1": f"{kind}{k}"}
         ceiling, chance = {"plain": value(10.0 + k)}, {"plain": value(float(-k))}
-        found.append({"name": name, "values": {"plain": one}, "ceiling": ceiling, "chance": chance, **keys, **more})
+        found.append(Scored(name, {"plain": one}, ceiling, chance, **(keys | more)))
     return found
 
 
-def rows(examples: ExampleSet, values: list[dict[str, Any]], **more: Any) -> list[Row]:
+def rows(examples: ExampleSet, values: list[Value], **more: Any) -> list[Row]:
     store = Cache(examples.folder / "cache")
     submission = Submission(examples.folder, Card("mine", "t", 2, "m"))
     return rows_of(submission, examples, measured(values, store, **more), store)

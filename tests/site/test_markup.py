@@ -1,14 +1,23 @@
 """Tests of bench.site.markup."""
 
 import json
+import re
 from html import unescape
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jinja2 import UndefinedError
+from markupsafe import Markup
 
-from bench.site.markup import document, json_block, prose, text
-from tests.site.small import SCRIPT
+from bench.site.markup import document, environment, prose, render, text
+from tests.site.small import HOSTILE, SCRIPT
+
+TEMPLATES = [name for name in environment().list_templates() if name.endswith(".html")]
+
+
+def filled(source, **values):
+    return environment().from_string(source).render(values)
 
 
 @given(st.text())
@@ -27,20 +36,46 @@ def test_long_text_is_cut():
 
 @pytest.mark.parametrize("foreign", [SCRIPT, "<!--<script>", "\u2029", "&lt;"])
 def test_json_cannot_end_its_block(foreign):
-    block = json_block("x", {"y": foreign})
-    inside = block.removeprefix('<script type="application/json" id="x">').removesuffix("</script>")
+    inside = filled("{{ x|tojson }}", x={"y": foreign})
     assert not set(inside) & set("<>&\u2028\u2029")
     assert json.loads(inside) == {"y": foreign}
 
 
 def test_json_has_no_nan():
     with pytest.raises(ValueError, match="JSON compliant"):
-        json_block("x", float("nan"))
+        filled("{{ x|tojson }}", x=float("nan"))
 
 
 def test_prose_is_marked_up():
     assert prose("**a** `b<c`\n  *d*") == "<strong>a</strong> <code>b&lt;c</code> <em>d</em>"
 
 
-def test_a_title_is_text():
-    assert "<title>&lt;b&gt;</title>" in document("<b>", "")
+def test_whatever_a_template_prints_is_text():
+    safe = text(HOSTILE + SCRIPT)
+    assert not set(safe) & set("<>\"'\u202e")
+    assert filled("<a title='{{ x }}'>{% for y in [x] %}{{ y }}{% endfor %}</a>", x=HOSTILE + SCRIPT) == (
+        Markup("<a title='{0}'>{0}</a>").format(safe)
+    )
+    assert filled("{{ x }}", x="a" * 1000) == "a" * 400 + "…"
+    assert filled("{{ x|text(2000) }}", x="a" * 1000) == "a" * 1000
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_value_that_is_not_given_is_an_error(name):
+    environment().get_template(name)
+    if name != "table.html":  # macros alone
+        with pytest.raises(UndefinedError, match="is undefined"):
+            render(name)
+
+
+def test_no_template_says_that_something_is_safe():
+    for name in TEMPLATES:
+        source, _, _ = environment().loader.get_source(environment(), name)
+        assert not re.search(r"\|\s*safe|autoescape|Markup", source)
+
+
+def test_a_card_that_runs_a_script_is_text():
+    card = {"name": SCRIPT, "is_linked": False, "said": {"notes": SCRIPT}, "histories": [(SCRIPT, [SCRIPT])]}
+    page = document("systems.html", cards=[card])
+    assert page.count("&lt;/script&gt;&lt;script&gt;alert(2)") == 4
+    assert "<script" not in page

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from bench.board.page import head, lines, markdown
 from bench.site.index import index_page
 from bench.site.present import board_of
-from bench.site.tables import bare, table_html
+from bench.site.tables import bare
 from tests.site.small import HOSTILE, SYSTEMS
 
 
@@ -42,7 +42,7 @@ def sheet(small):
 
 def test_cells_are_those_of_the_markdown_page(small):
     table = sheet(small).table
-    found = Cells(table_html(sheet(small), lambda system: "", "x")).lines
+    found = Cells(index_page(board_of(small.folder), {})).lines
     wanted = [head(table)] + [cells if kind != "title" else [cells[1], ""] for kind, cells in lines(table)]
     assert found == wanted
     page = unescape(markdown([table])).replace("**", "")
@@ -52,7 +52,7 @@ def test_cells_are_those_of_the_markdown_page(small):
 
 
 def test_keys_sort_by_value_and_leave_gaps_empty(small):
-    cells = Cells(table_html(sheet(small), lambda system: "", "x"))
+    cells = Cells(index_page(board_of(small.folder), {}))
     rows = {
         line[1].partition(" (")[0]: keys for line, keys in zip(cells.lines, cells.keys, strict=True) if len(line) > 2
     }
