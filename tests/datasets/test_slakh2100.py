@@ -247,7 +247,7 @@ def test_a_sound_that_breaks_off_is_named(root):
     path.write_bytes(path.read_bytes()[: 44 + 10 * RATE * 2])
     excerpt = Excerpt("x", "slakh2100", "Track01877", 2.0, 15.0)
     with pytest.raises(
-        BenchError, match=r"mix\.wav: breaks off after 882000 bytes of sound, its header promises 1764000"
+        BenchError, match=r"mix\.wav: breaks off after 882000 bytes of sound, its header states 1764000"
     ):
         load().read(excerpt, "mix")
     path = root / "test" / "Track01876" / "mix.flac"

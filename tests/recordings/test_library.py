@@ -123,11 +123,13 @@ def test_a_split_without_any_excerpt_says_why(shelf):
 def test_an_empty_folder_says_what_to_do(shelf):
     shutil.rmtree(shelf.root / "train")
     with pytest.raises(
-        BenchError, match=r"train has an excerpt \(none is here, `bench data verify shelf` says what lacks"
+        BenchError, match=r"train has an excerpt \(there are no tracks; `bench data verify shelf` lists what is missing"
     ):
         select(shelf, "train")
     shutil.rmtree(shelf.root / "test")
-    assert verify(shelf) == [f"{shelf.root}: holds no tracks; data_manifests/shelf/card.yaml says what lies where"]
+    assert verify(shelf) == [
+        f"{shelf.root}: holds no tracks; data_manifests/shelf/card.yaml describes the folder's layout"
+    ]
 
 
 def test_what_is_to_be_committed_is_written_with_its_checksums(shelf, tmp_path):

@@ -39,7 +39,7 @@ def test_tracks_and_multitracks_are_read_and_what_has_no_file_is_not(place):
 @pytest.mark.parametrize("text", ["{", "[]", '{"tracks": {"a": {"audio": "a.wav"}}}', '{"tracks": 1}'])
 def test_another_form_is_refused(place, text):
     (place / "x.json").write_text(text)
-    with pytest.raises(BenchError, match=r"x\.json: no index of mirdata"):
+    with pytest.raises(BenchError, match=r"x\.json: is not a mirdata index"):
         md5.index("x.json")
 
 

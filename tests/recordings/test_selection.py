@@ -69,7 +69,7 @@ def test_both_parts_must_sound_inside_the_hole_and_outside(part):
     # Of the eight whole seconds outside of the hole, four before and four behind it, six must sound.
     assert min(found) == 58.0 and max(found) == 89.0
     start, why = start_of(heard(**{part: steps(120, QUIET)}), "a", 0)
-    assert start is None and why == f"of 89 starts none will do: 89 with too little {part}"
+    assert start is None and why == f"none of 89 starts is accepted: 89 with too little {part}"
 
 
 def test_nothing_is_asked_of_drums_that_nobody_knows():

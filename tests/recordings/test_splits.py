@@ -1,4 +1,4 @@
-"""Lists of splits: read whole or refused with the line, and what a folder lacks of them."""
+"""Lists of splits: read whole or refused with the line; incomplete splits are named."""
 
 import pytest
 
@@ -23,10 +23,10 @@ def test_rows_come_by_track(tmp_path):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("track,split\na,trian\n", r"splits\.csv:2: split 'trian'; known: test, train"),
-        ("track,split\na,test\na,test\n", r"splits\.csv:3: track 'a' has no name or stands twice"),
-        ("track\na\n", r"splits\.csv:2: split None"),
-        ("track,split\na,test\n", r"splits\.csv: 1 tracks, the data set was published with 2"),
+        ("track,split\na,trian\n", r"splits\.csv:2: unknown split 'trian'; known: test, train"),
+        ("track,split\na,test\na,test\n", r"splits\.csv:3: track 'a' has no name or is listed twice"),
+        ("track\na\n", r"splits\.csv:2: unknown split None"),
+        ("track,split\na,test\n", r"splits\.csv: lists 1 tracks, but the data set was published with 2"),
     ],
 )
 def test_a_wrong_list_is_refused(tmp_path, text, why):

@@ -79,7 +79,7 @@ def test_a_wav_that_breaks_off_is_named(ramp, read):
     whole = ramp.read_bytes()
     ramp.write_bytes(whole[:-RATE])
     with pytest.raises(
-        BenchError, match=r"ramp\.wav: breaks off after 152000 bytes of sound, its header promises 160000"
+        BenchError, match=r"ramp\.wav: breaks off after 152000 bytes of sound, its header states 160000"
     ):
         read(ramp)
 
