@@ -1,4 +1,4 @@
-"""Lists of checksums: the form of sha256sum, refusals with the line, and what differs from a folder."""
+"""Checksums: the format of sha256sum, refused lines, and differences from a folder."""
 
 import hashlib
 import subprocess

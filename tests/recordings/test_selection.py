@@ -1,4 +1,4 @@
-"""The rule that chooses excerpts: levels in closed form, and each of its conditions alone."""
+"""The selection rule: levels in closed form, and each of its conditions alone."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def test_the_draw_depends_on_track_and_seed_alone():
     assert len({start_of(heard(), "a", seed)[0] for seed in range(20)}) > 5
 
 
-def test_excerpts_begin_a_moment_before_a_beat_on_the_grid_of_masks():
+def test_excerpts_begin_40_ms_before_a_beat_on_the_grid_of_frames():
     beats = np.arange(0.3, 120, 0.517)
     found = starts(heard(beats_s=beats))
     assert all(abs(start * 50 - round(start * 50)) < 1e-6 for start in found)
@@ -52,7 +52,7 @@ def test_excerpts_begin_a_moment_before_a_beat_on_the_grid_of_masks():
     assert start_of(heard(beats_s=np.array([0.5, 119.0])), "a", 0) == (None, "no beat where an excerpt may begin")
 
 
-def test_a_second_of_silence_is_left_out_and_less_is_not():
+def test_a_second_of_silence_is_refused_and_less_is_not():
     mix = steps(120)
     mix[500:510] = SILENT
     found = starts(heard(mix=mix), 1000)
@@ -72,7 +72,7 @@ def test_both_parts_must_sound_inside_the_hole_and_outside(part):
     assert start is None and why == f"none of 89 starts is accepted: 89 with too little {part}"
 
 
-def test_nothing_is_asked_of_drums_that_nobody_knows():
+def test_unknown_drums_are_not_checked():
     assert start_of(heard(drums=None), "a", 0)[0] is not None
 
 

@@ -39,7 +39,7 @@ def test_a_missing_list_is_refused(tmp_path):
         read_splits(tmp_path / "splits.csv", ("test",), 1)
 
 
-def test_a_split_may_be_left_out_whole_but_not_in_part(tmp_path):
+def test_a_split_may_be_missing_as_a_whole_but_not_in_part(tmp_path):
     text = "track,split\na,test\nb,test\nc,train\nd,train\n"
     rows = read_splits(write(tmp_path, text), ("test", "train"), 4)
     assert lacking(rows, {"a", "b"}, ("test", "train")) == []
