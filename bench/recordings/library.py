@@ -56,22 +56,22 @@ def root_of(name: str, path: str = "") -> Path:
     if (path or data) and folder.is_dir():
         return folder
     where = f"not in {folder}" if path or data else f"${VARIABLE} is not set"
-    obtained = str(card_of(name).get("how_obtained", "see its card")).rstrip(".")
+    obtained = str(dataset_card(name).get("how_obtained", "see its card")).rstrip(".")
     raise MissingComponent(
         f"the data set {name} is not here ({where}): {obtained}; put it into ${VARIABLE}/{name}. "
         "--dataset synthetic needs no files"
     )
 
 
-def card_of(name: str) -> dict[str, Any]:
+def dataset_card(name: str) -> dict[str, Any]:
     """Return the keys of data_manifests/<name>/card.yaml; empty where the data set has no card."""
     path = home("data_manifests") / name / "card.yaml"
     return read_yaml(path) if path.is_file() else {}
 
 
-def seed_of(library: Library) -> int:
+def manifest_seed(library: Library) -> int:
     """Return the seed of a data set's manifests, from its card; 0 where the card has none."""
-    return int(card_of(library.name).get("seed", 0))
+    return int(dataset_card(library.name).get("seed", 0))
 
 
 def manifest_of(library: Library, name: str | None) -> Manifest:
@@ -125,7 +125,7 @@ def select(library: Library, split: str, executor: Executor | None = None) -> Se
     """
     if split not in library.splits:
         raise UnknownName(f"split of {library.name}", split, library.splits)
-    tracks = tracks_of(library, split, seed_of(library), executor)
+    tracks = tracks_of(library, split, manifest_seed(library), executor)
     ids = _ids(tracks)
     left_out = {name: track.why for name, track in tracks.items() if track.start_s is None}
     chosen = tuple(
@@ -180,7 +180,7 @@ def statistics(library: Library) -> dict[str, Any]:
         BenchError: files cannot be read.
     """
     split = library.splits[0]
-    tracks = list(tracks_of(library, split, seed_of(library)).values())
+    tracks = list(tracks_of(library, split, manifest_seed(library)).values())
     reasons = Counter("chosen" if one.start_s is not None else re.sub(r"\d[\d.]*", "N", one.why) for one in tracks)
     sizes = {one: len(library.tracks(one)) for one in library.splits}
     return {"tracks": sizes, "selection_rule": VERSION, split: _described(tracks) | {"excerpts": dict(reasons)}}

@@ -33,7 +33,7 @@ _Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Heard:
+class TrackLevels:
     """Levels and beats of a track, as the selection rule needs them.
 
     Attributes:
@@ -64,25 +64,25 @@ def powers(samples: npt.NDArray[np.floating], sample_rate: int) -> Powers:
     return means
 
 
-def start_of(heard: Heard, track: str, seed: int) -> tuple[float | None, str]:
+def start_of(levels: TrackLevels, track: str, seed: int) -> tuple[float | None, str]:
     """Return the start of a track's excerpt in seconds and "", or None and the reason why there is no excerpt.
 
     Args:
-        heard: Levels and beats of the track.
+        levels: Levels and beats of the track.
         track: Its name; together with the seed it decides which of the accepted starts is drawn.
         seed: The manifest's seed.
     """
-    last_s = heard.duration_s - EDGE_S - LONGEST_S
+    last_s = levels.duration_s - EDGE_S - LONGEST_S
     if last_s < EDGE_S:
-        last_s = heard.duration_s - EDGE_S - DURATION_S
+        last_s = levels.duration_s - EDGE_S - DURATION_S
     if last_s < EDGE_S:
-        return None, f"{heard.duration_s:.1f} s long, an excerpt takes {DURATION_S + 2 * EDGE_S:g} s with its edges"
-    starts = _candidates(heard, last_s)
+        return None, f"{levels.duration_s:.1f} s long, an excerpt takes {DURATION_S + 2 * EDGE_S:g} s with its edges"
+    starts = _candidates(levels, last_s)
     if not len(starts):
         return None, "no beat where an excerpt may begin"
     reasons: dict[str, int] = {}
     for start in np.random.default_rng(seed_of(track, seed)).permutation(starts):
-        why = _refused(heard, float(start))
+        why = _refused(levels, float(start))
         if not why:
             return float(start), ""
         reasons[why] = reasons.get(why, 0) + 1
@@ -90,19 +90,19 @@ def start_of(heard: Heard, track: str, seed: int) -> tuple[float | None, str]:
     return None, f"none of {len(starts)} starts is accepted: {counted}"
 
 
-def _candidates(heard: Heard, last_s: float) -> Powers:
-    if heard.beats_s is None:
+def _candidates(levels: TrackLevels, last_s: float) -> Powers:
+    if levels.beats_s is None:
         return np.arange(np.ceil(EDGE_S), last_s + 1e-9)
-    starts = np.floor((heard.beats_s - EARLY_S) * FRAME_RATE + 1e-6) / FRAME_RATE
+    starts = np.floor((levels.beats_s - EARLY_S) * FRAME_RATE + 1e-6) / FRAME_RATE
     candidates: Powers = np.unique(starts[(starts >= EDGE_S) & (starts <= last_s)])
     return candidates
 
 
-def _refused(heard: Heard, start_s: float) -> str:
+def _refused(levels: TrackLevels, start_s: float) -> str:
     """Return why no excerpt may begin here; empty if one may."""
-    if _longest_silence(_stretch(heard.mix, start_s)) >= _PER_SECOND:
+    if _longest_silence(_stretch(levels.mix, start_s)) >= _PER_SECOND:
         return "with a second of silence"
-    parts = {"harmony": heard.harmony} | ({} if heard.drums is None else {"drums": heard.drums})
+    parts = {"harmony": levels.harmony} | ({} if levels.drums is None else {"drums": levels.drums})
     for name, part in parts.items():
         seconds = _stretch(part, start_s).reshape(_SECONDS, _PER_SECOND).mean(axis=1)
         active = seconds > 10 ** (ACTIVE_DB / 10)

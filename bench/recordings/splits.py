@@ -38,7 +38,7 @@ def read_splits(path: Path, splits: Iterable[str], n_tracks: int) -> dict[str, R
     return rows
 
 
-def lacking(rows: Mapping[str, Row], here: Container[str], splits: Iterable[str]) -> list[str]:
+def incomplete_splits(rows: Mapping[str, Row], here: Container[str], splits: Iterable[str]) -> list[str]:
     """Return one line per split of which only some tracks are here; a split may be missing as a whole."""
     problems = []
     for split in splits:

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from bench.errors import BenchError
-from bench.recordings.selection import VERSION, Heard, Powers, start_of
+from bench.recordings.selection import VERSION, Powers, TrackLevels, start_of
 from bench.runtime.cache import Cache, key_of
 from bench.runtime.executor import Executor, Serial
 from bench.runtime.provenance import version
@@ -42,7 +42,7 @@ class Library(Protocol):
         """Return all files of a track."""
         ...
 
-    def heard(self, track: str) -> Heard:
+    def levels(self, track: str) -> TrackLevels:
         """Return the levels and beats of a track; raises `BenchError` if a file cannot be read."""
         ...
 
@@ -118,14 +118,14 @@ def _track_or_problem(job: _Job) -> Track | str:
         key = key_of(version(), VERSION, library.root.resolve(), seed, track, *states)
         if (known := _known(cache.record(key))) is not None:
             return known
-        heard = library.heard(track)
+        levels = library.levels(track)
         prompt = library.about(track)
     except BenchError as error:
         return str(error)
-    start_s, why = start_of(heard, track, seed)
-    drums_db = None if heard.drums is None else _level_db(heard.drums)
-    has_beats = heard.beats_s is not None and len(heard.beats_s) > 0
-    record = Track(heard.duration_s, _level_db(heard.mix), drums_db, has_beats, start_s, why, prompt)
+    start_s, why = start_of(levels, track, seed)
+    drums_db = None if levels.drums is None else _level_db(levels.drums)
+    has_beats = levels.beats_s is not None and len(levels.beats_s) > 0
+    record = Track(levels.duration_s, _level_db(levels.mix), drums_db, has_beats, start_s, why, prompt)
     cache.keep(key, asdict(record))
     return record
 

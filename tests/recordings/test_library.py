@@ -15,7 +15,7 @@ from bench.errors import BenchError, CheckFailed, MissingComponent, UnknownName
 from bench.manifest import read_manifest
 from bench.recordings.checksums import read_checksums
 from bench.recordings.library import manifest_of, root_of, select, statistics, verify, write_selected
-from bench.recordings.selection import Heard
+from bench.recordings.selection import TrackLevels
 
 
 @dataclass
@@ -33,11 +33,11 @@ class Shelf:
     def files(self, track):
         return [self.root / track]
 
-    def heard(self, track):
+    def levels(self, track):
         self.listened.append(track)
         seconds = float((self.root / track).read_text())
         sound = np.full(round(seconds * 10), 0.01)
-        return Heard(seconds, sound, sound, sound * (seconds > 50))
+        return TrackLevels(seconds, sound, sound, sound * (seconds > 50))
 
     def problems(self, track):
         return [] if (self.root / track).read_text() != "0" else [f"{track}: holds nothing"]

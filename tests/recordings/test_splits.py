@@ -3,7 +3,7 @@
 import pytest
 
 from bench.errors import BenchError
-from bench.recordings.splits import lacking, read_splits
+from bench.recordings.splits import incomplete_splits, read_splits
 
 
 def write(tmp_path, text):
@@ -42,5 +42,7 @@ def test_a_missing_list_is_refused(tmp_path):
 def test_a_split_may_be_missing_as_a_whole_but_not_in_part(tmp_path):
     text = "track,split\na,test\nb,test\nc,train\nd,train\n"
     rows = read_splits(write(tmp_path, text), ("test", "train"), 4)
-    assert lacking(rows, {"a", "b"}, ("test", "train")) == []
-    assert lacking(rows, {"b", "c", "d"}, ("test", "train")) == ["test: lacks 1 of its 2 tracks, the first is a"]
+    assert incomplete_splits(rows, {"a", "b"}, ("test", "train")) == []
+    assert incomplete_splits(rows, {"b", "c", "d"}, ("test", "train")) == [
+        "test: lacks 1 of its 2 tracks, the first is a"
+    ]

@@ -9,7 +9,7 @@ import pytest
 
 from bench.errors import BenchError
 from bench.recordings.library import select
-from bench.recordings.selection import Heard
+from bench.recordings.selection import TrackLevels
 from bench.recordings.tracks import tracks_of
 from bench.runtime.executor import Processes
 
@@ -18,7 +18,7 @@ NAMES = [f"song {k}" for k in range(5)]
 
 @dataclass
 class Shelf:
-    """Tracks are files with their level and length in them, and note beside the set that they were heard."""
+    """Tracks are files with their level and length in them, and note beside the set that they were read."""
 
     root: Path
     name: str = "shelf"
@@ -30,7 +30,7 @@ class Shelf:
     def files(self, track):
         return [self.root / track]
 
-    def heard(self, track):
+    def levels(self, track):
         with (self.root.parent / "listened").open("a") as log:
             log.write(f"{track} {os.getpid()}\n")
         try:
@@ -38,7 +38,7 @@ class Shelf:
         except ValueError:
             raise BenchError(f"{self.root / track}: no numbers") from None
         sound = np.full(round(seconds * 10), level)
-        return Heard(seconds, sound, sound, None if track == NAMES[0] else sound / 100, np.arange(0.5, seconds))
+        return TrackLevels(seconds, sound, sound, None if track == NAMES[0] else sound / 100, np.arange(0.5, seconds))
 
     def problems(self, track):
         return []
@@ -113,13 +113,13 @@ def test_all_unreadable_tracks_are_named_after_the_others_were_read(shelf):
 
 
 def test_an_interrupted_run_continues_where_it_stopped(shelf, monkeypatch):
-    whole = Shelf.heard
+    whole = Shelf.levels
     monkeypatch.setattr(
-        Shelf, "heard", lambda s, t: whole(s, t) if t < NAMES[3] else (_ for _ in ()).throw(KeyboardInterrupt)
+        Shelf, "levels", lambda s, t: whole(s, t) if t < NAMES[3] else (_ for _ in ()).throw(KeyboardInterrupt)
     )
     with pytest.raises(KeyboardInterrupt):
         select(shelf, "test")
-    monkeypatch.setattr(Shelf, "heard", whole)
+    monkeypatch.setattr(Shelf, "levels", whole)
     assert len(select(shelf, "test").manifest.excerpts) == 5 and len(shelf.listened()) == 5
 
 
