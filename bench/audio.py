@@ -28,7 +28,7 @@ class Audio:
     sample_rate: int
 
     def __post_init__(self) -> None:
-        """Bring the samples to float32 of shape (channels, n); one dimension means mono."""
+        """Convert the samples to float32 of shape (channels, n); one dimension means mono."""
         samples = np.atleast_2d(np.asarray(self.samples, dtype=np.float32))
         if samples.ndim != 2 or self.sample_rate <= 0:
             raise ValueError(f"audio of shape {samples.shape} at {self.sample_rate} Hz: want (channels, n) and a rate")
@@ -51,7 +51,7 @@ class Audio:
         return np.asarray(channels[0] if len(channels) == 1 else channels.mean(axis=0), dtype=np.float32)
 
     def cut(self, start_s: float, end_s: float) -> "Audio":
-        """Return [start_s, end_s), on the nearest samples; what lies outside the sound is left out, not padded."""
+        """Return [start_s, end_s), rounded to the nearest samples; it is not padded beyond the sound's ends."""
         start, end = round(start_s * self.sample_rate), round(end_s * self.sample_rate)
         return Audio(self.samples[:, max(start, 0) : max(end, 0)], self.sample_rate)
 
@@ -65,7 +65,7 @@ class Audio:
         return Audio(np.ascontiguousarray(samples.T, dtype=np.float32), sample_rate)
 
     def sha256(self) -> str:
-        """Return the hash of the sound itself: rate, shape and samples. Samples are never changed in place."""
+        """Return the hash of rate, shape and samples; it is computed once, since samples are never changed in place."""
         known: str | None = self.__dict__.get("_sha256")
         if known is None:
             digest = hashlib.sha256(f"{self.sample_rate} {self.samples.shape}".encode())
@@ -76,18 +76,18 @@ class Audio:
 
 
 def rms(samples: npt.NDArray[np.floating]) -> float:
-    """Root mean square over everything given, in float64; 0 for nothing."""
+    """Return the root mean square over all samples, computed in float64; 0 without samples."""
     return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if samples.size else 0.0
 
 
 def level_db(samples: npt.NDArray[np.floating]) -> float:
-    """RMS level in dB re full scale; -inf for silence."""
+    """Return the RMS level in dBFS; -inf for digital silence."""
     value = rms(samples)
     return 20 * float(np.log10(value)) if value > 0 else -np.inf
 
 
 def is_silent(samples: npt.NDArray[np.floating]) -> bool:
-    """Whether the RMS lies under -90 dBFS, which no 16-bit recording can tell from nothing."""
+    """Return whether the RMS is under -90 dBFS, the level of the last bit of a 16-bit recording."""
     return level_db(samples) < SILENCE_DBFS
 
 

@@ -1,34 +1,34 @@
-"""Errors a user can mend: one family, one line each, no traceback."""
+"""Errors that a user can fix: one family, one line each, no traceback."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class BenchError(Exception):
-    """What is wrong, where, the offending value and what to do, in one message.
+    """An error whose message says what is wrong, where, the offending value and the remedy.
 
-    `exit_code` is what the command line ends with: 2 for bad usage or input, 1 for a failed check.
+    `exit_code` is the exit code of the command line: 2 for wrong usage or input, 1 for a failed check.
     """
 
     exit_code = 2
 
 
 class CheckFailed(BenchError):
-    """A check was run and did not hold (exit code 1)."""
+    """A check failed (exit code 1)."""
 
     exit_code = 1
 
 
 class MissingComponent(BenchError):
-    """An optional package or weight file is not here; the message holds the command that gets it."""
+    """An optional package, weight file or data set is missing; the message says how to get it."""
 
 
 class Unserved(BenchError):
-    """A data set does not have what a task asks of it."""
+    """A data set does not have what a task needs."""
 
 
 class UnknownName(BenchError):
-    """A name that nothing carries, with the nearest names that exist."""
+    """An unknown name; the message suggests the closest known names."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         known = sorted(known)
@@ -39,5 +39,5 @@ class UnknownName(BenchError):
         self._parts = (kind, name, known)
 
     def __reduce__(self) -> tuple[type, tuple[str, str, list[str]]]:
-        """Pickle as it was made: an error that cannot come back from a worker would look like the worker's death."""
+        """Pickle the arguments: an error that cannot come back from a worker would look like the worker's death."""
         return type(self), self._parts

@@ -1,4 +1,4 @@
-"""YAML as we read it: plain values only, closed keys, no aliases, no tags, no duplicate keys, no code."""
+"""Strict YAML and JSON: plain values and known keys only; no aliases, tags, duplicate keys or code."""
 
 import json
 from collections.abc import Iterable
@@ -14,15 +14,15 @@ MAX_DEPTH = 12
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader that also refuses aliases, tags and duplicate keys, and leaves dates as the text they are."""
+    """SafeLoader that also refuses aliases, tags and duplicate keys, and reads dates as text."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         line = event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent):
-            raise yaml.YAMLError(f"line {line}: aliases (*name) are not read")
+            raise yaml.YAMLError(f"line {line}: aliases (*name) are not allowed")
         if event.tag is not None:
-            raise yaml.YAMLError(f"line {line}: tags ({event.tag}) are not read")
+            raise yaml.YAMLError(f"line {line}: tags ({event.tag}) are not allowed")
         self.depth = getattr(self, "depth", 0) + 1
         if self.depth > MAX_DEPTH:
             raise yaml.YAMLError(f"nested deeper than {MAX_DEPTH} levels")
@@ -37,7 +37,7 @@ class _Loader(yaml.SafeLoader):
             if not isinstance(name, str):
                 raise yaml.YAMLError(f"line {key.start_mark.line + 1}: the key {name!r} is not text")
             if name in seen:
-                raise yaml.YAMLError(f"line {key.start_mark.line + 1}: the key '{name}' stands twice")
+                raise yaml.YAMLError(f"line {key.start_mark.line + 1}: the key '{name}' appears twice")
             seen.add(name)
         return super().construct_mapping(node, deep)
 
@@ -56,7 +56,8 @@ def read_yaml(path: Path, allowed: Iterable[str] | None = None) -> dict[str, Any
         allowed: The keys it may have; any when None.
 
     Raises:
-        BenchError: missing, too large, not YAML, not a mapping, an alias, a tag, a key twice, or a key not allowed.
+        BenchError: the file is missing, too large, not YAML or not a mapping, or has an alias, a tag, a duplicate key
+            or an unknown key.
     """
     try:
         if path.stat().st_size > MAX_BYTES:
@@ -78,17 +79,17 @@ def dump_yaml(keys: dict[str, Any]) -> str:
 
 
 def parse_json(text: bytes, where: str, allowed: Iterable[str], max_bytes: int) -> dict[str, Any]:
-    """Read an object that has exactly these keys.
+    """Parse a JSON object that has exactly these keys.
 
     Args:
-        text: The bytes.
-        where: What they are, for messages.
-        allowed: The keys, all of them needed.
-        max_bytes: More are refused unread.
+        text: UTF-8 bytes.
+        where: Name of the source, for error messages.
+        allowed: The keys, all of them required.
+        max_bytes: Longer texts are refused without parsing.
 
     Raises:
-        BenchError: too large, not UTF-8, not JSON, no object, a key twice, unknown or missing, or a number that JSON
-            has not (NaN, infinity).
+        BenchError: the text is too long, not UTF-8, not JSON or not an object, a key is duplicate, unknown or missing,
+            or a number is NaN or infinite.
     """
     if len(text) > max_bytes:
         raise BenchError(f"{where}: {len(text)} bytes, at most {max_bytes}")
@@ -112,9 +113,9 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(keys) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key '{twice[:80]}' stands twice")
+        raise ValueError(f"the key '{twice[:80]}' appears twice")
     return keys
 
 
 def _no_number(name: str) -> Any:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a number in JSON")

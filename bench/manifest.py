@@ -1,10 +1,11 @@
-"""Manifests: the locked lists of excerpts, and their CSV form."""
+"""Manifests: locked lists of excerpts, and their CSV form."""
 
 import csv
 import hashlib
 import io
 import math
 import re
+from collections import Counter
 from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 
@@ -16,13 +17,13 @@ class Excerpt:
     """A stretch of a track.
 
     Attributes:
-        id: Names the excerpt in files and rows, `[a-z0-9][a-z0-9.-]*`; the song's name, and `--2` and on behind it for
-            further excerpts of one song.
-        dataset: The dataset plug that can read it.
-        track: The track's name inside the dataset.
-        start_s: Where the stretch begins, seconds into the track.
+        id: Name of the excerpt in files and rows, `[a-z0-9][a-z0-9.-]*`: the song's name, followed by `--2` and so on
+            for further excerpts of the song.
+        dataset: Name of the dataset plug that reads it.
+        track: Name of the track in the dataset.
+        start_s: Start of the excerpt in seconds from the track's start.
         duration_s: Its length in seconds; a task may ask for another.
-        prompt: Text for models that take one; may be empty.
+        prompt: Text for models that take a prompt; may be empty.
     """
 
     id: str
@@ -35,12 +36,12 @@ class Excerpt:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A named list of excerpts whose sha256 stands in every row that rests on it.
+    """A named list of excerpts, whose sha256 is part of every row scored on it.
 
     Attributes:
         name: Public name, e.g. `synthetic-quick`.
         excerpts: The excerpts in order.
-        is_public: Whether anyone can make the references again from published seeds or files.
+        is_public: Whether anyone can reproduce the references from published seeds or files.
     """
 
     name: str
@@ -49,7 +50,7 @@ class Manifest:
 
     @property
     def text(self) -> str:
-        """The CSV form, the same bytes everywhere."""
+        """The CSV form, the same bytes on every machine."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(_COLUMNS)
@@ -66,7 +67,7 @@ class Manifest:
         return replace(self, excerpts=tuple(replace(e, duration_s=float(duration_s)) for e in self.excerpts))
 
     def limited(self, n: int | None) -> "Manifest":
-        """Return the first `n` excerpts under a name that says so; itself where nothing is cut off.
+        """Return the first `n` excerpts, named `<name>-first<n>`; itself if there are no more than `n`.
 
         Raises:
             BenchError: `n` is under 1.
@@ -79,12 +80,12 @@ class Manifest:
 
 
 def song_of(excerpt_id: str) -> str:
-    """Return the song that an excerpt's id names."""
+    """Return the name of an excerpt's song: its id up to `--`."""
     return excerpt_id.partition("--")[0]
 
 
 def limit_of(manifest: str) -> tuple[str, int | None]:
-    """Split `synthetic-quick-first4` into the manifest's name and its limit."""
+    """Split `synthetic-quick-first4` into the manifest's name and its limit; None without one."""
     match = re.fullmatch(r"(.*)-first(\d{1,9})", manifest)
     return (match[1], int(match[2])) if match else (manifest, None)
 
@@ -97,8 +98,8 @@ def read_manifest(path: Path) -> Manifest:
     """Read a manifest CSV; its file name is its name.
 
     Raises:
-        BenchError: missing file, wrong columns, an id that cannot stand in paths, a number that is none, a time before
-            the track, or two excerpts of one id.
+        BenchError: missing file, wrong columns, an id that is not allowed in paths, a wrong number, a negative time, or
+            two excerpts with one id.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -116,18 +117,19 @@ def read_manifest(path: Path) -> Manifest:
             excerpts.append(_checked(Excerpt(name, dataset, track, float(start), float(duration), prompt)))
         except ValueError as error:
             raise BenchError(f"{path}:{number}: {error} in {','.join(row)!r}") from error
-    if len({e.id for e in excerpts}) != len(excerpts):
-        raise BenchError(f"{path}: two excerpts have the same id")
+    counts = Counter(excerpt.id for excerpt in excerpts)
+    if twice := [name for name, n in counts.items() if n > 1]:
+        raise BenchError(f"{path}: two excerpts have the same id {twice[0]!r}; rename one")
     return Manifest(path.stem, tuple(excerpts))
 
 
 def _checked(excerpt: Excerpt) -> Excerpt:
-    """Refuse an id that could lead out of a folder, and times that are none."""
+    """Refuse an id that could lead out of a folder, and impossible times."""
     if not _ID.fullmatch(excerpt.id):
         raise ValueError(f"the id {excerpt.id!r} is not 1 to 128 of a-z 0-9 . - beginning with a letter or digit")
-    # Whether csv quotes a bare carriage return depends on the version of Python, and with it the hash.
+    # Whether csv quotes a bare carriage return depends on Python's version, and the hash would too.
     if "\r" in excerpt.dataset + excerpt.track + excerpt.prompt:
-        raise ValueError("a carriage return stands in it; break lines with a line feed alone")
+        raise ValueError("a carriage return is not allowed (break lines with a line feed only)")
     if not (0 <= excerpt.start_s < math.inf and 0 < excerpt.duration_s < math.inf):
         raise ValueError(f"no stretch starts at {excerpt.start_s} s and lasts {excerpt.duration_s} s")
     return excerpt

@@ -1,4 +1,4 @@
-"""Masks: which 20 ms frames of an excerpt are holes. Pure functions of length, options and seed (design section 6)."""
+"""Masks: which 20 ms frames of an excerpt are holes. All are pure functions of length, options and seed."""
 
 import zlib
 from collections.abc import Callable
@@ -28,7 +28,7 @@ class Mask:
     n_frames: int
 
     def __post_init__(self) -> None:
-        """Refuse holes that are empty, unsorted, overlapping, touching or outside."""
+        """Refuse holes that are empty, unsorted, overlapping, touching or outside the excerpt."""
         edge = -1
         for start, end in self.holes:
             if not edge < start < end <= self.n_frames:
@@ -48,10 +48,10 @@ class Mask:
         return sum(end - start for start, end in self.holes) / self.n_frames
 
     def inside(self, rate_hz: int) -> npt.NDArray[np.bool_]:
-        """Return one flag per sample at `rate_hz`, shape (n_frames * rate_hz / 50,); True = to be made anew.
+        """Return one flag per sample at `rate_hz`, shape (n_frames * rate_hz / 50,); True inside a hole.
 
         Raises:
-            ValueError: the rate is not a multiple of 50 Hz, so frames have no whole number of samples.
+            ValueError: the rate is not a multiple of 50 Hz, so a frame is not a whole number of samples.
         """
         if rate_hz % FRAME_RATE:
             raise ValueError(f"{rate_hz} Hz is not a multiple of the frame rate {FRAME_RATE} Hz")
@@ -74,7 +74,10 @@ def centre(n_frames: int, seed: int = 0) -> Mask:
 
 
 def two_gaps(n_frames: int, seed: int = 0) -> Mask:
-    """Mask the second and third quarter-plus-eighth: [94, 281) and [469, 656) of 750 (AIR's test mask 2)."""
+    """Mask two gaps of a quarter each, from 1/8 and 5/8 of the excerpt on: [94, 281) and [469, 656) of 750.
+
+    This is AIR's test mask 2.
+    """
     return Mask(tuple((-(-k * n_frames // 8), (k + 2) * n_frames // 8) for k in (1, 5)), n_frames)
 
 
@@ -84,7 +87,7 @@ def long(n_frames: int, seed: int = 0) -> Mask:
 
 
 def everything(n_frames: int, seed: int = 0) -> Mask:
-    """Mask the whole excerpt (refinement, arrangement)."""
+    """Mask the whole excerpt, for refinement and arrangement."""
     return Mask(((0, n_frames),), n_frames)
 
 
@@ -94,12 +97,16 @@ def prefix(n_frames: int, seed: int = 0, context_s: float = 5.0) -> Mask:
 
 
 def suffix(n_frames: int, seed: int = 0, context_s: float = 5.0) -> Mask:
-    """Keep the last `context_s` seconds and mask what leads to them (VampNet's suffix prompt)."""
+    """Keep the last `context_s` seconds and mask the rest (VampNet's suffix prompt)."""
     return Mask(((0, n_frames - _context_frames(n_frames, context_s)),), n_frames)
 
 
 def random_gap(n_frames: int, seed: int = 0, gap_s: float = 5.0, margin_s: float = 1.0) -> Mask:
-    """Mask one seeded gap of `gap_s` seconds with at least `margin_s` of context on each side."""
+    """Mask one gap of `gap_s` seconds at a seeded place with at least `margin_s` of context on each side.
+
+    Raises:
+        BenchError: the gap with its margins is longer than the excerpt, or a value is out of range.
+    """
     gap, margin = round(gap_s * FRAME_RATE), round(margin_s * FRAME_RATE)
     room = n_frames - gap - 2 * margin
     if gap < 1 or margin < 0 or room < 0:
@@ -109,13 +116,13 @@ def random_gap(n_frames: int, seed: int = 0, gap_s: float = 5.0, margin_s: float
 
 
 def blocks(n_frames: int, seed: int = 0, percent: float = 50.0) -> Mask:
-    """Mask `percent` of the frames, to the frame, in seeded holes of 1 to 3 s, gaps of 0.5 s or more where they fit.
+    """Mask exactly `percent` of the frames in seeded holes of 1 to 3 s with gaps of at least 0.5 s where they fit.
 
     The number of holes, their lengths and the gaps are drawn uniformly from all that fit. If the context is too short
-    for gaps of 0.5 s between holes of 3 s, the gaps shrink to an equal share of it.
+    for gaps of 0.5 s between holes of 3 s, the least gap is an equal share of it.
 
     Raises:
-        BenchError: `percent` is not between 0 and 100, or leaves no whole hole of 1 s.
+        BenchError: `percent` is not between 0 and 100, or gives less than one hole of 1 s.
     """
     shortest, longest, gap = FRAME_RATE, 3 * FRAME_RATE, FRAME_RATE // 2
     total = round(n_frames * percent / 100)
@@ -136,14 +143,15 @@ def blocks(n_frames: int, seed: int = 0, percent: float = 50.0) -> Mask:
 
 
 def scatter(n_frames: int, seed: int = 0, ratio: float | None = None) -> Mask:
-    """Draw AIR's training mask: masked where u < ratio, then a median filter of 11 frames (padded with "masked").
+    """Draw AIR's training mask: frames with u < ratio, after a median filter of 11 frames (padded with "masked").
 
-    A majority vote, so `ratio` is not the realised share: 0.3 masks about 8 %, 0.7 about 92 %. For training only.
+    The filter is a majority vote, so `ratio` is not the realised share: 0.3 masks about 8 %, 0.7 about 92 %. For
+    training only.
 
     Args:
         n_frames: Length in frames.
-        seed: Of the draw.
-        ratio: Probability before the filter; drawn from U(0.4, 0.8) when None.
+        seed: Seed of the draw.
+        ratio: Probability of a masked frame before the filter; drawn from U(0.4, 0.8) when None.
     """
     rng = np.random.default_rng(seed)
     ratio = float(rng.uniform(0.4, 0.8)) if ratio is None else ratio
@@ -170,7 +178,7 @@ def draw(name: str, n_frames: int, seed: int, /, **options: float) -> Mask:
 
     Raises:
         UnknownName: no mask has this name.
-        BenchError: an option it does not take, or a value that does not fit.
+        BenchError: the mask does not take one of the options, or its value.
     """
     if name not in MASKS:
         raise UnknownName("mask", name, MASKS)
@@ -181,7 +189,7 @@ def draw(name: str, n_frames: int, seed: int, /, **options: float) -> Mask:
 
 
 def seed_of(*parts: str | int) -> int:
-    """Return the seed of a place in the suite: crc32 of its parts (task, excerpt, base seed), 0 to 2**32 - 1."""
+    """Return a seed from the parts that name its purpose, e.g. task, excerpt, base seed: their crc32, below 2**32."""
     return zlib.crc32("/".join(str(part) for part in parts).encode())
 
 
@@ -193,9 +201,10 @@ def _context_frames(n_frames: int, context_s: float) -> int:
 
 
 def _spread(rng: np.random.Generator, total: int, parts: int, most: int) -> npt.NDArray[np.int64]:
-    """Cut `total` into `parts` whole numbers of 0 to `most`, every way of doing so as likely as the next.
+    """Cut `total` into `parts` whole numbers of 0 to `most`, with random shares.
 
-    What goes over `most` is dealt out again among the others. Equal shares would make all parts nearly equal.
+    Shares are uniform on the simplex, since equal ones would make all parts nearly equal. Whatever exceeds `most` is
+    distributed again among the other parts.
     """
     values = np.zeros(parts, dtype=np.int64)
     while (rest := total - int(values.sum())) > 0:

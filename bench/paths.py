@@ -1,4 +1,4 @@
-"""Where the repository's own files are: the clone first, the installed wheel second; and atomic writing."""
+"""Paths: the repository's own folders, in the clone or the installed wheel, and atomic writing."""
 
 import os
 import tempfile
@@ -12,10 +12,10 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def home(name: str) -> Path:
-    """Return the folder `name` (`tasks`, `data_manifests`, `leaderboard`) of the clone, or of the wheel.
+    """Return the folder `name` (`tasks`, `data_manifests`, `leaderboard`) of the clone, else of the wheel.
 
     Raises:
-        BenchError: the installation carries neither.
+        BenchError: neither has it.
     """
     for folder in (PACKAGE.parent / name, PACKAGE / "_data" / name):
         if folder.is_dir():
@@ -24,22 +24,22 @@ def home(name: str) -> Path:
 
 
 def is_clone() -> bool:
-    """Whether bench runs from a clone of the repository, the only place whose `leaderboard/` may be written."""
+    """Return whether bench runs from a clone of the repository; only a clone's `leaderboard/` may be written."""
     return (PACKAGE.parent / "leaderboard").is_dir() and (PACKAGE.parent / "pyproject.toml").is_file()
 
 
 @contextmanager
 def atomic(path: Path, chosen_by: str = "--out") -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it onto `path` if the block ends well, remove it otherwise.
+    """Yield a temporary path beside `path`; rename it to `path` if the block succeeds, else remove it.
 
     A reader sees the old file or the whole new one, never a part, even after SIGKILL.
 
     Args:
-        path: The file.
-        chosen_by: Option or variable that chooses its folder, for the message.
+        path: The file to write.
+        chosen_by: Option or variable that chooses its folder, for the error message.
 
     Raises:
-        BenchError: the folder cannot be written (read-only, disk full), naming it and the reason.
+        BenchError: the file cannot be written (read-only, disk full); the message has the path and the reason.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,6 +65,6 @@ def write_text(path: Path, text: str, chosen_by: str = "--out") -> None:
 
 
 def unwritable(path: Path, error: OSError, chosen_by: str = "--out") -> BenchError:
-    """Say that `path` could not be written, why, and what chooses its folder, in one line."""
+    """Return the error that `path` could not be written, with the reason and the option that chooses its folder."""
     reason = error.strerror or str(error)
     return BenchError(f"cannot write {path}: {reason}; choose another folder with {chosen_by} or make room")

@@ -1,6 +1,6 @@
-"""The registry: a folder is a registry, a file in it is a plug, its public name is its file name with dashes.
+"""Plugs: every file in a kind's folder is a plug, and its public name is the file name with dashes.
 
-Listing reads names and docstrings as text, so that it imports nothing heavy; a plug is imported when it is loaded.
+Listing reads names and docstrings as text and imports no plug; a plug is imported when it is loaded.
 """
 
 import ast
@@ -20,26 +20,26 @@ _SIZES = re.compile(r"^SIZES = \(([^)]*)\)$", re.MULTILINE)
 
 
 def names(kind: str) -> list[str]:
-    """List the public names of a kind's plugs; a plug that comes in `SIZES` has a name for each: `air-mini`."""
-    return sorted(_found(kind))
+    """Return the public names of a kind's plugs; a plug with `SIZES` has a name for each, e.g. `air-mini`."""
+    return sorted(_plugs(kind))
 
 
 def about(kind: str, name: str) -> str:
     """Return the first line of a plug's docstring without importing it."""
-    path = _PACKAGE / kind / _found(kind)[name][0]
+    path = _PACKAGE / kind / _plugs(kind)[name][0]
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     return docstring.splitlines()[0] if docstring else ""
 
 
-def _found(kind: str) -> dict[str, tuple[str, str]]:
-    """Return module and size (empty for most) of every plug by its public name."""
-    return _found_in(_PACKAGE / kind)
+def _plugs(kind: str) -> dict[str, tuple[str, str]]:
+    """Return module and size (empty for a plug without sizes) of every plug by its public name."""
+    return _plugs_in(_PACKAGE / kind)
 
 
 @cache
-def _found_in(folder: Path) -> dict[str, tuple[str, str]]:
-    found = {}
+def _plugs_in(folder: Path) -> dict[str, tuple[str, str]]:
+    plugs = {}
     for path in folder.iterdir() if folder.is_dir() else ():
         file = path / "__init__.py" if path.is_dir() else path
         if path.name.startswith("_") or not (file.suffix == ".py" and file.is_file()):
@@ -47,39 +47,39 @@ def _found_in(folder: Path) -> dict[str, tuple[str, str]]:
         name = path.stem.replace("_", "-")
         sizes = _SIZES.search(file.read_text(encoding="utf-8"))
         if sizes is None:
-            found[name] = (path.stem, "")
+            plugs[name] = (path.stem, "")
         else:
             for size in ast.literal_eval(f"({sizes[1]},)"):
-                found[f"{name}-{size}"] = (path.stem, size)
-    return found
+                plugs[f"{name}-{size}"] = (path.stem, size)
+    return plugs
 
 
 def weights() -> dict[str, Weights]:
-    """Return the published weights that plugs can use, by name: what their modules call `WEIGHTS`, one or several."""
-    found: dict[str, Weights] = {}
+    """Return all published weights by name, as the plugs' modules list them in `WEIGHTS` (one or a tuple)."""
+    by_name: dict[str, Weights] = {}
     for kind in KINDS:
-        for module, _ in _found(kind).values():
+        for module, _ in _plugs(kind).values():
             path = _PACKAGE / kind / f"{module}.py"
             if path.is_file() and "\nWEIGHTS" in path.read_text(encoding="utf-8"):
-                theirs: Weights | tuple[Weights, ...] = importlib.import_module(f"bench.{kind}.{path.stem}").WEIGHTS
-                found |= {one.name: one for one in (theirs if isinstance(theirs, tuple) else (theirs,))}
-    return found
+                listed: Weights | tuple[Weights, ...] = importlib.import_module(f"bench.{kind}.{path.stem}").WEIGHTS
+                by_name |= {one.name: one for one in (listed if isinstance(listed, tuple) else (listed,))}
+    return by_name
 
 
 def memory(kind: str, name: str, device: str) -> Any:
-    """Return what a plug that comes in sizes says it will need of a device's memory, and what is free there.
+    """Return the estimate of the memory that a plug with sizes needs on a device, and what is free there.
 
-    Nothing of its files is read: its module's `MEMORY` is called with size and device. What it gives has `need.total`
-    and `free` (bytes), `is_enough`, and says all of it as text. None where a plug says nothing.
+    It calls `MEMORY(size, device)` of the plug's module, without reading any weights. The result has `need.total` and
+    `free` (bytes) and `is_enough`, and its text says all three. None for a plug without `MEMORY`.
 
     Raises:
         UnknownName: no plug of this kind has this name.
         BenchError: there is no such device.
     """
     build = builder(kind, name)
-    module, size = _found(kind)[name]
-    said = getattr(importlib.import_module(f"bench.{kind}.{module}"), "MEMORY", None)
-    return said(size, device) if said and isinstance(build, partial) else None
+    module, size = _plugs(kind)[name]
+    estimate = getattr(importlib.import_module(f"bench.{kind}.{module}"), "MEMORY", None)
+    return estimate(size, device) if estimate and isinstance(build, partial) else None
 
 
 def builder(kind: str, name: str) -> Any:
@@ -90,45 +90,46 @@ def builder(kind: str, name: str) -> Any:
     """
     if name not in names(kind):
         raise UnknownName(kind.removesuffix("s"), name, names(kind))
-    module, size = _found(kind)[name]
+    module, size = _plugs(kind)[name]
     build = importlib.import_module(f"bench.{kind}.{module}").build
     return partial(build, size=size) if size else build
 
 
 def weights_of(kind: str, name: str) -> list[Weights]:
-    """Return the published weights that a plug names; of a plug that comes in sizes, those not named for another.
+    """Return the published weights that a plug needs.
 
-    Weights that bear the plug's own name are all that it needs.
+    These are the ones with the plug's own name; if there are none, all in its `WEIGHTS` except those named for another
+    of its sizes.
     """
-    theirs = getattr(importlib.import_module(f"bench.{kind}.{_found(kind)[name][0]}"), "WEIGHTS", ())
-    module, size = _found(kind)[name]
-    others = {other for found, other in _found(kind).values() if found == module} - {size}
-    found: list[Weights] = [theirs] if isinstance(theirs, Weights) else list(theirs)
-    return [one for one in found if one.name == name] or [one for one in found if not others & _words(one)]
+    module, size = _plugs(kind)[name]
+    theirs = getattr(importlib.import_module(f"bench.{kind}.{module}"), "WEIGHTS", ())
+    others = {other for other_module, other in _plugs(kind).values() if other_module == module} - {size}
+    listed: list[Weights] = [theirs] if isinstance(theirs, Weights) else list(theirs)
+    return [one for one in listed if one.name == name] or [one for one in listed if not others & _words(one)]
 
 
 def _words(weights: Weights) -> set[str]:
-    """Return what the names of a model and its files are made of."""
+    """Return the words in the names of weights and their files."""
     return {word for name in (weights.name, *(file.name for file in weights.files)) for word in re.split("[-.]", name)}
 
 
 def options(kind: str, name: str) -> list[str]:
-    """Return what the plug's `build` may be given; raises `UnknownName` where there is no such plug."""
+    """Return the names of a plug's options; raises `UnknownName` if there is no such plug."""
     return _options(builder(kind, name))
 
 
 def _options(build: Any) -> list[str]:
-    fixed = build.keywords if isinstance(build, partial) else {}  # a name that says the size leaves no choice of it
+    fixed = build.keywords if isinstance(build, partial) else {}  # a name with a size fixes the option `size`
     return [option for option in inspect.signature(build).parameters if option not in fixed]
 
 
 def load(kind: str, name: str, /, **options: Any) -> Any:
-    """Build the plug; its options may be called `kind` and `name` too.
+    """Build a plug with its options, which may also be called `kind` and `name`.
 
     Raises:
         UnknownName: no plug of this kind has this name.
-        BenchError: it does not take one of the options.
-        MissingComponent: it needs a package or a file that is not here.
+        BenchError: the plug does not take one of the options.
+        MissingComponent: it needs a package or a file that is missing.
     """
     build = builder(kind, name)
     allowed = _options(build)

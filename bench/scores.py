@@ -1,4 +1,4 @@
-"""Score rows: what `leaderboard/results/<task>/<manifest>/<system>.csv` holds, one tidy row per number."""
+"""Score rows: the format of `leaderboard/results/<task>/<manifest>/<system>.csv`, one row per number."""
 
 import csv
 import io
@@ -11,34 +11,34 @@ from bench.paths import write_text
 
 MAX_BYTES = 64 * 2**20
 WHOLE_SET = "*"
-"""Stands in `example` for the whole set; `*~01` and on are the seeded half-sets that a distance's interval rests on."""
+"""`example` of a row for the whole set; `*~01` and so on are the seeded half-sets of a distance's interval."""
 NO_PHASE = "no-phase"
-"""State of a value that compares waveforms, of a system that keeps no phase: printed, marked, never ranked."""
+"""State of a waveform metric's value for a system that does not keep phase: printed, marked, never ranked."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One number and what it means.
+    """One score with everything needed to read it.
 
     Attributes:
         task: Name of the task.
         task_version: Its version.
         manifest: Name of the manifest.
         manifest_sha: sha256 of its CSV form.
-        system: Whose outputs were scored.
+        system: Name of the system whose outputs were scored.
         metric: Name of the column.
-        identity: Algorithm, parameters, extractors, source of the reference; only equal identities are compared.
+        identity: Algorithm, parameters, extractors, source of the reference; only rows of one identity are comparable.
         region: `hole`, `context`, `seam` or `whole`.
         example: The excerpt's id, `*` for the set (mean over songs), `*~01` ... for half-sets.
         value: The number; NaN where it is undefined.
         low: Lower end of the 95 % interval; NaN where none is given.
         high: Upper end.
-        n: What the value rests on: frames, seconds or events of an example; songs (or windows) of a set.
-        n_requested: Examples (of a set row: songs) that the task asked for.
-        state: `ok`, or why the value is what it is (see `bench.protocols.Measurement`); `incomplete` on a set row
-            some of whose outputs failed.
-        chance: What another song in the hole scores, or the metric's own shifted chance.
-        ceiling: What the reference itself scores.
+        n: Size of what was measured: frames, seconds or events of an example; songs (or windows) of a set.
+        n_requested: Examples (on a set row: songs) that the task requested.
+        state: `ok`, or why the value is special (see `bench.protocols.Measurement`); `incomplete` on a set row if some
+            outputs failed.
+        chance: Score of another song in the hole, or the metric's own chance level by shifting.
+        ceiling: Score of the reference itself.
     """
 
     task: str
@@ -76,11 +76,11 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Read rows.
+    """Read the rows of a CSV file.
 
     Raises:
-        BenchError: missing file, one that is too large, wrong columns, or a field that is no number, naming file and
-            line.
+        BenchError: the file is missing or too large, has wrong columns, or a field is not a number; the message names
+            file and line.
     """
     try:
         if path.stat().st_size > MAX_BYTES:

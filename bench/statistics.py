@@ -1,7 +1,8 @@
-"""How much of a number could be luck: intervals, paired differences, corrected p-values, rank intervals (section 11).
+"""Statistics: confidence intervals, paired differences, corrected p-values, rank intervals.
 
-The unit is the song: excerpts of one song are averaged first, and songs are what is resampled or flipped. Everything is
-seeded by constants, so the same values give the same bytes. How often the intervals hold: docs/statistics.md.
+The unit is the song: excerpts of one song are averaged first, then songs are resampled or their signs flipped.
+Everything is seeded by constants, so the same values give the same bytes. Coverage of the intervals:
+docs/statistics.md.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,18 +15,18 @@ import numpy.typing as npt
 from bench.manifest import song_of
 
 MIN_SONGS = 8
-"""Below this no interval is given and no difference is tested."""
+"""With fewer songs, no interval is given and no difference is tested."""
 CONFIDENCE = 0.95
 RESAMPLES = 1999
 FLIPS = 10_000
 EXACT_SONGS = 12
-"""Up to here all 2^n sign flips are counted, beyond it `FLIPS` drawn ones."""
+"""Up to this many songs, all 2^n sign flips are counted; beyond it, `FLIPS` drawn ones."""
 N_HALVES = 32
 _SEED = 240209508
 _NOTHING = 1e-12
 _MOST_STUDENTS = 3.0
 _POWER = 0.8
-"""Share of tries in which a forecast number of songs finds the difference."""
+"""Power of the test that the number of songs is forecast for."""
 
 Vector = npt.NDArray[np.float64]
 Law = Callable[[np.random.Generator, int], Vector]
@@ -40,8 +41,8 @@ class Difference:
         mean: The difference, in the metric's unit; NaN without a common song.
         low: Lower end of its 95 % interval; NaN below 8 songs (or replicates).
         high: Upper end.
-        p: Two-sided p-value in (0, 1], not corrected for other comparisons; NaN below 8 songs (or replicates).
-        n: Songs that both have; of a distance over the set, replicates.
+        p: Two-sided p-value, 0 to 1, not corrected for other comparisons; NaN below 8 songs (or replicates).
+        n: Number of common songs; for a distance over the set, number of replicates.
         error: Standard error of the difference; NaN where unknown.
     """
 
@@ -53,15 +54,15 @@ class Difference:
     error: float = NAN
 
     def songs_to_tell(self, n_songs: int, comparisons: int = 1) -> float:
-        """Return with how many songs a difference of this size would be found at 5 % in four of five tries.
+        """Forecast the number of songs that a difference of this size needs for 80 % power at the 5 % level.
 
-        (z(1 - 0.025 / comparisons) + z(0.8))^2 (error / mean)^2 n_songs: the standard error shrinks with the root of
-        the songs. A forecast that takes the difference seen for the true one. NaN where no error is known, infinite
-        where the difference is 0.
+        (z(1 - 0.025 / comparisons) + z(0.8))^2 (error / mean)^2 n_songs, since the standard error shrinks with the
+        square root of the number of songs. The observed difference is taken as the true one. NaN below 8 songs or
+        where no error is known, infinite where the difference is 0.
 
         Args:
-            n_songs: Songs that the error rests on.
-            comparisons: How many are corrected for.
+            n_songs: Number of songs that the error was computed from.
+            comparisons: Number of comparisons that the level is corrected for.
         """
         from scipy.special import ndtri
 
@@ -80,7 +81,7 @@ def song_means(values_by_example: Mapping[str, float]) -> dict[str, float]:
         values_by_example: A value per excerpt id; NaN where it is undefined.
 
     Returns:
-        The mean per song over its defined values, songs in order of name; a song without any is left out.
+        The mean per song over its defined values, songs sorted by name; a song without any is left out.
     """
     songs: dict[str, list[float]] = {}
     for example in sorted(values_by_example):
@@ -95,14 +96,14 @@ def interval(song_values: Sequence[float] | Vector) -> tuple[float, float]:
     The half-width is s/sqrt(n) times the 95 % quantile of |t*| over 1999 resamples of the songs, t* being each
     resample's own studentised distance from the mean. Symmetric rather than equal-tailed because that form keeps its
     coverage on values piled up at both ends of a bounded range, where the equal-tailed one reaches 98 to 99 % at 16
-    songs. The quantile is held to three times Student's, and is Student's where it is not finite (so many resamples
-    without spread). Ends are not clamped to the metric's range.
+    songs. The quantile is capped at three times Student's t quantile, and replaced by it where it is not finite (too
+    many resamples without spread). Ends are not clipped to the metric's range.
 
     Args:
-        song_values: (n,) one value per song, NaN left out.
+        song_values: (n,) one value per song; NaN are left out.
 
     Returns:
-        (low, high), both NaN below 8 songs, both the mean where all songs agree.
+        (low, high); both NaN below 8 songs, both equal to the mean where all songs have the same value.
 
     Source:
         P. Hall, On symmetric bootstrap confidence intervals, J. R. Stat. Soc. B 50 (1988), section 2; Efron and
@@ -124,11 +125,12 @@ def interval(song_values: Sequence[float] | Vector) -> tuple[float, float]:
 
 
 def difference(a: Mapping[str, float], b: Mapping[str, float]) -> Difference:
-    """Compare two systems over the songs that both have.
+    """Compare two systems over their common songs.
 
-    The p-value is the share of sign flips of the songs' differences whose mean is at least as far from 0 as the one
-    seen: all 2^n flips up to 12 songs, else 10 000 drawn ones with one added to both counts. The interval is that of
-    `interval` over the differences. The two rest on different ideas and may disagree where p is near 0.05; ranks use p.
+    The p-value is the share of sign flips of the songs' differences whose mean is at least as far from 0 as the
+    observed one: all 2^n flips up to 12 songs, else 10 000 drawn ones with one added to both counts. The interval is
+    that of `interval` over the differences. The two are different methods and may disagree where p is near 0.05; ranks
+    use p.
 
     Args:
         a: Song means of the first system.
@@ -149,15 +151,22 @@ def difference(a: Mapping[str, float], b: Mapping[str, float]) -> Difference:
 
 
 def half_sets(n: int) -> list[npt.NDArray[np.int64]]:
-    """Return 32 seeded halves of n songs, each (n // 2,) sorted, drawn without replacement; the same for everybody."""
+    """Return 32 seeded halves of n songs, each (n // 2,) sorted indices drawn without replacement.
+
+    They depend on n alone, so that all systems are measured on the same halves.
+    """
     rng = np.random.default_rng(n)
     return [np.sort(rng.choice(n, n // 2, replace=False)) for _ in range(N_HALVES)]
 
 
 def half_set_interval(value: float, halves: Sequence[float]) -> tuple[float, float]:
-    """Return the 95 % interval of a distance over the whole set from the spread of its half-sets (not their level).
+    """Return the 95 % interval of a distance over the whole set: the value +- t times the spread of its half-sets.
 
-    Why the spread of halves stands for the full set's standard error: `replicate_difference`.
+    `replicate_difference` explains why this spread estimates the full set's standard error.
+
+    Args:
+        value: The distance over all songs.
+        halves: The distance on each half-set.
     """
     from scipy.special import stdtrit
 
@@ -171,11 +180,11 @@ def replicate_difference(
     """Compare two systems by a distance that exists for the whole set only.
 
     Replicate k of both systems is the distance on the same half of the songs, drawn without replacement. For a
-    statistic that is linear in the songs a half-set's variance around the full value, (1/(n/2) - 1/n) s^2, equals that
-    of the full value around the truth, s^2/n, so the spread of the replicate differences stands for the difference's
-    own standard error. That is an assumption: a kernel distance is linear only away from 0, and near 0 its half-sets
-    spread more than the full set does, which errs towards finding nothing. For an odd number of songs the halves are
-    smaller than half: cautious too. t has one degree of freedom fewer than there are replicates.
+    statistic that is linear in the songs, a half-set's variance around the full value, (1/(n/2) - 1/n) s^2, equals that
+    of the full value around the truth, s^2/n, so the spread of the replicate differences estimates the standard error
+    of the difference. That is an assumption: a kernel distance is linear only away from 0; near 0 its half-sets spread
+    more than the full set does, which makes the test conservative, as does an odd number of songs, whose halves are
+    smaller than half. t has one degree of freedom less than there are replicates.
 
     Args:
         value_a: The first system's distance over all songs.
@@ -184,7 +193,7 @@ def replicate_difference(
         replicates_b: The second's, aligned with the first's.
 
     Returns:
-        n counts replicates. Without spread p is 1 for equal values and 0 for others.
+        The difference, its `n` the number of replicates. Without spread, p is 1 for equal values and 0 otherwise.
 
     Source:
         Politis, Romano and Wolf, Subsampling (1999), section 2.2.
@@ -205,13 +214,13 @@ def replicate_difference(
 
 
 def holm(p_values: Sequence[float] | Vector) -> Vector:
-    """Correct p-values for their number: step-down, holding the chance of any false finding at the level.
+    """Correct p-values for multiple comparisons by Holm's step-down method, which controls the family-wise error rate.
 
     Args:
         p_values: (k,) in [0, 1]; NaN where a comparison could not be made: it stays NaN and does not count.
 
     Returns:
-        (k,) adjusted values, at most 1, in the order given.
+        (k,) adjusted values, at most 1, in the given order.
 
     Source:
         S. Holm, A simple sequentially rejective multiple test procedure, Scand. J. Stat. 6 (1979), section 2.
@@ -225,14 +234,14 @@ def holm(p_values: Sequence[float] | Vector) -> Vector:
 
 
 def rank_intervals(better: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Return the ranks that each system may hold.
+    """Return the lowest and the highest rank that each system may have.
 
     Args:
         better: (k, k), True at [i, j] where system i is significantly better than system j.
 
     Returns:
-        Per system (1 + systems significantly better than it, k - systems significantly worse). The first number is its
-        rank; wider than one place: tied with somebody. Ties are not transitive, so one number would lie.
+        (1 + number of systems significantly better, k - number significantly worse) per system. The first number is its
+        rank; it is tied if the second is larger. Ties are not transitive, so one number would be misleading.
     """
     better = np.asarray(better, bool)
     above, below = better.sum(axis=0), better.sum(axis=1)
@@ -240,27 +249,27 @@ def rank_intervals(better: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 
 def coverage(n: int, law: Law, mean: float, runs: int = 2000, seed: int = 0) -> float:
-    """Return the share of simulated song sets whose interval holds the true mean.
+    """Return the share of simulated song sets whose interval contains the true mean.
 
     Args:
-        n: Songs of a set.
+        n: Songs per set.
         law: Draws n values from a generator.
-        mean: The law's mean.
-        runs: Sets drawn; the result's standard error is sqrt(c (1 - c) / runs).
-        seed: Of the draws.
+        mean: Mean of the law.
+        runs: Number of sets; the standard error of the result c is sqrt(c (1 - c) / runs).
+        seed: Seed of the draws.
     """
     rng = np.random.default_rng(seed)
-    held = 0
+    covered = 0
     for _ in range(runs):
         low, high = interval(law(rng, n))
-        held += low <= mean <= high
-    return held / runs
+        covered += low <= mean <= high
+    return covered / runs
 
 
 def _studentised_quantile(deviations: Vector) -> float:
     """Return the 95 % quantile of |t*|, at most three times Student's, and Student's where it is infinite.
 
-    Where nearly all songs agree and one does not, most resamples miss that one, and t* explodes: intervals a hundred
+    Where one song differs and all others agree, most resamples miss that song and t* explodes: intervals a hundred
     times too wide say nothing. On no simulated law does the bound cost more than a third of a point of coverage.
     """
     from scipy.special import stdtrit
@@ -277,10 +286,10 @@ def _studentised_quantile(deviations: Vector) -> float:
 
 def _sign_flip(values: Vector) -> float:
     """Return the two-sided p-value of the songs' differences under sign flips."""
-    seen = abs(float(values.sum())) * (1 - 1e-9)  # sums in another order differ in the last bits
+    observed = abs(float(values.sum())) * (1 - 1e-9)  # sums in another order differ in the last bits
     if len(values) <= EXACT_SONGS:
-        return float(np.mean(np.abs(_all_signs(len(values)) @ values) >= seen))
-    return float((np.sum(np.abs(_drawn_signs(len(values)) @ values) >= seen) + 1) / (FLIPS + 1))
+        return float(np.mean(np.abs(_all_signs(len(values)) @ values) >= observed))
+    return float((np.sum(np.abs(_drawn_signs(len(values)) @ values) >= observed) + 1) / (FLIPS + 1))
 
 
 @lru_cache(maxsize=4)

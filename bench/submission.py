@@ -1,4 +1,4 @@
-"""Submissions: a folder of outputs and a card, the one door through which every system's sound reaches the scorer."""
+"""Submissions: a folder of outputs and a card; every system is scored through one."""
 
 import math
 import re
@@ -17,20 +17,20 @@ from bench.text import UNSEEN, shown
 CARD = "submission.yaml"
 FAILED = "failed.yaml"
 SWAPPED = "swapped"
-"""Subfolder of outputs made with another song's control, from which `adherence` is scored."""
+"""Subfolder of outputs made with another song's control; `adherence` is scored from them."""
 TRAINING = "training-list.txt"
-"""What the system was trained on, a song a line: its name, and behind a tab its landmarks, where
+"""List of the songs that the system was trained on, one per line: the name, and after a tab the song's landmarks if
 `python -m bench.checking.fingerprint FOLDER` made the list."""
 STITCHED = "-stitched"
-"""What the name of a reading ends with in which the given context replaces the system's own."""
+"""Suffix of a second set of rows, scored with the given context put back."""
 MEASURED = ("generation_seconds", "generation_rate", "peak_memory_mib")
-"""What of a card differs from run to run."""
+"""Keys of a card that differ between runs."""
 SPEED = ("hardware", "batch_size", *MEASURED)
 MAX_LETTERS = {"notes": 2000, "training_data": 2000, "identity": 2000}
-"""Of a card's texts; of all others `MAX_LINE`."""
+"""Longest texts of a card in characters by key; `MAX_LINE` for all other keys."""
 MAX_LINE = 200
 MAX_NUMBER = 10**15
-"""What a card's numbers lie below."""
+"""Upper bound of a card's numbers."""
 _COUNTS = ("parameters", "trainable_parameters", "batch_size", *MEASURED)
 _NAMES = ("system", "task", "manifest")
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
@@ -40,27 +40,27 @@ _KINDS = {stat.S_IFLNK: "a link", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a fif
 
 @dataclass(frozen=True)
 class Card:
-    """What a submission says of itself.
+    """The card of a submission, submission.yaml.
 
     Attributes:
-        system: Its name in tables, `[a-z0-9][a-z0-9.-]{0,63}`.
+        system: Name of the system in tables, `[a-z0-9][a-z0-9.-]{0,63}`.
         task: The task that the outputs answer.
         task_version: Its version.
-        manifest: The manifest that the requests came from.
+        manifest: The manifest of the requests.
         contact: Who answers questions.
         training_data: What the system was trained on.
         paper: Where it is described.
         parameters: Number of parameters; 0 for none.
-        trainable_parameters: Those that were trained for the task; 0 for none.
+        trainable_parameters: Number of parameters trained for the task; 0 for none.
         notes: Anything a reader should know.
         hardware: What it ran on.
         generation_seconds: Wall-clock seconds for all outputs; 0 when unknown.
-        generation_rate: Seconds of sound made in a second; 0 when unknown.
-        batch_size: Requests answered together; 0 when unknown.
-        peak_memory_mib: What the process held at most, or on a GPU its tensors; 0 when unknown.
-        keeps_phase: Whether its sound has the phases of what it was given; a codec that makes its own says false, and
-            columns that compare waveforms are marked and do not rank.
-        identity: All that changes its outputs, its weight files by sha256 among it; empty when unknown.
+        generation_rate: Seconds of sound generated per second; 0 when unknown.
+        batch_size: Requests per batch; 0 when unknown.
+        peak_memory_mib: Peak memory of the process, or on a GPU of its tensors; 0 when unknown.
+        keeps_phase: Whether its outputs keep the phases of the given sound; false for a codec that makes its own, whose
+            waveform columns are marked and do not rank.
+        identity: Everything that changes its outputs, including the sha256 of its weight files; empty when unknown.
     """
 
     system: str
@@ -82,7 +82,7 @@ class Card:
     identity: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse values of a wrong kind and names that cannot stand in paths, all of them at once, a line each."""
+        """Refuse values of a wrong type and names that are not allowed in paths, all in one message, a line each."""
         wrong = [(c.name, _unfit(c.name, getattr(self, c.name), c.type)) for c in fields(self)]
         if lines := [f"{key}: {why}" for key, why in wrong if why]:
             raise BenchError("\n".join(lines))
@@ -96,15 +96,15 @@ class Submission:
     card: Card
 
     def output(self, name: str) -> Path:
-        """Return where the output of a request lies."""
+        """Return the path of a request's output."""
         return self.folder / f"{name}.wav"
 
     @property
     def failures(self) -> dict[str, str]:
-        """The requests on which the model failed, each with its reason; only `bench generate` writes these.
+        """The reason of failure by request, for requests on which the model failed; only `bench generate` writes it.
 
         Raises:
-            CheckFailed: the list is a link, too long, or no list of failures.
+            CheckFailed: the file is a link, too large, or not a mapping.
         """
         path = self.folder / FAILED
         if not lexists(path):
@@ -117,7 +117,7 @@ def read_submission(folder: Path) -> Submission:
 
     Raises:
         BenchError: no such folder.
-        CheckFailed: no card, one that is no plain file, or one with an unknown, missing or wrong key.
+        CheckFailed: the card is missing, not a regular file, or has an unknown, missing or wrong key.
     """
     if not folder.is_dir():
         raise BenchError(f"{folder}: no such folder; give the folder that holds {CARD} and the WAVs")
@@ -135,19 +135,19 @@ def read_submission(folder: Path) -> Submission:
 
 
 def write_card(folder: Path, card: Card) -> None:
-    """Write the card into a submission's folder, without an identity that is empty."""
+    """Write the card into a submission's folder; an empty identity is left out."""
     write_text(folder / CARD, dump_yaml({key: v for key, v in asdict(card).items() if key != "identity" or v}))
 
 
 def misnamed(name: str) -> str:
-    """Say why a file of a submission may not be called so; empty where it may."""
+    """Return why a file of a submission may not have this name; empty if it may."""
     if _FILE.fullmatch(name):
         return ""
-    return "is a name beyond 140 of A-Z a-z 0-9 . _ - + ( ) and blanks inside; give the file another"
+    return "is not a name of at most 140 of A-Z a-z 0-9 . _ - + ( ) and inner spaces; rename the file"
 
 
 def not_plain(path: Path, most: float = math.inf) -> str:
-    """Say why a file is not to be opened: a link, no plain file, or more than `most` bytes; empty where it may be."""
+    """Return why a file must not be opened (a link, not a regular file, more than `most` bytes); empty if it may be."""
     state = path.lstat()
     kind = stat.S_IFMT(state.st_mode)
     if kind != stat.S_IFREG:
@@ -165,7 +165,7 @@ def _read(path: Path, allowed: list[str] | None = None) -> dict[str, Any]:
 
 
 def _unfit(key: str, value: object, wanted: Any) -> str:
-    """Say why a value may not stand in a card; empty where it may."""
+    """Return why a card may not have this value; empty if it may."""
     kinds = (int, float) if wanted is float else (wanted,)
     if not isinstance(value, kinds) or isinstance(value, bool) != (wanted is bool):
         return f"want {wanted.__name__}, found {shown(repr(value))}"
@@ -174,10 +174,10 @@ def _unfit(key: str, value: object, wanted: Any) -> str:
     if key in _NAMES and not _NAME.fullmatch(str(value)):
         return f"{value!a} is not 1 to 64 of a-z 0-9 . - beginning with a letter or digit"
     if key == "system" and str(value).endswith(STITCHED):
-        return f"{value} ends in {STITCHED}, which names a reading of ours; leave it out"
+        return f"{value} ends in {STITCHED}, which is reserved for rows of the scorer; leave it out"
     if not isinstance(value, str):
         return ""
     if len(value) > (most := MAX_LETTERS.get(key, MAX_LINE)):
         return f"{len(value)} characters, at most {most}"
     unseen = [c for c in value if unicodedata.category(c) in UNSEEN and c != "\n"]
-    return f"holds the character U+{ord(unseen[0]):04X}, which is not seen; leave it out" if unseen else ""
+    return f"contains the invisible character U+{ord(unseen[0]):04X}; delete it" if unseen else ""

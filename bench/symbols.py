@@ -1,4 +1,4 @@
-"""Symbols: chords, notes and beats, and how they lie on disk (.lab, .mid, .txt). Times are seconds from the start."""
+"""Symbols: chords, notes and beats, and their files (.lab, .mid, .txt). Times are seconds from the sound's start."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,14 +13,14 @@ from bench.text import shown
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[Any]
-"""Whole numbers; whatever is given, int64 is kept."""
+"""Whole numbers of any type; they are stored as int64."""
 
 NO_CHORD = "N"
 DRUM_PROGRAM = 128
-"""Stands for the GM percussion channel where an instrument number (0-127) is asked for."""
+"""Program number of the GM percussion channel; instruments are 0-127."""
 _TICKS_PER_BEAT, _TEMPO = 10000, 60.0
 _SHORTEST_S = 1.5 / _TICKS_PER_BEAT
-"""A note any shorter could begin and end on one tick, and would not come back."""
+"""A shorter note could begin and end on one tick and would be lost in the file."""
 _MOST_BEATS = 1000
 
 
@@ -30,7 +30,7 @@ def _no_floats() -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Chords:
-    """Labelled stretches.
+    """Chord labels over time.
 
     Attributes:
         intervals_s: float64 (n, 2), start and end, sorted, not overlapping.
@@ -41,7 +41,7 @@ class Chords:
     labels: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        """Bring the intervals to float64 (n, 2) and check that every one has a label."""
+        """Convert the intervals to float64 (n, 2) and check that every one has a label."""
         intervals = np.asarray(self.intervals_s, dtype=np.float64).reshape(-1, 2)
         if len(intervals) != len(self.labels):
             raise ValueError(f"{len(intervals)} intervals but {len(self.labels)} labels")
@@ -49,7 +49,7 @@ class Chords:
         object.__setattr__(self, "labels", tuple(self.labels))
 
     def cut(self, start_s: float, end_s: float) -> "Chords":
-        """Return what sounds in [start_s, end_s), clipped to it; times still count from the old start."""
+        """Return the chords in [start_s, end_s), clipped to it; times keep their origin."""
         clipped = np.clip(self.intervals_s, start_s, end_s)
         keep = clipped[:, 1] > clipped[:, 0]
         return Chords(clipped[keep], tuple(np.asarray(self.labels, dtype=object)[keep]))
@@ -76,7 +76,7 @@ class Notes:
     programs: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def __post_init__(self) -> None:
-        """Bring all four to arrays of one length."""
+        """Convert all four to arrays of one length."""
         intervals = np.asarray(self.intervals_s, dtype=np.float64).reshape(-1, 2)
         columns = {
             name: np.asarray(getattr(self, name), dtype=np.int64) for name in ("pitches", "velocities", "programs")
@@ -90,7 +90,7 @@ class Notes:
             object.__setattr__(self, name, column)
 
     def __len__(self) -> int:
-        """Count the notes."""
+        """Return the number of notes."""
         return len(self.pitches)
 
     def where(self, keep: npt.NDArray[np.bool_] | Ints) -> "Notes":
@@ -134,7 +134,7 @@ class Beats:
     positions: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def __post_init__(self) -> None:
-        """Bring both to arrays; positions are all there or not at all."""
+        """Convert both to arrays and check that either all positions are given or none."""
         times = np.asarray(self.times_s, dtype=np.float64).reshape(-1)
         positions = np.asarray(self.positions, dtype=np.int64).reshape(-1)
         if len(positions) not in (0, len(times)):
@@ -163,7 +163,7 @@ class Frames:
 
     Attributes:
         values: float (n_frames, d).
-        rate_hz: Frames per second; frame k stands for the time k / rate_hz.
+        rate_hz: Frames per second; frame k is at the time k / rate_hz.
     """
 
     values: Floats
@@ -190,7 +190,7 @@ def read_chords(path: Path) -> Chords:
     """Read a .lab file: start, end, label per line, separated by white space.
 
     Raises:
-        BenchError: naming file, line and what is wrong with it.
+        BenchError: a line is wrong; the message names file and line.
     """
     intervals, labels = [], []
     for number, fields in _lines(path):
@@ -205,10 +205,10 @@ def read_chords(path: Path) -> Chords:
 
 
 def read_beats(path: Path) -> Beats:
-    """Read beats: a time and, optionally, the position in the bar per line.
+    """Read a file of beats: per line a time and, optionally, the position in the bar.
 
     Raises:
-        BenchError: naming file, line and what is wrong with it.
+        BenchError: a line is wrong; the message names file and line.
     """
     times, positions = [], []
     for number, fields in _lines(path):
@@ -229,7 +229,7 @@ def read_notes(path: Path) -> Notes:
 
     try:
         midi = pretty_midi.PrettyMIDI(str(path))
-    except Exception as error:  # mido raises whatever its parser stumbles on
+    except Exception as error:  # mido raises errors of many types on a damaged file
         why = "breaks off" if isinstance(error, EOFError) else f"{type(error).__name__}: {error}"
         raise BenchError(f"{path}: cannot be read as MIDI ({why}); get it again") from error
     parts = []
@@ -268,12 +268,12 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
 def _position(path: Path, line: int, text: str) -> int:
     value = as_number(path, line, text)
     if not 1 <= value <= _MOST_BEATS or value != int(value):
-        raise BenchError(f"{path}:{line}: {text!r} is no position in a bar; want a whole number from 1")
+        raise BenchError(f"{path}:{line}: {text!r} is not a position in a bar; want a whole number from 1")
     return int(value)
 
 
 def as_number(path: Path, line: int, text: str) -> float:
-    """Return the number that stands in a line of a file; raises `BenchError` where it is none, or not finite."""
+    """Return a number from a line of a file; raises `BenchError` if it is not a finite number."""
     try:
         value = float(text)
     except ValueError:

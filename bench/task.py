@@ -1,4 +1,4 @@
-"""Tasks: what is hidden, what is given, how it is scored. One closed YAML file each (keys: tasks/README.md)."""
+"""Tasks: what is masked, what is given, how it is scored. One YAML file with fixed keys each (see tasks/README.md)."""
 
 import inspect
 import re
@@ -21,9 +21,9 @@ _KINDS = {str: "text", int: "a whole number", list: "a list", dict: "a mapping"}
 
 @dataclass(frozen=True)
 class Spec:
-    """A plug and its options, the only form in which YAML names code.
+    """A plug and its options; YAML names code in this form only.
 
-    Written `name`, `name[value]` (the value of the plug's first option) or `{name: ..., option: ...}`.
+    It is written `name`, `name[value]` (value of the plug's first option) or `{name: ..., option: ...}`.
     """
 
     name: str
@@ -31,10 +31,10 @@ class Spec:
     value: str | None = None
 
     def filled(self, build: Callable[..., Any]) -> dict[str, Any]:
-        """Return all options, the bracketed value under the name of `build`'s first parameter.
+        """Return all options, with the bracketed value under the name of `build`'s first parameter.
 
         Raises:
-            BenchError: the plug takes no such option.
+            BenchError: the plug does not take one of the options.
         """
         names = list(inspect.signature(build).parameters)
         if self.value is not None and not names:
@@ -45,14 +45,14 @@ class Spec:
         return options
 
     def __str__(self) -> str:
-        """Write the spec as a string that parses back where no options are spelled out."""
+        """Return the spec as text; `parse_spec` reads it back if it has no named options."""
         extra = "".join(f",{key}={value}" for key, value in sorted(self.options.items()))
         return self.name + (f"[{self.value}]" if self.value is not None else "") + extra
 
 
 @dataclass(frozen=True)
 class ControlSpec:
-    """A control that a task gives: its kind (drums, chords, piano) and where it comes from."""
+    """A control that a task gives: its kind (drums, chords, piano) and its source; see tasks/README.md."""
 
     kind: str
     source: str
@@ -60,7 +60,7 @@ class ControlSpec:
 
 @dataclass(frozen=True)
 class Task:
-    """What tasks/<name>.yaml says; every attribute is a key of it."""
+    """The contents of tasks/<name>.yaml; every attribute is one of its keys."""
 
     name: str
     version: int
@@ -90,12 +90,12 @@ class Task:
         return draw(self.mask.name, self.n_frames, self.seed_of(excerpt_id), **self.mask.options)
 
     def seed_of(self, excerpt_id: str) -> int:
-        """Return the seed that a request of this excerpt carries."""
+        """Return the seed of this excerpt's request."""
         return seed_of(self.name, excerpt_id, self.seed)
 
 
 def task_names() -> list[str]:
-    """List every task of the suite."""
+    """Return the names of all tasks, sorted."""
     return sorted(path.stem for path in home("tasks").glob("*.yaml") if path.stem != "defaults")
 
 
@@ -115,7 +115,7 @@ def read_task(path: Path) -> Task:
     """Read and check a task file.
 
     Raises:
-        BenchError: an unknown or missing key, or a value that does not fit, naming file and key.
+        BenchError: an unknown or missing key, or a wrong value; the message names file and key.
     """
     keys = read_yaml(path, allowed=[f for f in Task.__dataclass_fields__])
     if missing := sorted(set(Task.__dataclass_fields__) - set(keys)):
@@ -137,7 +137,7 @@ def read_task(path: Path) -> Task:
 
 
 def _of(kind: type, keys: dict[str, Any], key: str) -> Any:
-    """Return a key's value, refusing what only looks like its kind (1.9 or true for a whole number)."""
+    """Return a key's value, refusing every other type (1.9 or true for a whole number)."""
     if type(keys[key]) is not kind:
         raise TypeError(f"{key}: want {_KINDS[kind]}, found {keys[key]!r}")
     return keys[key]
@@ -147,7 +147,7 @@ def parse_spec(entry: Any) -> Spec:
     """Read a plug's name and options in any of the three forms of `Spec`.
 
     Raises:
-        BenchError: it is none of them.
+        BenchError: the entry has none of these forms.
     """
     options: dict[str, Any] = {}
     if isinstance(entry, dict) and isinstance(entry.get("name"), str):
@@ -155,15 +155,15 @@ def parse_spec(entry: Any) -> Spec:
         entry = entry["name"]
     match = re.fullmatch(r"([a-z0-9][a-z0-9-]*)(?:\[([A-Za-z0-9._-]+)\])?", entry) if isinstance(entry, str) else None
     if match is None:
-        raise BenchError(f"{entry!r} names no plug; write name, name[value] or {{name: ..., option: ...}}")
+        raise BenchError(f"{entry!r} is not a plug's name; write name, name[value] or {{name: ..., option: ...}}")
     return Spec(match[1], options, match[2])
 
 
 def with_metrics(task: Task, names: Iterable[str]) -> Task:
-    """Return the task with more metrics than its file names, each once; what it hides and gives stays the same.
+    """Return the task with these metrics added, each once; mask and controls stay the same.
 
     Raises:
-        BenchError: a name is no `name` or `name[value]`.
+        BenchError: a name is not of the form `name` or `name[value]`.
     """
     if not (names := list(dict.fromkeys(names))):
         return task
@@ -186,7 +186,7 @@ def _control(entry: Any) -> ControlSpec:
 def _check(task: Task, stem: str) -> None:
     problems = []
     if task.name != stem:
-        problems.append(f"name is '{task.name}', the file's is '{stem}'")
+        problems.append(f"name is '{task.name}', but the file's is '{stem}'")
     if task.version < 1:
         problems.append(f"version {task.version} is not 1 or more")
     if task.family not in FAMILIES:
@@ -210,9 +210,9 @@ def _misnamed(task: Task) -> list[str]:
     if not all(isinstance(name, str) for name in task.primary.values()):
         problems.append(f"primary: want names of metrics, found {task.primary}")
     if task.mask.name == "scatter":
-        problems.append("mask scatter: for training alone, its holes are too short for any metric; take another")
+        problems.append("mask scatter: for training only, its holes are too short for any metric; take another mask")
     if task.mask.value is not None:
-        problems.append(f"mask {task.mask}: a mask's options are spelled out, {{name: {task.mask.name}, option: ...}}")
+        problems.append(f"mask {task.mask}: write a mask's options by name, {{name: {task.mask.name}, option: ...}}")
     return problems
 
 
@@ -221,10 +221,10 @@ class Defaults:
     """The suite's defaults.
 
     Attributes:
-        manifest: Manifest of `bench run`.
-        renderer: Renderer of controls.
-        extractors: Extractor by kind.
-        systems: Models of `bench run`, in order.
+        manifest: Manifest that `bench run` uses.
+        renderer: Renderer of chord and piano controls.
+        extractors: Name of the extractor by kind.
+        systems: Models that `bench run` runs, in order.
     """
 
     manifest: str

@@ -1,4 +1,4 @@
-"""Audio: reading what is there, writing without loss, refusing what is none."""
+"""Audio: reading common formats, writing without loss, refusing other files."""
 
 from pathlib import Path
 
@@ -42,13 +42,13 @@ def test_common_files_are_read_at_their_own_gain(tmp_path: Path, name: str) -> N
         (b"RIFF\x24\x00\x00\x00WAVEfmt ", "cannot be read as audio"),
     ],
 )
-def test_what_is_no_audio_is_refused_by_name(tmp_path: Path, content: bytes, said: str) -> None:
+def test_a_file_that_is_not_audio_is_named(tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "x.wav").write_bytes(content)
     with pytest.raises(BenchError, match=rf"x\.wav: {said}"):
         read_audio(tmp_path / "x.wav")
 
 
-def test_missing_empty_endless_and_infinite_are_refused(tmp_path: Path) -> None:
+def test_missing_empty_too_long_and_infinite_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"none\.wav: cannot be read as audio \(no such file\)"):
         read_audio(tmp_path / "none.wav")
     soundfile.write(tmp_path / "empty.wav", np.zeros(0), RATE)
@@ -80,14 +80,14 @@ def test_cuts_and_mono_and_levels() -> None:
     assert is_silent(np.full(9, 1e-5)) and not is_silent(np.full(9, 1e-4))
 
 
-def test_shapes_that_are_none_are_refused() -> None:
+def test_wrong_shapes_and_rates_are_refused() -> None:
     with pytest.raises(ValueError, match=r"want \(channels, n\)"):
         Audio(np.zeros((2, 2, 2)), RATE)
     with pytest.raises(ValueError, match="0 Hz"):
         Audio(np.zeros(2), 0)
 
 
-def test_the_hash_sees_rate_shape_and_samples() -> None:
+def test_the_hash_depends_on_rate_shape_and_samples() -> None:
     one = np.zeros((1, 8), dtype=np.float32)
     hashes = {
         Audio(one, 10).sha256(),
@@ -98,7 +98,7 @@ def test_the_hash_sees_rate_shape_and_samples() -> None:
     assert len(hashes) == 4
 
 
-def test_a_flac_that_was_cut_off_is_refused(tmp_path: Path) -> None:
+def test_a_truncated_flac_is_refused(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.flac", np.random.default_rng(0).normal(0, 0.1, 2 * RATE), RATE)
     raw = (tmp_path / "a.flac").read_bytes()
     for share in (0.01, 0.5, 0.95):
@@ -107,7 +107,7 @@ def test_a_flac_that_was_cut_off_is_refused(tmp_path: Path) -> None:
             read_audio(tmp_path / "a.flac")
 
 
-def test_a_wav_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+def test_a_truncated_wav_is_read_to_its_end(tmp_path: Path) -> None:
     """Its header cannot be believed: programs that write to a pipe leave a wrong length in it."""
     sound = tone()
     write_audio(tmp_path / "a.wav", Audio(sound, RATE))
@@ -122,7 +122,7 @@ def test_a_wav_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("channel", [0, 1])
-def test_what_is_not_finite_is_named_by_its_place(tmp_path: Path, value: float, channel: int) -> None:
+def test_a_sample_that_is_not_finite_is_named_by_its_index(tmp_path: Path, value: float, channel: int) -> None:
     samples = np.zeros((100, 2), dtype=np.float32)
     samples[41, channel] = value
     soundfile.write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")
@@ -130,7 +130,7 @@ def test_what_is_not_finite_is_named_by_its_place(tmp_path: Path, value: float, 
         read_audio(tmp_path / "a.wav")
 
 
-def test_over_full_scale_is_neither_clipped_nor_scaled(tmp_path: Path) -> None:
+def test_samples_over_full_scale_are_neither_clipped_nor_scaled(tmp_path: Path) -> None:
     loud = Audio(np.array([[4.0, -7.5, 1e-30, 1.0]]), RATE)
     write_audio(tmp_path / "a.wav", loud)
     assert read_audio(tmp_path / "a.wav").samples.tolist() == loud.samples.tolist()
@@ -155,6 +155,6 @@ def test_resampling_gives_the_length_of_the_new_rate(old: int, new: int) -> None
         assert rms(channel) == pytest.approx(rms(tone()), rel=0.01)
 
 
-def test_resampling_folds_nothing_back() -> None:
+def test_resampling_does_not_alias() -> None:
     high = Audio(tone(15000, 1.0, 48000), 48000).resampled(16000)
     assert level_db(high.mono[800:-800]) < -100

@@ -1,4 +1,4 @@
-"""Errors: one family, exit codes, near names, and the way back from a worker."""
+"""Errors: one family, exit codes, suggested names, and pickling."""
 
 import pickle
 
@@ -21,13 +21,13 @@ def test_exit_codes_are_those_of_the_command_line() -> None:
         ("ab1", ["ab2", "ab3", "ab4", "ab5"], "no task is called 'ab1'; did you mean ab5 or ab4 or ab3?"),
     ],
 )
-def test_a_wrong_name_gets_the_nearest_or_all(name: str, known: list[str], said: str) -> None:
+def test_an_unknown_name_gets_the_closest_names_or_all(name: str, known: list[str], said: str) -> None:
     assert str(UnknownName("task", name, iter(known))) == said
 
 
 @pytest.mark.parametrize(
     "error", [BenchError("a"), CheckFailed("a\n  b"), MissingComponent("a"), UnknownName("task", "a", ["ab"])]
 )
-def test_errors_come_back_from_a_worker_as_they_were(error: BenchError) -> None:
+def test_errors_survive_pickling(error: BenchError) -> None:
     back = pickle.loads(pickle.dumps(error))
     assert type(back) is type(error) and str(back) == str(error) and vars(back) == vars(error)

@@ -1,4 +1,4 @@
-"""Manifests from strangers: what comes back is what was written, and no id leads out of a folder."""
+"""Manifests: they are read back as written, and no id leads out of a folder."""
 
 import tempfile
 from pathlib import Path
@@ -35,14 +35,14 @@ def row(name: str = "a", start: str = "0", duration: str = "15") -> str:
 
 
 @pytest.mark.parametrize("name", ["../a", "/etc/a", "..", ".", "", "a/b", "a\\b", "A", "a b", "-a", "é", "a" * 129])
-def test_an_id_that_could_not_be_a_file_is_refused(tmp_path: Path, name: str) -> None:
+def test_an_id_that_cannot_be_a_file_name_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "m.csv").write_text(row(name))
     with pytest.raises(BenchError, match=r"m\.csv:2: the id .* is not 1 to 128 of a-z 0-9 \. -"):
         read_manifest(tmp_path / "m.csv")
 
 
 @pytest.mark.parametrize(("start", "duration"), [("-1", "15"), ("nan", "15"), ("inf", "15"), ("0", "0"), ("0", "inf")])
-def test_a_stretch_that_is_none_is_refused(tmp_path: Path, start: str, duration: str) -> None:
+def test_impossible_times_are_refused(tmp_path: Path, start: str, duration: str) -> None:
     (tmp_path / "m.csv").write_text(row(start=start, duration=duration))
     with pytest.raises(BenchError, match=r"m\.csv:2: no stretch starts at"):
         read_manifest(tmp_path / "m.csv")
@@ -50,7 +50,7 @@ def test_a_stretch_that_is_none_is_refused(tmp_path: Path, start: str, duration:
 
 def test_a_carriage_return_is_refused(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_bytes(row().encode().replace(b",15,", b',15,"one\rtwo"'))
-    with pytest.raises(BenchError, match=r"m\.csv:2: a carriage return stands in it"):
+    with pytest.raises(BenchError, match=r"m\.csv:2: a carriage return is not allowed"):
         read_manifest(tmp_path / "m.csv")
 
 
@@ -75,7 +75,7 @@ def test_the_hash_is_that_of_the_committed_file() -> None:
         assert read_manifest(path).sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_everything_in_it_moves_the_hash() -> None:
+def test_every_field_changes_the_hash() -> None:
     one = Excerpt("a", "d", "t", 0.0, 15.0, "p")
     changed = [
         Excerpt(*values)

@@ -76,7 +76,7 @@ def test_scatter_is_a_majority_vote_over_11_frames(seed: int, ratio: float) -> N
     assert scatter(200, seed, ratio).inside(50).tolist() == naive
 
 
-def test_scatter_realises_what_a_majority_vote_does() -> None:
+def test_the_share_of_scatter_is_that_of_a_majority_vote() -> None:
     ratios = {r: np.mean([scatter(750, seed, r).ratio for seed in range(60)]) for r in (0.3, 0.7)}
     assert ratios[0.3] == pytest.approx(0.08, abs=0.03)
     assert ratios[0.7] == pytest.approx(0.92, abs=0.03)
@@ -90,7 +90,7 @@ def test_scatter_draws_its_ratio_between_04_and_08() -> None:
 
 @settings(max_examples=80, deadline=None)
 @given(st.lists(st.booleans(), min_size=1, max_size=120))
-def test_flags_and_holes_are_the_same_thing(flags: list[bool]) -> None:
+def test_flags_and_holes_convert_into_each_other(flags: list[bool]) -> None:
     mask = from_flags(np.array(flags))
     assert mask.inside(50).tolist() == flags
     assert mask.ratio == pytest.approx(np.mean(flags))
@@ -115,7 +115,7 @@ def test_seconds_and_an_odd_rate() -> None:
 @pytest.mark.parametrize(
     "holes", [((5, 5),), ((-1, 3),), ((0, 11),), ((4, 6), (1, 2)), ((1, 4), (3, 6)), ((1, 4), (4, 6))]
 )
-def test_holes_that_are_none_are_refused(holes: tuple) -> None:
+def test_invalid_holes_are_refused(holes: tuple) -> None:
     with pytest.raises(BenchError, match="not sorted, disjoint stretches"):
         Mask(holes, 10)
 

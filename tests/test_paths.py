@@ -1,4 +1,4 @@
-"""Paths: the repository's folders, and writing that leaves all or nothing."""
+"""Paths: the repository's folders, and atomic writing."""
 
 import errno
 import os
@@ -23,7 +23,7 @@ TRY = """
 import os, sys
 from pathlib import Path
 from bench.errors import BenchError
-from bench.runtime.layout import exclusive
+from bench.runtime.locks import exclusive
 from bench.paths import write_text
 out = Path(sys.argv[1])
 if os.geteuid() == 0:
@@ -66,7 +66,7 @@ def test_a_disk_that_fills_up_half_way_leaves_the_old_file(tmp_path: Path) -> No
     assert (tmp_path / "a.txt").read_text() == "old"
 
 
-def test_a_part_is_hidden_ends_like_the_file_and_lies_beside_it(tmp_path: Path) -> None:
+def test_the_temporary_file_is_hidden_has_the_suffix_and_is_in_the_same_folder(tmp_path: Path) -> None:
     with atomic(tmp_path / "new" / "a.wav") as part:
         assert part.parent == tmp_path / "new"
         assert part.name.startswith(".") and part.name.endswith(".part.wav")
@@ -75,14 +75,14 @@ def test_a_part_is_hidden_ends_like_the_file_and_lies_beside_it(tmp_path: Path) 
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.wav"]
 
 
-def test_what_is_written_may_be_read_by_everyone(tmp_path: Path) -> None:
+def test_written_files_are_readable_by_everyone(tmp_path: Path) -> None:
     write_text(tmp_path / "a.txt", "grün")
     write_audio(tmp_path / "a.wav", Audio([0.0, 0.5], 8000))
     assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o644}
     assert (tmp_path / "a.txt").read_bytes() == "grün".encode()
 
 
-def test_a_folder_in_the_files_place_is_an_error_and_stays(tmp_path: Path) -> None:
+def test_a_folder_with_the_files_name_is_an_error_and_stays(tmp_path: Path) -> None:
     (tmp_path / "a.txt").mkdir()
     with pytest.raises(BenchError, match=r"cannot write .*a\.txt: Is a directory"):
         write_text(tmp_path / "a.txt", "x")
@@ -123,5 +123,5 @@ def test_only_a_clone_has_a_board_to_write(tmp_path: Path, monkeypatch: pytest.M
         ("\udcff\n", "\\udcff\\n"),
     ],
 )
-def test_foreign_text_is_shown_as_plain_letters(text: str, wanted: str) -> None:
+def test_foreign_text_is_shown_as_ascii(text: str, wanted: str) -> None:
     assert shown(text) == wanted and shown(text * 100, 5) == (wanted * 100)[:5] + "..."

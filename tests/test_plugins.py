@@ -1,4 +1,4 @@
-"""The registry on folders of its own: what counts as a plug, what is read, what is imported."""
+"""Plugs on test folders: what counts as a plug, what is read, what is imported."""
 
 import sys
 from pathlib import Path
@@ -38,20 +38,20 @@ def test_listing_reads_and_imports_nothing(package: Path) -> None:
     ]  # fmt: skip
 
 
-def test_only_what_is_asked_for_is_imported() -> None:
+def test_only_the_requested_plug_is_imported() -> None:
     before = {name for name in sys.modules if name.startswith("bench.extractors.")}
     plugins.names("extractors"), [plugins.about("extractors", name) for name in plugins.names("extractors")]
     assert {name for name in sys.modules if name.startswith("bench.extractors.")} == before
 
 
 @pytest.mark.parametrize("kind", plugins.KINDS)
-def test_names_that_are_none_are_refused_before_any_import(kind: str) -> None:
+def test_unknown_names_are_refused_before_any_import(kind: str) -> None:
     for name in ("..errors", "os", "__init__", "../errors", "", "bench.cli.app"):
         with pytest.raises(UnknownName, match=r"no .* is called"):
             plugins.builder(kind, name)
 
 
-def test_a_name_with_underscores_is_told_the_one_with_dashes() -> None:
+def test_a_name_with_underscores_gets_the_one_with_dashes_suggested() -> None:
     with pytest.raises(UnknownName, match="no model is called 'copy_control'; did you mean copy-control"):
         plugins.load("models", "copy_control")
 
@@ -72,7 +72,7 @@ def test_options_reach_the_plug_and_wrong_ones_are_named(monkeypatch: pytest.Mon
 SIZED = '"""Comes in sizes."""\n\nSIZES = ("tiny", "huge")\n\n\ndef build(size: str = "tiny", depth: int = 1):\n    return (size, depth)\n'
 
 
-def test_a_plug_that_comes_in_sizes_has_a_name_for_each(package: Path) -> None:
+def test_a_plug_with_sizes_has_a_name_for_each(package: Path) -> None:
     (package / "models" / "big_band.py").write_text(SIZED)
     assert plugins.names("models") == ["big-band-huge", "big-band-tiny", "loud-echo", "many-files", "silent"]
     assert plugins.about("models", "big-band-huge") == "Comes in sizes."
@@ -91,7 +91,7 @@ def test_the_plug_is_built_in_the_size_that_its_name_says() -> None:
         plugins.load("models", "lora-mini", size="large")
 
 
-def test_an_option_may_be_called_as_the_loader_calls_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_option_may_be_called_kind_or_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugins, "builder", lambda kind, name: lambda kind, name: (kind, name))
     assert plugins.load("trainers", "x", kind="aligned", name="y") == ("aligned", "y")
 

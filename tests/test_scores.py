@@ -1,4 +1,4 @@
-"""Score rows: whatever stands in them comes back; the same rows are the same bytes."""
+"""Score rows: they are read back unchanged; the same rows give the same bytes."""
 
 import math
 import tempfile
@@ -82,7 +82,7 @@ def test_a_binary_file_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", range(len(hand_made.IDS)))
-def test_a_distance_over_some_of_the_outputs_is_none(tmp_path: Path, monkeypatch, missing: int) -> None:
+def test_a_distance_over_incomplete_outputs_has_no_value(tmp_path: Path, monkeypatch, missing: int) -> None:
     """Who fails on the hard songs must not be nearer to the references for it; one excerpt of a song is enough."""
     monkeypatch.setattr(bench.scoring.columns, "_built", {"mean": hand_made.Mean()})
     measured = hand_made.measured

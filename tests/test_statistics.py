@@ -1,4 +1,4 @@
-"""Tests of bench.statistics."""
+"""Statistics: closed forms, plain loops and simulations."""
 
 from itertools import product
 
@@ -121,7 +121,7 @@ def test_difference_pairs_common_songs():
     assert found.p == 2 / 2**10
 
 
-def test_difference_of_equals_is_nothing():
+def test_difference_of_equal_systems_is_0():
     assert difference(songs(range(9)), songs(range(9))) == Difference(0.0, 0.0, 0.0, 1.0, 9, 0.0)
 
 
@@ -133,7 +133,7 @@ def test_difference_below_eight_songs_is_only_a_mean():
     assert difference({"a": 1.0}, {"b": 1.0}).n == 0
 
 
-def test_difference_turns_with_its_arguments():
+def test_difference_changes_sign_with_its_arguments():
     a, b = songs(np.random.default_rng(4).normal(size=14)), songs(np.random.default_rng(5).normal(size=14))
     there, back = difference(a, b), difference(b, a)
     assert back.mean == pytest.approx(-there.mean)
@@ -215,7 +215,7 @@ def test_rank_intervals_of_a_strict_order_and_of_one():
     ],
     ids=["normal", "skewed", "bounded"],
 )
-def test_intervals_hold_about_as_often_as_they_say(law, mean):
+def test_intervals_have_about_their_nominal_coverage(law, mean):
     """Standard error 1.1 points; benchmarks/intervals.py measures it well."""
     assert 0.91 <= coverage(16, law, mean, runs=400, seed=11) <= 0.99
 
@@ -224,7 +224,7 @@ def test_coverage_counts_misses():
     assert coverage(16, lambda rng, n: rng.normal(size=n), 5.0, runs=5) == 0.0
 
 
-def test_half_sets_are_halves_without_replacement_and_the_same_for_everybody():
+def test_half_sets_are_halves_without_replacement_and_depend_on_n_only():
     halves = half_sets(9)
     assert len(halves) == 32 and all(len(set(half)) == 4 and list(half) == sorted(half) for half in halves)
     assert len({tuple(half) for half in halves}) > 20
@@ -238,7 +238,7 @@ def test_the_interval_of_a_distance_is_students_over_the_halves_spread():
     assert (high - low) / 2 == pytest.approx(stats.t.ppf(0.975, 31) * np.std(halves, ddof=1))
 
 
-def test_songs_to_tell_are_those_of_the_classical_formula_and_do_tell():
+def test_songs_to_tell_agree_with_the_classical_formula_and_give_the_power():
     rng = np.random.default_rng(1)
     values = rng.normal(0.5, 1, 40)
     found = difference(songs(values), songs([0] * 40))
@@ -250,14 +250,14 @@ def test_songs_to_tell_are_those_of_the_classical_formula_and_do_tell():
     assert 0.74 < power < 0.84
 
 
-def test_songs_to_tell_of_nothing_are_endless_and_of_a_handful_unknown():
+def test_songs_to_tell_are_infinite_for_no_difference_and_unknown_for_few_songs():
     same = difference(songs(range(9)), songs(range(9)))
     assert same.songs_to_tell(9) == float("inf")
     assert np.isnan(difference(songs(range(7)), songs([0] * 7)).songs_to_tell(7))
     assert np.isnan(Difference(1.0, 0.0, 2.0, 0.1, 9).songs_to_tell(9))
 
 
-def test_one_song_apart_does_not_blow_the_interval_up():
+def test_one_different_song_does_not_blow_up_the_interval():
     values = np.concatenate([np.random.default_rng(0).normal(0, 1e-3, 15), [0.5]])
     low, high = interval(values)
     half_of_student = stats.t.ppf(0.975, 15) * values.std(ddof=1) / 4

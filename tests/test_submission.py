@@ -1,4 +1,4 @@
-"""Cards from strangers: any sensible one comes back, none leads out of a folder."""
+"""Cards: valid ones are read back unchanged, and none leads out of a folder."""
 
 import tempfile
 from pathlib import Path
@@ -29,7 +29,7 @@ def test_any_card_comes_back(card: Card) -> None:
 
 @pytest.mark.parametrize("key", ["system", "task", "manifest"])
 @pytest.mark.parametrize("name", ["", "../x", "a/b", "/x", "A", "a_b", "-a", ".a", "a\n", "a b", "é", "a" * 65])
-def test_names_that_cannot_stand_in_paths_are_refused(key: str, name: str) -> None:
+def test_names_that_are_not_allowed_in_paths_are_refused(key: str, name: str) -> None:
     keys = {"system": "a", "task": "t", "task_version": 1, "manifest": "m"} | {key: name}
     with pytest.raises(
         BenchError, match=rf"^{key}: .* is not 1 to 64 of a-z 0-9 \. - beginning with a letter or digit"
@@ -59,7 +59,7 @@ def test_whole_seconds_are_seconds() -> None:
     assert Card("a", "t", 1, "m", generation_seconds=3).generation_seconds == 3
 
 
-def test_outputs_lie_beside_the_card_and_failures_are_told(tmp_path: Path) -> None:
+def test_outputs_are_beside_the_card_and_failures_are_listed(tmp_path: Path) -> None:
     submission = Submission(tmp_path, Card("a", "t", 1, "m"))
     assert submission.output("song--2") == tmp_path / "song--2.wav" and submission.failures == {}
     (tmp_path / "failed.yaml").write_text("song: out of memory\nother: 3\n")
@@ -72,12 +72,12 @@ def test_the_folder_is_named_where_the_card_is_wrong(tmp_path: Path) -> None:
         read_submission(tmp_path)
 
 
-def test_the_name_of_a_second_reading_is_reserved() -> None:
-    with pytest.raises(BenchError, match="ends in -stitched, which names a reading of ours"):
+def test_the_suffix_of_stitched_rows_is_reserved() -> None:
+    with pytest.raises(BenchError, match="ends in -stitched, which is reserved for rows of the scorer"):
         Card("mine-stitched", "inpaint-drums", 1, "synthetic-quick")
 
 
-def test_an_identity_is_kept_and_one_that_is_empty_leaves_no_key(tmp_path: Path) -> None:
+def test_an_identity_is_written_unless_it_is_empty(tmp_path: Path) -> None:
     for identity in ("", "mine v1, sha256 0123"):
         card = Card("mine", "inpaint-drums", 1, "synthetic-quick", identity=identity)
         write_card(tmp_path, card)

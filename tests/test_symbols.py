@@ -1,4 +1,4 @@
-"""Symbols: on disk and back, cut and shifted."""
+"""Symbols: written and read back, cut and shifted."""
 
 import tempfile
 from pathlib import Path
@@ -77,7 +77,7 @@ def test_bad_beats_and_midi_are_named(tmp_path: Path) -> None:
         read_chords(tmp_path / "gone.lab")
 
 
-def test_cutting_keeps_the_clock() -> None:
+def test_cutting_keeps_the_origin_of_times() -> None:
     assert CHORDS.cut(1, 2).intervals_s.tolist() == [[1, 1.5], [1.5, 2]]
     notes = Notes(np.array([[0.5, 1.0], [1.5, 3.0]]), [60, 62], [90, 91], [0, 1])
     kept = notes.cut(1, 2)
@@ -122,7 +122,7 @@ def test_the_shortest_notes_keep_their_onsets(tmp_path: Path, start_s: float, le
     assert len(back) == 1 and back.intervals_s[0] == pytest.approx([start_s, start_s + length_s], abs=2.1e-4)
 
 
-def test_no_notes_and_no_chords_are_files_too(tmp_path: Path) -> None:
+def test_empty_notes_and_chords_are_written_and_read(tmp_path: Path) -> None:
     write_symbols(tmp_path / "n.mid", Notes.joined([]))
     write_symbols(tmp_path / "c.lab", Chords(np.zeros((0, 2)), ()))
     write_symbols(tmp_path / "b.txt", Beats())
@@ -131,7 +131,7 @@ def test_no_notes_and_no_chords_are_files_too(tmp_path: Path) -> None:
     assert read_beats(tmp_path / "b.txt").times_s.shape == (0,)
 
 
-def test_the_same_symbols_are_the_same_bytes(tmp_path: Path) -> None:
+def test_the_same_symbols_give_the_same_bytes(tmp_path: Path) -> None:
     notes = Notes(np.array([[0.1, 0.4], [0.1, 0.2], [0.3, 0.9]]), [60, 36, 64], [90, 80, 70], [0, 128, 40])
     write_symbols(tmp_path / "a.mid", notes)
     write_symbols(tmp_path / "b.mid", notes)
@@ -139,7 +139,7 @@ def test_the_same_symbols_are_the_same_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("position", ["0", "-3", "1.5", "1e30", "inf", "two"])
-def test_a_position_that_is_none_is_named(tmp_path: Path, position: str) -> None:
+def test_a_wrong_position_is_named(tmp_path: Path, position: str) -> None:
     (tmp_path / "b.txt").write_text(f"0.5 1\n1.0 {position}\n")
-    with pytest.raises(BenchError, match=rf"b\.txt:2: '{position}' is (no position in a bar|not a number)"):
+    with pytest.raises(BenchError, match=rf"b\.txt:2: '{position}' is (not a position in a bar|not a number)"):
         read_beats(tmp_path / "b.txt")

@@ -21,7 +21,7 @@ DESIGNED = {
 }  # fmt: skip
 
 
-def test_the_designed_tasks_are_there() -> None:
+def test_all_designed_tasks_exist() -> None:
     assert set(task_names()) == DESIGNED
 
 
@@ -38,7 +38,7 @@ def test_every_task_is_short_and_names_real_plugs(name: str) -> None:
     assert ("control" in task.primary) == bool(task.controls)
 
 
-def test_tasks_and_manifests_are_those_that_are_locked() -> None:
+def test_tasks_and_manifests_match_the_lock() -> None:
     assert lock.check() == []
 
 
@@ -60,7 +60,7 @@ def test_a_changed_task_must_raise_its_version(monkeypatch: pytest.MonkeyPatch, 
     [
         ("seed:", "sede:", "no key is called 'sede'; did you mean seed"),
         ("seed: 240209508\n", "", "the keys seed are missing"),
-        ("name: inpaint-drums", "name: other", "name is 'other', the file's is 'inpaint-drums'"),
+        ("name: inpaint-drums", "name: other", "name is 'other', but the file's is 'inpaint-drums'"),
         ("family: inpaint", "family: paint", "family 'paint' is none of"),
         ("sample_rate: 32000", "sample_rate: 22050", "sample_rate 22050 is none of"),
         ("version: 1", "version: 1.9", "version: want a whole number, found 1.9"),
@@ -68,21 +68,21 @@ def test_a_changed_task_must_raise_its_version(monkeypatch: pytest.MonkeyPatch, 
         ("version: 1", "version: 0", "version 0 is not 1 or more"),
         ("description: Fill", "description: [Fill]\n#", r"description: want text, found \['Fill'\]"),
         ("duration_s: 15", "duration_s: 121", "duration_s 121.0 is not a whole number"),
-        ("metrics: [sdr,", "metrics: [SDR!,", "'SDR!' names no plug"),
+        ("metrics: [sdr,", "metrics: [SDR!,", "'SDR!' is not a plug's name"),
         ("{kind: drums, source: stem}", "{kind: drums, source: stem, level: 3}", "want {kind: ..., source: ...}"),
-        ("mask: centre", "mask: 'blocks[30]'", "a mask's options are spelled out"),
+        ("mask: centre", "mask: 'blocks[30]'", "write a mask's options by name"),
         ("mask: centre", "mask: {name: blocks, seed: 3}", "mask blocks does not take the options"),
         ("sample_rate: 32000", "sample_rate: fast", "sample_rate: want a whole number, found 'fast'"),
         ("duration_s: 15", "duration_s: 15.01", "not a whole number of 20 ms frames"),
         ("mask: centre", "mask: center", "no mask is called 'center'; did you mean centre"),
         ("mask: centre", "mask: {name: blocks, percent: 0}", "blocks of 0 %"),
-        ("mask: centre", "mask: [centre]", "names no plug"),
+        ("mask: centre", "mask: [centre]", "is not a plug's name"),
         ("kind: drums", "kind: drum", "no kind of control is called 'drum'; did you mean drums"),
         ("source: stem", "source: stems", "no source of drums is called 'stems'; did you mean stem"),
         ("- {kind: drums, source: stem}", "- drums", "want {kind: ..., source: ...}"),
         ("quality:", "beauty:", "primary: want the keys quality"),
-        ("version: 1", "version: 1\nversion: 2", "stands twice"),
-        ("mask: centre", "mask: scatter", "mask scatter: for training alone"),
+        ("version: 1", "version: 1\nversion: 2", "appears twice"),
+        ("mask: centre", "mask: scatter", "mask scatter: for training only"),
         ("primary: {", "primary: sdr\n#", "primary: want a mapping, found 'sdr'"),
     ],
 )
@@ -122,5 +122,5 @@ def test_metrics_are_added_once_and_only_by_name() -> None:
     more = with_metrics(task, ["fad[logmel-stats]", "sdr", "fad[logmel-stats]"])
     assert [str(spec) for spec in more.metrics] == [*map(str, task.metrics), "fad[logmel-stats]"]
     assert (more.mask, more.seed, more.name) == (task.mask, task.seed, task.name)
-    with pytest.raises(BenchError, match="names no plug"):
+    with pytest.raises(BenchError, match="is not a plug's name"):
         with_metrics(task, ["fad[../../x]"])

@@ -1,4 +1,4 @@
-"""Defaults, the registry, listing and provenance: the small nouns that every verb leans on."""
+"""Defaults, plugs, listing and provenance."""
 
 import subprocess
 import sys
@@ -69,7 +69,7 @@ def test_the_list_command_imports_nothing_heavy() -> None:
     assert not imported & {"numpy", "pandas", "torch", "librosa", "scipy", "soundfile", "yaml", "mir_eval", "jinja2"}
 
 
-def test_a_listing_of_one_kind_holds_that_kind() -> None:
+def test_listing_one_kind_lists_that_kind() -> None:
     assert set(listing()) == set(KINDS)
     assert list(listing("models")) == ["models"] and "noise" in listing("models")["models"]
     tasks = listing("tasks")["tasks"]

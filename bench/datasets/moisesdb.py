@@ -12,8 +12,8 @@ from bench.errors import BenchError
 from bench.manifest import Excerpt, Manifest
 from bench.mask import seed_of
 from bench.protocols import Content, Dataset
-from bench.recordings.library import card_of, manifest_of, root_of, statistics, verify
-from bench.recordings.selection import Heard, powers
+from bench.recordings.library import dataset_card, manifest_of, root_of, statistics, verify
+from bench.recordings.selection import TrackLevels, powers
 from bench.recordings.stems import check_end, recording, stretch, summed, whole_recording
 
 NAME = "moisesdb"
@@ -90,21 +90,21 @@ class Moisesdb:
         Raises:
             BenchError: a song's data.json is missing or is not of its form.
         """
-        seed = int(card_of(NAME).get("seed", 0))
+        seed = int(dataset_card(NAME).get("seed", 0))
         return sorted(track for track in self._folders if split_of(self._song(track).artist, seed) == split)
 
     def files(self, track: str) -> list[Path]:
         """Return all sounds of a song, and what says which they are."""
         return [self._folders[track] / "data.json", *self._song(track).sounds("mix")]
 
-    def heard(self, track: str) -> Heard:
+    def levels(self, track: str) -> TrackLevels:
         """Return the levels of mix, drums and all else; without a drum stem the drums are silent."""
         song = self._song(track)
         rate, seconds = _extent(song)
         drums = _sum(song.sounds("drums"), 0, seconds, rate)
         harmony = _sum([path for what in ("bass", "other") for path in song.sounds(what)], 0, seconds, rate)
         mix = summed([drums, harmony], seconds, rate)
-        return Heard(seconds, *(powers(part.samples, rate) for part in (mix, harmony, drums)))
+        return TrackLevels(seconds, *(powers(part.samples, rate) for part in (mix, harmony, drums)))
 
     def problems(self, track: str) -> list[str]:
         """List sounds that are missing or cannot be read."""

@@ -9,8 +9,8 @@ from bench.manifest import Excerpt, Manifest
 from bench.paths import home
 from bench.protocols import Content, Dataset
 from bench.recordings.library import manifest_of, root_of, statistics, verify
-from bench.recordings.selection import Heard, powers
-from bench.recordings.splits import Row, lacking, read_splits
+from bench.recordings.selection import TrackLevels, powers
+from bench.recordings.splits import Row, incomplete_splits, read_splits
 from bench.recordings.stems import check_end, recording, stretch, summed, whole_recording
 
 NAME = "musdb18hq"
@@ -53,7 +53,7 @@ class Musdb18hq:
     def verify(self) -> list[str]:
         """List what is missing, unreadable, or other than the committed checksums have it."""
         here = [path.name for path in self._folders]
-        return verify(self) + lacking(listed_songs(), here, SPLITS)
+        return verify(self) + incomplete_splits(listed_songs(), here, SPLITS)
 
     def statistics(self) -> dict[str, Any]:
         """Return descriptive statistics; see `bench.recordings.library.statistics`."""
@@ -74,13 +74,13 @@ class Musdb18hq:
         """Return the five sounds of a song."""
         return list(self._paths(track).values())
 
-    def heard(self, track: str) -> Heard:
+    def levels(self, track: str) -> TrackLevels:
         """Return the levels of mix, drums, and bass, voice and all else together."""
         paths = self._paths(track)
         rate, seconds = recording(paths["mixture"])
         mix, drums = (stretch(paths[name], 0, seconds) for name in ("mixture", "drums"))
         harmony = summed((stretch(paths[name], 0, seconds) for name in ("bass", "other", "vocals")), seconds, rate)
-        return Heard(mix.duration_s, *(powers(part.samples, rate) for part in (mix, harmony, drums)))
+        return TrackLevels(mix.duration_s, *(powers(part.samples, rate) for part in (mix, harmony, drums)))
 
     def problems(self, track: str) -> list[str]:
         """List sounds that are missing, unreadable, or of another rate or length than the mixture."""

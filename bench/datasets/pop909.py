@@ -15,8 +15,8 @@ from bench.manifest import Excerpt, Manifest
 from bench.paths import home
 from bench.protocols import Content, Dataset
 from bench.recordings.library import manifest_of, root_of, statistics, verify
-from bench.recordings.selection import Heard, powers
-from bench.recordings.splits import Row, lacking, read_splits
+from bench.recordings.selection import TrackLevels, powers
+from bench.recordings.splits import Row, incomplete_splits, read_splits
 from bench.recordings.stems import check_end
 from bench.symbols import Beats, Chords, Notes, read_chords
 from bench.task import defaults
@@ -86,7 +86,7 @@ class Pop909:
 
     def verify(self) -> list[str]:
         """List what is missing, malformed, or other than the committed checksums have it."""
-        return [*verify(self), *lacking(listed_songs(), self._songs, SPLITS)]
+        return [*verify(self), *incomplete_splits(listed_songs(), self._songs, SPLITS)]
 
     def statistics(self) -> dict[str, Any]:
         """Return descriptive statistics; see `bench.recordings.library.statistics`."""
@@ -102,12 +102,12 @@ class Pop909:
         key = folder / _KEY_FILE
         return [_midi(folder), *(folder / name for name in _FILES), *([key] if key.is_file() else [])]
 
-    def heard(self, track: str) -> Heard:
+    def levels(self, track: str) -> TrackLevels:
         """Return the levels of what is rendered, and the beats."""
         folder = self._folder(track)
         sound = rendered(_midi(folder))
         level = powers(sound, SAMPLE_RATE)
-        return Heard(len(sound) / SAMPLE_RATE, level, level, None, beats_of(folder / "beat_midi.txt").times_s)
+        return TrackLevels(len(sound) / SAMPLE_RATE, level, level, None, beats_of(folder / "beat_midi.txt").times_s)
 
     def problems(self, track: str) -> list[str]:
         """List files that are missing or malformed."""

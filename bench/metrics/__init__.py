@@ -1,1 +1,1 @@
-"""Metrics: one file is one family of columns measured the same way."""
+"""Metrics: one file per family of columns that are measured the same way."""

@@ -1,4 +1,4 @@
-"""How well the pulse goes on: beat F1 within 70 ms and downbeat F1 within 50 ms."""
+"""How well the beat continues: beat F1 within 70 ms and downbeat F1 within 50 ms."""
 
 from bench.example import Example
 from bench.music.matching import pooled_f, shifted_f
@@ -11,8 +11,9 @@ WINDOWS_S = {"beat-f1": 0.07, "downbeat-f1": 0.05}
 class BeatF1:
     """mir_eval's beat F measure without its trimming of the first 5 s, counts pooled over holes.
 
-    Chance is the mean over 32 seeded circular shifts of the estimated beats. Where the request holds beat times (chord
-    controls) the columns say little of a model, since it was told.
+    Chance is the mean over 32 seeded circular shifts of the estimated beats. Where the request contains beat times
+    (chord controls), the columns say little about a model, since it was given the beats. No beat in the reference is
+    undefined; none in the output scores 0.
     """
 
     columns: tuple[Column, ...] = tuple(
@@ -22,11 +23,11 @@ class BeatF1:
 
     def measure(self, example: Example, heard: Heard) -> dict[str, Measurement]:
         """Return both columns; n = beats in the reference."""
-        wanted, found = heard.wanted("beats"), heard.found("output", "beats")
+        references, estimates = heard.wanted("beats"), heard.found("output", "beats")
         return {
-            "beat-f1": _measured("beat-f1", [b.times_s for b in wanted], [b.times_s for b in found], example),
+            "beat-f1": _measured("beat-f1", [b.times_s for b in references], [b.times_s for b in estimates], example),
             "downbeat-f1": _measured(
-                "downbeat-f1", [b.downbeats_s for b in wanted], [b.downbeats_s for b in found], example
+                "downbeat-f1", [b.downbeats_s for b in references], [b.downbeats_s for b in estimates], example
             ),
         }
 

@@ -1,4 +1,4 @@
-"""How well the chords are followed: the share of the hole's time in which the recognised chord is the right one."""
+"""How well the chords are followed: the share of the hole's time in which the recognised chord is right."""
 
 import warnings
 from itertools import pairwise
@@ -22,12 +22,12 @@ REDUCTIONS = {
 
 
 class ChordAccuracy:
-    """mir_eval's weighted chord accuracy, both sides cut to the hole.
+    """mir_eval's weighted chord accuracy, reference and estimate cut to the hole.
 
-    0.1 s on either side of every change in the reference is left out. An estimated X is wrong, not skipped; time in
-    which the reference cannot be compared is left out, and how much remains is `chord-coverage`. Nothing comparable, or
-    a reference without any chord: undefined.
-    The first column reduces to major, minor and none.
+    0.1 s on either side of every chord change in the reference is left out. An estimated X is wrong, not skipped. Time
+    in which the reference chord is outside the vocabulary is left out; `chord-coverage` is the share of the hole that
+    remains. The columns are undefined if nothing remains or the reference has no chord. `chord-accuracy` reduces chords
+    to major, minor and none.
     """
 
     columns: tuple[Column, ...] = (
@@ -49,10 +49,10 @@ class ChordAccuracy:
         return result
 
 
-def _segments(wanted: list[Chords], found: list[Chords]) -> tuple[Floats, list[str], list[str]]:
-    """Cut both sides at every change of either; return seconds, reference labels and estimated labels."""
+def _segments(wanted: list[Chords], estimated: list[Chords]) -> tuple[Floats, list[str], list[str]]:
+    """Cut both at every change of either; return lengths in seconds, reference labels and estimated labels."""
     weights, references, estimates = [], [], []
-    for reference, estimate in zip(wanted, found, strict=True):
+    for reference, estimate in zip(wanted, estimated, strict=True):
         for (start, end), label in zip(reference.intervals_s, reference.labels, strict=True):
             inner = (start + BORDER_S, end - BORDER_S)
             if inner[1] <= inner[0]:
@@ -67,7 +67,7 @@ def _segments(wanted: list[Chords], found: list[Chords]) -> tuple[Floats, list[s
 
 
 def _label_at(chords: Chords, time_s: float) -> str:
-    """Return the chord that sounds at a time; `N` where the estimate leaves it open."""
+    """Return the chord at a time; `N` where the estimate has none."""
     inside = (chords.intervals_s[:, 0] <= time_s) & (time_s < chords.intervals_s[:, 1])
     return chords.labels[int(np.argmax(inside))] if inside.any() else "N"
 
@@ -78,8 +78,8 @@ def _measured(compare: object, weights: Floats, references: list[str], estimates
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         scores = np.asarray(compare(references, estimates), dtype=np.float64)  # type: ignore[operator]
-    # mir_eval gives -1 where the reference is outside the vocabulary. It counts an estimated X as wrong, but for one
-    # case: N and X have the same root to it.
+    # mir_eval gives -1 where the reference is outside the vocabulary. It counts an estimated X as wrong, with one
+    # exception: it gives N and X the same root.
     known = scores >= 0
     scores[known & (np.array(estimates) == "X")] = 0
     seconds = float(weights[known].sum())

@@ -1,4 +1,4 @@
-"""How near the harmony is to the reference's: cosine of mean-centred CQT chroma, frame by frame."""
+"""How similar the harmony is to the reference's: cosine of mean-centred CQT chroma, frame by frame."""
 
 import numpy as np
 
@@ -11,8 +11,9 @@ RANGE_DB = 60.0
 class ChromaCosine:
     """Cosine per frame of chroma centred over its 12 bins, weighted by the reference's energy.
 
-    Frames of the reference more than 60 dB under its loudest are left out. White noise scores 0, a flat frame 0.
-    `chroma-cosine-plain` does not centre: it is printed to be compared with other papers, and gives noise about 0.9.
+    Reference frames more than 60 dB under its loudest are left out. White noise and flat or silent output frames score
+    0. `chroma-cosine-plain` does not centre: it is printed for comparison with other papers; noise scores about 0.9. A
+    silent reference is undefined.
     """
 
     columns: tuple[Column, ...] = (

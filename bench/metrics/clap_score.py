@@ -1,4 +1,4 @@
-"""How alike output and reference sound to an audio-text embedding: cosine, window by window; and output to prompt."""
+"""How similar output and reference, or output and prompt, are to an audio-text embedding: cosine per window."""
 
 from functools import cached_property
 from typing import Any
@@ -12,10 +12,11 @@ from bench.protocols import Column, Heard, Measurement, Metric, Vectors, undefin
 
 
 class ClapScore:
-    """Cosine of the embeddings of output and reference, each hole alone, mean over windows.
+    """Cosine of the embeddings of output and reference, each hole embedded alone, mean over windows.
 
-    `clap-score[E]`: windows of output and reference at the same time are compared. `clap-text[E]`: the output's windows
-    against the request's prompt; undefined without a prompt, or where the embedding knows no text.
+    `clap-score[E]` compares windows of output and reference at the same time; a silent reference is undefined.
+    `clap-text[E]` compares the output's windows with the request's prompt; it is undefined without a prompt, or where
+    the embedding has no `embed_text`.
     """
 
     def __init__(self, embedding: str) -> None:
@@ -28,12 +29,12 @@ class ClapScore:
 
     @cached_property
     def embedding(self) -> Any:
-        """The extractor that embeds; it may have a method `embed_text` too."""
+        """The extractor of kind `embedding`; it may also have a method `embed_text`."""
         return embedding_of(self._name)
 
     @cached_property
     def identity(self) -> str:
-        """What must be equal for two values to be compared."""
+        """Everything that must be equal for two values to be comparable."""
         return f"clap-score/1 mean over windows | {self.embedding.identity}"
 
     def measure(self, example: Example, heard: Heard) -> dict[str, Measurement]:
@@ -53,10 +54,10 @@ class ClapScore:
 
 
 def _cosines(a: Vectors, b: Vectors) -> Vectors:
-    """Return the cosine of every pair of rows; a row of zeros is like nothing."""
+    """Return the cosine of every pair of rows; 0 where a row is all zeros."""
     lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    found: Vectors = np.where(lengths > 0, np.sum(a * b, axis=1) / np.where(lengths > 0, lengths, 1.0), 0.0)
-    return found
+    cosines: Vectors = np.where(lengths > 0, np.sum(a * b, axis=1) / np.where(lengths > 0, lengths, 1.0), 0.0)
+    return cosines
 
 
 def build(embedding: str = "clap-music") -> Metric:

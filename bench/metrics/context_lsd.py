@@ -15,7 +15,8 @@ class ContextLsd:
     """Mean over context frames of the RMS over bins of the difference in dB of STFT power (2048/512, Hann).
 
     Both powers are floored 80 dB under the maximum of the reference's context frames. Frames whose window comes within
-    50 ms of a hole are left out. 0 is a context that was given back as it was.
+    50 ms of a hole are left out. 0 means that the context was returned unchanged. It is undefined without context or
+    if the reference's context is silent.
     """
 
     columns: tuple[Column, ...] = (Column("context-lsd", "dB", "lower", "context", RANGE_DB),)

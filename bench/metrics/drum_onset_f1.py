@@ -1,4 +1,4 @@
-"""How well drum hits are followed: onset F1 of the output's separated drums, within 50 ms."""
+"""How well the drum hits are followed: onset F1 of the output's separated drums within 50 ms."""
 
 import numpy as np
 
@@ -10,11 +10,12 @@ WINDOW_S = 0.05
 
 
 class DrumOnsetF1:
-    """mir_eval's onset F measure (+-50 ms), counts pooled over holes, and the same with chance taken off.
+    """mir_eval's onset F measure (+-50 ms), counts pooled over holes, and the same adjusted for chance.
 
-    The reference's onsets are the true hits merged within 30 ms, else those the same detector finds in the control.
-    Chance c is the mean F over 32 seeded circular shifts of the output's onsets inside their hole by at least 0.25 s;
-    `-adj` is (F - c) / (1 - c). No onset in the reference leaves both undefined; none in the output scores 0.
+    The reference onsets are the true hits merged within 30 ms, or else those that the same detector finds in the
+    control. Chance c is the mean F over 32 seeded circular shifts of the output's onsets inside their hole by at least
+    0.25 s; `-adj` is (F - c) / (1 - c), at least -1. Both are undefined without an onset in the reference; without one
+    in the output they score 0.
     """
 
     columns: tuple[Column, ...] = (

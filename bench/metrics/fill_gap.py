@@ -1,4 +1,4 @@
-"""Whether the output holds what the control does not give: its level against the reference's, in dB."""
+"""Whether the output contains more than its control: level of the remaining parts against the reference's, in dB."""
 
 import numpy as np
 
@@ -10,11 +10,11 @@ LEAST_DB = -60.0
 
 
 class FillGap:
-    """The guard against copying: the level of what the control does not give, output minus reference.
+    """Guard against copying the control: level of the part that the control does not give, output minus reference.
 
-    With a drums control that is the output minus its separated drums; with chords or piano alone it is the separated
-    drums. With drums and another control it stays the first: what is not drums must still be played. Values are held to
-    +-60 dB; silence scores -60.
+    With a drums control, alone or among others, this part is the sound minus its separated drums; with chords or piano
+    only, it is the separated drums. Values are clipped to +-60 dB; silence scores -60. It is undefined without a
+    control, or where the reference's part is under -80 dBFS.
     """
 
     columns: tuple[Column, ...] = (Column("fill-gap", "dB", "zero", "hole", LEAST_DB, ("drums",)),)
@@ -27,7 +27,7 @@ class FillGap:
             return {"fill-gap": undefined("no-control")}
         kept = "rest" if "drums" in controls else "drums"
         reference = level_db(_part(example.reference, heard.found("reference", "drums"), example, kept))
-        # Of a silent hole a separator may still find drums, which are in the context.
+        # In a silent hole a separator may still find drums, which come from the context.
         if reference < -80 or is_silent(_hole(example.reference, example)):
             return {"fill-gap": undefined()}
         output = level_db(_part(heard.output, heard.found("output", "drums"), example, kept))
@@ -37,10 +37,10 @@ class FillGap:
 
 
 def _part(audio: Audio, drums: list[Audio], example: Example, kept: str) -> np.ndarray:
-    found = np.concatenate([clip.mono for clip in drums])
+    separated = np.concatenate([clip.mono for clip in drums])
     if kept == "drums":
-        return found
-    return np.asarray(_hole(audio, example) - found)
+        return separated
+    return np.asarray(_hole(audio, example) - separated)
 
 
 def _hole(audio: Audio, example: Example) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""How far the outputs as a set are from the references: kernel audio distance on an embedding."""
+"""How far the set of outputs is from the set of references: kernel audio distance on an embedding."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -18,13 +18,14 @@ class Kad:
     """Unbiased squared MMD with a Gaussian kernel, times 100 (Chung et al. 2025, "KAD", arXiv 2502.15602).
 
     The bandwidth is the median distance between reference windows of different songs; `kad-bandwidth` stores it, in
-    standard deviations of the references where the embedding asks for that (`logmel-stats` does). Windows of one song
+    standard deviations of the references where the embedding is standardised (`logmel-stats` is). Windows of one song
     are not independent, and output k shares its song with reference k, so every average runs over pairs of windows from
-    different songs only: the U-statistic over songs. References against themselves then give exactly 0, draws from the
-    references' own distribution 0 on average; a value may be negative.
+    different songs only: the U-statistic over songs. References against themselves then give exactly 0, and outputs
+    drawn from the references' own distribution give 0 on average; a value may be negative.
 
-    The interval rests on 32 seeded half-sets of songs without replacement, whose spread equals the full set's for
-    statistics linear in the songs; none below 8 songs.
+    The interval comes from 32 seeded half-sets of songs drawn without replacement, whose spread equals the full set's
+    standard error for statistics linear in the songs; none is given below 8 songs. One song, or equal references, give
+    no value.
     """
 
     def __init__(self, embedding: str) -> None:
@@ -41,7 +42,7 @@ class Kad:
 
     @cached_property
     def identity(self) -> str:
-        """What must be equal for two distances to be compared."""
+        """Everything that must be equal for two distances to be comparable."""
         return f"kad/1 x100 between songs, {unit_of(self.embedding)} | {self.embedding.identity}"
 
     def compare(self, references: Sequence[Vectors], outputs: Sequence[Vectors]) -> dict[str, SetMeasurement]:
@@ -69,14 +70,14 @@ def _without(state: str, n: float) -> SetMeasurement:
 
 
 def _bandwidth(references: Sequence[Vectors]) -> float:
-    """Return the median distance of windows of different songs; 0 where most references are alike."""
+    """Return the median distance between windows of different songs; 0 where most of them are equal."""
     owner = np.repeat(np.arange(len(references)), [len(x) for x in references])
     apart = pdist(owner[:, None].astype(float)) > 0
     return float(np.median(pdist(np.concatenate(references))[apart]))
 
 
 def _kernel_means(references: Sequence[Vectors], outputs: Sequence[Vectors], bandwidth: float) -> Vectors:
-    """Return mean kernel values per pair of different songs, (3, n, n): within either side, and across; diagonals 0."""
+    """Return the mean kernel value per pair of songs, (3, n, n): references, outputs, across; diagonals are 0."""
     sides = [(np.concatenate(side), np.array([len(x) for x in side])) for side in (references, outputs)]
     means = np.zeros((3, len(references), len(references)))
     for k, (one, other) in enumerate(((0, 0), (1, 1), (0, 1))):
@@ -94,7 +95,7 @@ def _kernel(a: Vectors, b: Vectors, bandwidth: float) -> Vectors:
 
 
 def _mmd(means: Vectors, chosen: np.ndarray) -> float:
-    """Return the U-statistic over a subset of songs, times 100."""
+    """Return the U-statistic over the chosen songs, times 100."""
     n = len(chosen)
     pairs = n * (n - 1)
     part = means[:, chosen][:, :, chosen]

@@ -1,4 +1,4 @@
-"""How much louder or softer than the reference the hole is, in LU, signed."""
+"""How much louder (above 0) or softer (below 0) than the reference's the hole is, in LU."""
 
 import numpy as np
 
@@ -9,7 +9,10 @@ from bench.protocols import Column, Heard, Measurement, Metric, undefined
 
 
 class LoudnessGap:
-    """LUFS of the output's holes minus that of the reference's, all holes joined; levels end at -70 LUFS."""
+    """Loudness of the output's joined holes minus that of the reference's, both at least -70 LUFS.
+
+    A silent reference is undefined.
+    """
 
     columns: tuple[Column, ...] = (Column("loudness-gap", "LU", "zero", "hole", FLOOR_LUFS),)
     identity = "loudness-gap/1 floor=-70"

@@ -10,20 +10,23 @@ from bench.symbols import Notes
 
 
 class NoteF1:
-    """mir_eval's note F measure by onset (+-50 ms) and pitch, offsets ignored, counts pooled over holes."""
+    """mir_eval's note F measure by onset (+-50 ms) and pitch, offsets ignored, counts pooled over holes.
+
+    No note in the reference is undefined; none in the output scores 0.
+    """
 
     columns: tuple[Column, ...] = (Column("note-f1", "", "higher", "hole", 0.0, ("notes",), is_ranked=True),)
     identity = "note-f1/1 window=50ms offsets=ignored"
 
     def measure(self, example: Example, heard: Heard) -> dict[str, Measurement]:
         """Return the column; n = notes in the reference."""
-        wanted, found = heard.wanted("notes"), heard.found("output", "notes")
-        n = sum(map(len, wanted))
+        references, estimates = heard.wanted("notes"), heard.found("output", "notes")
+        n = sum(map(len, references))
         if not n:
             return {"note-f1": undefined()}
-        hits = sum(_hits(reference, estimate) for reference, estimate in zip(wanted, found, strict=True))
-        total = n + sum(map(len, found))
-        return {"note-f1": Measurement(2 * hits / total, n, "ok" if any(map(len, found)) else "silent")}
+        hits = sum(_hits(reference, estimate) for reference, estimate in zip(references, estimates, strict=True))
+        total = n + sum(map(len, estimates))
+        return {"note-f1": Measurement(2 * hits / total, n, "ok" if any(map(len, estimates)) else "silent")}
 
 
 def _hits(reference: Notes, estimate: Notes) -> int:

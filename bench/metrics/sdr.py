@@ -1,4 +1,4 @@
-"""How well the drums to follow survive: SDR and SI-SDR of the output's separated drums against them, in dB."""
+"""How well the given drums are kept: SDR and SI-SDR of the output's separated drums against them, in dB."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,14 +12,14 @@ Vector = npt.NDArray[np.float64]
 
 
 class Sdr:
-    """Framewise 10 log10(sum s^2 / sum (s - s^)^2) over frames of 1 s, the median over all holes' frames.
+    """Framewise 10 log10(sum s^2 / sum (s - s^)^2) over frames of 1 s, the median over the frames of all holes.
 
-    This is what museval's BSSEval v4 gives as SDR with its default settings, wherever neither frame is silent
-    (Stöter et al. 2018, "The 2018 Signal Separation Evaluation Campaign"). A silent estimate scores 0 dB by the
-    formula; a silent reference frame is left out; an exact frame is held to 40 dB, beyond what any separator resolves,
-    so that one exact song does not carry a mean. A trailing part of a frame is dropped, unless the hole is shorter than
-    1 s: then it is one frame. SI-SDR (Le Roux et al. 2019, arXiv 1811.02508, means not removed) is taken over all holes
-    together; silence scores -30 dB.
+    It equals the SDR of museval's BSSEval v4 with default settings wherever neither frame is silent (Stöter et al.
+    2018, "The 2018 Signal Separation Evaluation Campaign"). A silent estimate scores 0 dB by the formula; silent
+    reference frames are left out; frames are capped at 40 dB, more than any separator reaches, so that one exact song
+    does not dominate a mean. A trailing partial frame is dropped, but a hole shorter than 1 s is one frame. SI-SDR (Le
+    Roux et al. 2019, arXiv 1811.02508, means not removed) is computed over all holes together, clipped to -30 to 40 dB;
+    silence scores -30 dB. A silent reference is undefined.
     """
 
     columns: tuple[Column, ...] = (
@@ -45,7 +45,7 @@ class Sdr:
 
 
 def framewise_sdr(reference: Audio, estimate: Audio) -> list[float]:
-    """Return the SDR of every whole 1 s frame in dB; NaN where the reference's frame is silent."""
+    """Return the SDR in dB of every whole 1 s frame; NaN where the reference's frame is silent."""
     size = min(reference.sample_rate, reference.n_samples)
     values = []
     for start in range(0, reference.n_samples - size + 1, max(size, 1)):
@@ -60,7 +60,7 @@ def framewise_sdr(reference: Audio, estimate: Audio) -> list[float]:
 
 
 def si_sdr(s: Vector, e: Vector) -> float:
-    """Return the scale-invariant SDR in dB, held to -30 to 40; -30 for silence."""
+    """Return the scale-invariant SDR of `e` against `s` in dB, clipped to -30 to 40; -30 for a silent `e`."""
     target = s * (s @ e / (s @ s))
     power, noise = float(np.sum(target**2)), float(np.sum((target - e) ** 2))
     if power <= 0:

@@ -1,4 +1,4 @@
-"""Whether an edge of a hole can be heard as a jump in the spectrum, in units of the music's own flux."""
+"""Whether the spectrum jumps at the edges of a hole, relative to the music's own spectral flux."""
 
 import librosa
 import numpy as np
@@ -11,10 +11,11 @@ HOP_S, REACH_S, BANDS, RANGE_DB = 0.01, 0.04, 40, 80.0
 
 
 class SeamJump:
-    """At every inner edge of a hole the largest half-wave log-mel flux within 40 ms, against the reference's own.
+    """Largest half-wave log-mel flux within 40 ms of an inner edge of a hole, output minus reference.
 
-    Flux is put in units of the reference's spread (median and interquartile range over the excerpt); the value is the
-    output's minus the reference's, the mean over edges. 0 is the music's own flux, above 0 a jump that it has not.
+    The difference is divided by the interquartile range of the reference's flux over the excerpt and averaged over
+    edges. 0 is the music's own flux; above 0 the output has a jump that the reference does not have. It is undefined
+    without an inner edge, or where the reference's flux has no spread.
     """
 
     columns: tuple[Column, ...] = (Column("seam-jump", "IQR", "lower", "seam", 50.0),)
@@ -37,7 +38,7 @@ class SeamJump:
 
 
 def _near(flux: Vectors, edge: float) -> float:
-    """Return the largest flux around an edge, given in frames: 10 ms is no whole number of samples at 22,050 Hz."""
+    """Return the largest flux around an edge, given in fractional frames (10 ms is 220.5 samples at 22,050 Hz)."""
     first, last = (round(edge + side * REACH_S / HOP_S) for side in (-1, 1))
     return float(flux[max(first, 0) : last + 1].max())
 

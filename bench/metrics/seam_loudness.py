@@ -1,4 +1,4 @@
-"""Whether the loudness steps at an edge of a hole where the reference's does not, in LU."""
+"""How much the loudness step at the edges of a hole differs from the reference's, in LU."""
 
 import numpy as np
 
@@ -11,9 +11,9 @@ SIDE_S = 0.4
 
 
 class SeamLoudness:
-    """Absolute difference between the output's loudness step and the reference's, the mean over inner edges.
+    """Absolute difference between the output's loudness step and the reference's, mean over inner edges.
 
-    The step is the LUFS of the 400 ms after an edge minus that of the 400 ms before it; levels end at -70 LUFS.
+    The step is the LUFS of the 400 ms after an edge minus that of the 400 ms before it, both at least -70 LUFS.
     """
 
     columns: tuple[Column, ...] = (Column("seam-loudness", "LU", "lower", "seam", 70.0),)

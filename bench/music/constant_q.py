@@ -1,4 +1,4 @@
-"""Constant-Q transform: librosa's, its filters made once instead of at every call."""
+"""Constant-Q transform: librosa's, with its filters cached between calls."""
 
 import warnings
 from functools import lru_cache
@@ -16,47 +16,47 @@ _SPARSITY, _RESAMPLING = 0.01, "soxr_hq"
 def cqt(
     sound: npt.NDArray[np.float32], sample_rate: int, hop: int, lowest_hz: float, n_bins: int, bins_per_octave: int
 ) -> npt.NDArray[np.complex64]:
-    """Return what `librosa.cqt(..., tuning=0.0)` with its defaults does, bit for bit.
+    """Return the same bits as `librosa.cqt(..., tuning=0.0)` with its other defaults.
 
-    Half of librosa's time for a few seconds of sound goes into filters that depend on the parameters alone.
+    For a few seconds of sound, librosa spends half of its time on filters that depend on the parameters alone.
 
     Args:
         sound: (n,) mono.
-        sample_rate: In Hz.
-        hop: Samples from frame to frame; divisible by 2 once per octave but one, and more often if it can be.
-        lowest_hz: Centre of the lowest bin.
-        n_bins: All of them.
-        bins_per_octave: Of one octave.
+        sample_rate: Hz.
+        hop: Samples between frames; divisible by 2^(octaves - 1). Further factors of 2 make it faster.
+        lowest_hz: Centre frequency of the lowest bin.
+        n_bins: Number of bins.
+        bins_per_octave: Bins per octave.
 
     Returns:
-        (n_bins, 1 + n // hop).
+        complex64 (n_bins, 1 + n // hop).
 
     Source:
         Schoerkhuber and Klapuri, Constant-Q transform toolbox for music processing (SMC 2010).
     """
     octaves, lengths, n_early = _filters(sample_rate, hop, lowest_hz, n_bins, bins_per_octave)
     with warnings.catch_warnings(), compiling("cqt"):
-        # The lowest filters last over a second; librosa pads shorter sound and says so.
+        # The lowest filters are longer than a second; librosa pads shorter sound and warns.
         warnings.filterwarnings("ignore", message="n_fft=")
         if n_early:
             sound = librosa.resample(
                 sound, orig_sr=2**n_early, target_sr=1, res_type=_RESAMPLING, scale=True
             )  # fmt: skip
             hop //= 2**n_early
-        found = []
+        spectra = []
         for basis, n_fft in octaves:
             spectrum = librosa.stft(
                 sound, n_fft=n_fft, hop_length=hop, window="ones", pad_mode="constant", dtype=np.complex64
             )
-            found.append(basis.dot(spectrum))
+            spectra.append(basis.dot(spectrum))
             if hop % 2 == 0:
                 hop //= 2
                 sound = librosa.resample(sound, orig_sr=2, target_sr=1, res_type=_RESAMPLING, scale=True)
-    n_frames = min(one.shape[1] for one in found)
+    n_frames = min(octave.shape[1] for octave in spectra)
     stacked = np.empty((n_bins, n_frames), dtype=np.complex64, order="F")
     end = n_bins
-    for one in found:
-        rows = one[-end:] if end < len(one) else one
+    for octave in spectra:
+        rows = octave[-end:] if end < len(octave) else octave
         stacked[end - len(rows) : end] = rows[:, :n_frames]
         end -= len(rows)
     stacked /= np.sqrt(lengths)[:, None]
@@ -67,7 +67,7 @@ def cqt(
 def _filters(
     sample_rate: int, hop: int, lowest_hz: float, n_bins: int, bins_per_octave: int
 ) -> tuple[list[tuple[Any, int]], npt.NDArray[np.float64], int]:
-    """Return per octave from the top its sparse filters and FFT size, the lengths of all, halvings before the first."""
+    """Return (sparse filters, FFT size) per octave from the top, all filter lengths, and the initial halvings."""
     hz = librosa.interval_frequencies(n_bins, fmin=lowest_hz, intervals="equal", bins_per_octave=bins_per_octave)
     step = 2.0 ** (2 / bins_per_octave)
     alpha = np.full(n_bins, (step - 1) / (step + 1))

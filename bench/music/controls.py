@@ -1,4 +1,4 @@
-"""Controls: how drums, chords and notes become what a model is asked to follow (as in AIR, arXiv 2402.09508)."""
+"""Controls: make the drums, chords and piano that a model is asked to follow (as in AIR, arXiv 2402.09508)."""
 
 import itertools
 
@@ -15,33 +15,33 @@ from bench.symbols import NO_CHORD, Beats, Chords, Floats, Notes
 PIANO_PROGRAM = 0
 VELOCITY = 100
 GRID_S = 0.01
-"""Two notes of one pitch that share a cell of this grid overlap; strikes nearer than it are one strike."""
+"""Two notes of one pitch that share a cell of this grid overlap; strikes closer than one cell count as one."""
 COVER_PROGRAMS = frozenset([*range(32), *range(104, 109), 114])
-"""0-based GM programs that go into a piano cover: keyboard-like and plucked. AIR's published list read as 1-based."""
+"""0-based GM programs of a piano cover: keyboard-like and plucked. AIR's published list is taken as 1-based."""
 LONGEST_OPEN_S = 0.5
-"""A transcribed note without an offset lasts no longer than this."""
+"""Longest duration of a transcribed note without an offset."""
 QUIET_RMS = 0.1
-"""-20 dBFS: the level of a rendered control where no context tells one."""
+"""-20 dBFS: the level of a rendered control without any context to match."""
 _RESTS = (NO_CHORD, "X")
 
 
 def block_chords(chords: Chords, beats: Beats, duration_s: float) -> Notes:
     """Strike block chords on a piano at every beat and every chord start, legato to the next strike.
 
-    Every tone i semitones above the root sounds at 60 + root + i, 12 higher if i lies below the bass interval, so that
-    the bass is lowest: C:maj gives 60 64 67, B:min/5 gives 78 83 86. `N` and `X` are rests (AIR's released code turns X
-    into a cluster of twelve notes). A beat less than 10 ms from a chord's start or end is no strike of its own.
+    A chord tone i semitones above the root is played at pitch 60 + root + i, or 12 higher if i is below the bass
+    interval, so that the bass is lowest: C:maj gives 60 64 67, B:min/5 gives 78 83 86. `N` and `X` are rests (AIR's
+    released code turns X into a cluster of twelve notes). Beats within 10 ms of a chord's start or end are skipped.
 
     Args:
-        chords: Labels; what lies outside [0, duration_s) is left out.
-        beats: Where to strike again; without beats the chords are struck at their starts only.
+        chords: Chords of the excerpt; those outside [0, duration_s) are dropped.
+        beats: Where chords are struck again; without beats they are struck at their starts only.
         duration_s: Length of the excerpt in seconds.
 
     Returns:
-        Notes of program 0 and velocity 100, sorted by onset and pitch; none for rests throughout.
+        Notes of program 0 and velocity 100, sorted by onset and pitch; empty if all chords are rests.
 
     Raises:
-        BenchError: a label that is no chord in Harte's notation.
+        BenchError: a label is not a chord in Harte's notation.
     """
     voicings = {label: _voicing(label) for label in set(chords.labels)}
     rows = []
@@ -56,45 +56,45 @@ def block_chords(chords: Chords, beats: Beats, duration_s: float) -> Notes:
 
 
 def piano_cover(notes: Notes) -> Notes:
-    """Reduce the notes of a band to what one piano could hold (AIR, section 4.1; the published algorithm).
+    """Reduce the notes of a band to one piano part (AIR, section 4.1; the published algorithm).
 
-    Non-drum notes of `COVER_PROGRAMS` are taken longest first (stable by onset, then pitch); a note is accepted if it
+    Non-drum notes of `COVER_PROGRAMS` are taken longest first (ties by onset, then pitch); a note is accepted if it
     shares no 10 ms cell with an accepted note of its pitch. AIR's released code discards the result of the sort.
 
     Returns:
         Accepted notes with program 0 and their own velocities, sorted by onset and pitch; where two of one pitch touch
-        inside a cell, the earlier ends at the later's onset. None where no note fits the list.
+        inside a cell, the earlier ends at the later's onset. Empty where no note has a program of the list.
     """
-    able = notes.where(np.isin(notes.programs, sorted(COVER_PROGRAMS)))
-    starts, ends = able.intervals_s.T
-    cells = np.rint(able.intervals_s / GRID_S).astype(np.int64)
+    candidates = notes.where(np.isin(notes.programs, sorted(COVER_PROGRAMS)))
+    starts, ends = candidates.intervals_s.T
+    cells = np.rint(candidates.intervals_s / GRID_S).astype(np.int64)
     cells[:, 1] = np.maximum(cells[:, 1], cells[:, 0] + 1)
     taken: dict[int, list[tuple[int, int]]] = {}
     accepted = []
-    for k in np.lexsort((able.pitches, starts, -np.round(ends - starts, 9))):
+    for k in np.lexsort((candidates.pitches, starts, -np.round(ends - starts, 9))):
         first, last = (int(cell) for cell in cells[k])
-        row = taken.setdefault(int(able.pitches[k]), [])
-        if all(last <= a or first >= b for a, b in row):
-            row.append((first, last))
+        spans = taken.setdefault(int(candidates.pitches[k]), [])
+        if all(last <= a or first >= b for a, b in spans):
+            spans.append((first, last))
             accepted.append(int(k))
-    order = sorted(accepted, key=lambda k: (starts[k], able.pitches[k]))
-    cover = able.where(np.array(order, dtype=np.int64))
+    order = sorted(accepted, key=lambda k: (starts[k], candidates.pitches[k]))
+    cover = candidates.where(np.array(order, dtype=np.int64))
     following = _next_onsets(cover)
     intervals = np.stack([cover.intervals_s[:, 0], np.minimum(cover.intervals_s[:, 1], following)], axis=1)
     return Notes(intervals, cover.pitches, cover.velocities, np.full(len(cover), PIANO_PROGRAM))
 
 
 def visible_accompaniment(masked: Audio, drums: Audio | None, mask: Mask) -> Audio | None:
-    """Return the non-drum part of the visible context, its stretches joined, as a measure of level.
+    """Return the context without its drums and without the holes, to measure its level.
 
     Args:
         masked: The request's sound, mono, zero in the holes.
-        drums: The drums of the context, of the same rate and length (their sound in the holes is ignored); None where
-            there are none to take away.
+        drums: The drums of the context, at the same rate and length (their sound in the holes is ignored); None if
+            there are none to subtract.
         mask: The holes.
 
     Returns:
-        Mono sound without the holes' zeros; None where everything is masked.
+        Mono sound, the stretches outside the holes joined; None where everything is masked.
     """
     visible = ~mask.inside(masked.sample_rate)
     if not visible.any():
@@ -104,12 +104,12 @@ def visible_accompaniment(masked: Audio, drums: Audio | None, mask: Mask) -> Aud
 
 
 def level_matched(control: Audio, around: Audio | None) -> Audio:
-    """Scale a rendered control to the level of what it will be mixed with: c / rms(c) * rms(o).
+    """Scale a rendered control to the level of the context: c / rms(c) * rms(o).
 
     Args:
         control: c, mono; silence stays silence.
-        around: o, see `visible_accompaniment`; where it is None, empty or silent, no level is known and the control
-            gets -20 dBFS. (AIR takes o from the whole excerpt, which tells a model the level in the hole.)
+        around: o, see `visible_accompaniment`; if it is None, empty or silent, the control is scaled to -20 dBFS. (AIR
+            takes o from the whole excerpt, which tells a model the level in the hole.)
     """
     if is_silent(control.samples):
         return control
@@ -118,10 +118,10 @@ def level_matched(control: Audio, around: Audio | None) -> Audio:
 
 
 def drums_control(drums: Audio, duration_s: float, sample_rate: int) -> Control:
-    """Return drums to follow as a model hears them: mono, at the task's rate, at their own level.
+    """Return the drums control: mono, at the task's rate, at its own level.
 
     Args:
-        drums: The stem or the separator's drums; cut, or padded with silence, to the excerpt's length.
+        drums: The stem or the separator's drums; cut or padded with silence to the excerpt's length.
         duration_s: Length of the excerpt in seconds.
         sample_rate: Hz.
     """
@@ -132,18 +132,18 @@ def drums_control(drums: Audio, duration_s: float, sample_rate: int) -> Control:
 def chords_control(
     chords: Chords, beats: Beats, renderer: Renderer, duration_s: float, sample_rate: int, level_of: Audio | None
 ) -> Control:
-    """Return chords to follow, with the beats they are struck on and their sound on a piano.
+    """Return the chords control: the labels, the beats the chords are struck on, and their sound on a piano.
 
     Args:
-        chords: Labels, timed from the excerpt's start; cut to the excerpt.
+        chords: Chords, timed from the excerpt's start; cut to the excerpt.
         beats: Beats, likewise; may be empty.
         renderer: Turns the block chords into sound.
         duration_s: Length of the excerpt in seconds.
         sample_rate: Hz.
-        level_of: Whose level the sound gets, see `level_matched`.
+        level_of: The sound whose level is matched, see `level_matched`.
 
     Raises:
-        BenchError: a label that is no chord in Harte's notation.
+        BenchError: a label is not a chord in Harte's notation.
     """
     chords, beats = chords.cut(0.0, duration_s), beats.cut(0.0, duration_s)
     sound = renderer.render(block_chords(chords, beats, duration_s), duration_s, sample_rate)
@@ -153,14 +153,14 @@ def chords_control(
 def piano_control(
     notes: Notes, renderer: Renderer, duration_s: float, sample_rate: int, level_of: Audio | None
 ) -> Control:
-    """Return a piano cover to follow with its sound.
+    """Return the piano control: the notes and their sound.
 
     Args:
         notes: The cover (`piano_cover`, or transcribed notes); cut to the excerpt.
         renderer: Turns the notes into sound.
         duration_s: Length of the excerpt in seconds.
         sample_rate: Hz.
-        level_of: Whose level the sound gets, see `level_matched`.
+        level_of: The sound whose level is matched, see `level_matched`.
     """
     notes = notes.cut(0.0, duration_s)
     sound = renderer.render(notes, duration_s, sample_rate)
@@ -184,7 +184,7 @@ def _voicing(label: str) -> list[int]:
 
 
 def _spaced(times_s: Floats) -> list[float]:
-    """Leave out beats less than 10 ms after the last one kept."""
+    """Drop beats less than 10 ms after the last one kept."""
     kept: list[float] = []
     for time in times_s:
         if not kept or time - kept[-1] >= GRID_S:
@@ -193,7 +193,7 @@ def _spaced(times_s: Floats) -> list[float]:
 
 
 def _next_onsets(notes: Notes) -> npt.NDArray[np.float64]:
-    """Return for every note the next later onset of its pitch; infinity where there is none."""
+    """Return the next later onset of the same pitch for every note; infinity where there is none."""
     onsets = notes.intervals_s[:, 0]
     following = np.full(len(notes), np.inf)
     for pitch in np.unique(notes.pitches):

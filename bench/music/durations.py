@@ -1,4 +1,4 @@
-"""Durations: how long things last of which only the beginnings were found."""
+"""Durations: give offsets to notes and chords that were detected by their onset only."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,38 +9,38 @@ LONGEST_NOTE_S = 0.5
 
 
 def held(onsets_s: Floats, pitches: Ints, velocities: npt.ArrayLike, end_s: float) -> Notes:
-    """Return notes that last until the next onset of their pitch, at most 0.5 s and not beyond the end (section 7).
+    """Return notes that last until the next onset of their pitch, at most 0.5 s and not beyond the end of the sound.
 
     Args:
-        onsets_s: Shape (n,), any order; those at or after `end_s` are dropped.
-        pitches: MIDI, shape (n,).
+        onsets_s: Seconds, shape (n,), any order; those at or after `end_s` are dropped.
+        pitches: MIDI pitches, shape (n,).
         velocities: Shape (n,), or one for all.
-        end_s: Where the sound ends.
+        end_s: End of the sound in seconds.
 
     Returns:
-        Sorted by onset and pitch.
+        Notes sorted by onset and pitch.
     """
     inside = onsets_s < end_s
-    onsets, tones = np.asarray(onsets_s)[inside], np.asarray(pitches)[inside]
-    loudness = np.broadcast_to(velocities, np.shape(onsets_s))[inside]
+    onsets, kept_pitches = np.asarray(onsets_s)[inside], np.asarray(pitches)[inside]
+    kept_velocities = np.broadcast_to(velocities, np.shape(onsets_s))[inside]
     offsets = np.minimum(onsets + LONGEST_NOTE_S, end_s)
-    for pitch in np.unique(tones):
-        same = np.flatnonzero(tones == pitch)
+    for pitch in np.unique(kept_pitches):
+        same = np.flatnonzero(kept_pitches == pitch)
         same = same[np.argsort(onsets[same], kind="stable")]
         offsets[same[:-1]] = np.minimum(offsets[same[:-1]], onsets[same[1:]])
-    return Notes.joined([Notes(np.column_stack([onsets, offsets]), tones, loudness)])
+    return Notes.joined([Notes(np.column_stack([onsets, offsets]), kept_pitches, kept_velocities)])
 
 
 def tiled(starts_s: Floats, labels: npt.ArrayLike, end_s: float) -> Chords:
     """Return chords without gaps from 0 to the end: the first begins at 0, each lasts until the next.
 
     Args:
-        starts_s: Ascending, shape (n,); what begins at or after `end_s` is dropped.
-        labels: One for each.
-        end_s: Where the sound ends.
+        starts_s: Seconds, ascending, shape (n,); those at or after `end_s` are dropped.
+        labels: One label per start.
+        end_s: End of the sound in seconds.
 
     Returns:
-        Equal neighbours joined; `N` throughout where nothing was found, no chord at all where `end_s` is 0.
+        Chords with equal neighbours joined; one `N` where there are no starts, empty where `end_s` is 0.
     """
     if end_s <= 0:
         return Chords(np.zeros((0, 2)), ())

@@ -1,4 +1,4 @@
-"""Embeddings of a set of songs: one unit for all dimensions, where an embedding's own differ."""
+"""Embeddings: standardise them on the references where their dimensions have different units."""
 
 from collections.abc import Sequence
 
@@ -14,36 +14,36 @@ _CONSTANT = 1e-9
 
 
 def embedding_of(name: str) -> Extractor:
-    """Build the embedding of this name.
+    """Build the extractor of kind `embedding` that has this name.
 
     Raises:
-        UnknownName: no extractor has it.
-        BenchError: the one that has it finds something else.
-        MissingComponent: it needs a package or a file that is not here.
+        UnknownName: no extractor has this name.
+        BenchError: the extractor is of another kind.
+        MissingComponent: it needs a package or a file that is missing.
     """
-    found: Extractor = plugins.load("extractors", name)
-    if found.kind != "embedding":
-        raise BenchError(f"metric [{name}]: {name} finds {found.kind}; name an embedding, e.g. [logmel-stats]")
-    return found
+    extractor: Extractor = plugins.load("extractors", name)
+    if extractor.kind != "embedding":
+        raise BenchError(f"metric [{name}]: {name} finds {extractor.kind}; name an embedding, e.g. [logmel-stats]")
+    return extractor
 
 
 def unit_of(embedding: Extractor) -> str:
-    """Say in what distances on this embedding are measured, for an identity."""
+    """Return the unit of distances on this embedding, as metric identities name it."""
     return "standardised on the references" if _is_standardised(embedding) else "as embedded"
 
 
 def in_one_unit(
     embedding: Extractor, references: Sequence[Vectors], outputs: Sequence[Vectors]
 ) -> tuple[list[Vectors], list[Vectors]]:
-    """Return both sets centred on the references and divided by their standard deviations, or as they are.
+    """Standardise both sets by the mean and standard deviation of the references, if the embedding asks for it.
 
     Args:
-        embedding: Standardised only where its `is_standardised` says that its dimensions have units of their own.
-        references: Per song (windows, d).
+        embedding: Sets are returned unchanged unless its `is_standardised` is true.
+        references: (windows, d) per song.
         outputs: The same.
 
     Returns:
-        The same shapes. A dimension without spread is only centred.
+        References and outputs, shapes unchanged. A dimension that is constant over the references is only centred.
     """
     if not _is_standardised(embedding):
         return list(references), list(outputs)

@@ -1,4 +1,4 @@
-"""Extraction: one extractor a kind, built when first needed, its findings kept by sound and identity."""
+"""Extraction: run the chosen extractors, with their results cached by sound and identity."""
 
 from typing import Any
 
@@ -12,15 +12,15 @@ from bench.runtime.cache import Cache, key_of
 
 
 def finding_key(extractor: Extractor, audio: Audio) -> str:
-    """Return what the cache knows an extractor's finding in a sound by."""
+    """Return the cache key of an extractor's result on a sound."""
     return key_of("extract", extractor.kind, extractor.identity, audio.sha256())
 
 
 class Extractors:
-    """The suite's ears: one extractor per kind, built when first needed, its findings cached by sound and identity."""
+    """One extractor per kind, built when first needed; its results are cached by sound and identity."""
 
     def __init__(self, names: dict[str, str], cache: Cache) -> None:
-        """Take the plug's name for every kind."""
+        """Store the plug's name of every kind; nothing is built yet."""
         self.names = names
         self.cache = cache
         self._built: dict[str, Extractor] = {}
@@ -29,29 +29,32 @@ class Extractors:
         """Return the extractor of this kind.
 
         Raises:
-            BenchError: none is named for it, or the one that is finds something else.
+            BenchError: no extractor is chosen for this kind, or the chosen one is of another kind.
         """
         if kind not in self._built:
             if kind not in self.names:
                 raise BenchError(f"no extractor is chosen for {kind}; name one with --extractor {kind}=NAME")
             extractor: Extractor = plugins.load("extractors", self.names[kind])
             if extractor.kind != kind:
-                raise BenchError(f"--extractor {kind}={self.names[kind]}: that one finds {extractor.kind}")
+                raise BenchError(
+                    f"--extractor {kind}={self.names[kind]}: {self.names[kind]} finds {extractor.kind}; "
+                    f"name an extractor of {kind}"
+                )
             self._built[kind] = extractor
         return self._built[kind]
 
     def find(self, kind: str, audio: Audio) -> Any:
-        """Return what the extractor of this kind finds in the sound."""
+        """Return the result of the extractor of this kind on the sound."""
         return self.heard(self.of(kind), audio)
 
     def embed(self, embedding: Extractor, clip: Audio) -> Vectors:
-        """Return the windows (n_windows, d) of a clip; what is under 1 s is repeated to 1 s."""
+        """Return the windows (n_windows, d) of a clip; a clip under 1 s is repeated to 1 s."""
         if clip.n_samples < clip.sample_rate:
             clip = Audio(np.resize(clip.mono, clip.sample_rate), clip.sample_rate)
         return np.asarray(self.heard(embedding, clip).values, np.float64)
 
     def heard(self, extractor: Extractor, audio: Audio) -> Any:
-        """Return what this extractor finds in the sound: the one place that all extraction goes through."""
+        """Return the extractor's result on the sound, from the cache if it is there; all extraction passes here."""
         return self.cache.content(finding_key(extractor, audio), lambda: extractor.extract(audio))
 
     def identity(self, kinds: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Loudness: LUFS of any stretch, short or silent ones included."""
+"""Loudness: LUFS of any stretch of sound, including short and silent ones."""
 
 import warnings
 
@@ -9,14 +9,14 @@ from bench.audio import Audio, is_silent, level_db
 
 FLOOR_LUFS = -70.0
 EMBEDDED_LUFS = -23.0
-"""What sound is brought to before it is embedded (design section 11)."""
+"""Loudness to which sound is scaled before it is embedded."""
 _BLOCK_S = 0.4
 
 
 def loudness(audio: Audio) -> float:
-    """Return the integrated loudness (ITU-R BS.1770-4, pyloudnorm) in LUFS, never under -70.
+    """Return the integrated loudness (ITU-R BS.1770-4, pyloudnorm) in LUFS; -70 for silence and everything quieter.
 
-    A stretch under 400 ms is one gating block: it is repeated to that length.
+    Sound shorter than one gating block of 400 ms is repeated to that length.
     """
     import pyloudnorm
 
@@ -33,10 +33,10 @@ def loudness(audio: Audio) -> float:
 
 
 def at_loudness(sound: npt.NDArray[np.float64], sample_rate: int) -> npt.NDArray[np.float64]:
-    """Bring mono sound to -23 LUFS, as all embeddings hear it.
+    """Scale mono sound (n,) to -23 LUFS, the level at which all embeddings hear it.
 
-    What is shorter than a gating block of 0.4 s, or under the absolute gate of -70 LUFS, goes by its RMS level;
-    silence, which has none, is left as it is.
+    Sound shorter than a gating block of 0.4 s, or under the absolute gate of -70 LUFS, is scaled by its RMS level
+    instead; silence is returned unchanged.
     """
     import pyloudnorm
 

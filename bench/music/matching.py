@@ -1,4 +1,4 @@
-"""Matching: how many events two lists share within a window, pooled over holes, and what chance would share."""
+"""Matching: F measure of two lists of events within a window, pooled over holes, and its chance level."""
 
 from collections.abc import Sequence
 
@@ -14,9 +14,9 @@ def pooled_f(references: Sequence[Floats], estimates: Sequence[Floats], window_s
     """Return the F measure of events matched one to one within +-`window_s`, counts pooled over holes.
 
     Args:
-        references: Times per hole, sorted.
-        estimates: Times per hole, sorted.
-        window_s: A match is at most this far off (inclusive, as in mir_eval).
+        references: Times in seconds per hole, sorted.
+        estimates: Times in seconds per hole, sorted.
+        window_s: Largest distance of a match (inclusive, as in mir_eval).
 
     Returns:
         2 * hits / (n_reference + n_estimate), 0 to 1; 0 where one list is empty, NaN where both are.
@@ -41,7 +41,8 @@ def shifted_f(
 ) -> float:
     """Return the chance level of `pooled_f`: its mean over 32 seeded circular shifts of the estimates in their holes.
 
-    Every shift is at least 0.25 s in either direction, so that no onset meets its own; holes under 0.5 s have none.
+    Every shift is at least 0.25 s in either direction, so that no event is matched with its original; in holes under
+    0.5 s it is always 0.25 s.
     """
     rng = np.random.default_rng(seed)
     values = []
@@ -49,7 +50,7 @@ def shifted_f(
         moved = []
         for times, (start, end) in zip(estimates, holes_s, strict=True):
             length = end - start
-            by = float(rng.uniform(LEAST_SHIFT_S, max(length - LEAST_SHIFT_S, LEAST_SHIFT_S)))
-            moved.append(np.sort(start + (times - start + by) % length))
+            shift = float(rng.uniform(LEAST_SHIFT_S, max(length - LEAST_SHIFT_S, LEAST_SHIFT_S)))
+            moved.append(np.sort(start + (times - start + shift) % length))
         values.append(pooled_f(references, moved, window_s))
     return float(np.mean(values))

@@ -1,1 +1,1 @@
-"""What data sets of recordings share: libraries, selections, splits, checksums, stems."""
+"""Code shared by data sets of recordings: libraries, selection of excerpts, splits, checksums, stems."""

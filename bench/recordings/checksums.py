@@ -1,4 +1,4 @@
-"""Checksums: the sha256 list of a data set's files, in the form of `sha256sum`, and what differs from it."""
+"""Checksums: read, write and verify the sha256 list of a data set's files, in the format of `sha256sum`."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -12,59 +12,61 @@ _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
 def read_checksums(path: Path) -> dict[str, str]:
-    """Return the sha256 of every file by its path below the data set's folder, slashes between its parts.
+    """Return the sha256 of every file by its POSIX path below the data set's folder.
 
     Raises:
-        BenchError: it cannot be read, a line is not `<sha256>  <path>`, a path leads out of the folder or stands twice;
-            with the line's number.
+        BenchError: the list cannot be read, a line is not `<sha256>  <path>`, or a path leads out of the folder or is
+            listed twice; the message has the line's number.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise BenchError(f"{path}: cannot be read as a list of checksums ({error})") from error
-    found: dict[str, str] = {}
+    sums: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         match = _LINE.fullmatch(line)
         if not match:
             raise BenchError(f"{path}:{number}: want '<64 hex digits>  <path>', found {shown(line)!r}")
         name = match[2]
         if not _is_inside(name):
-            raise BenchError(f"{path}:{number}: {shown(name)!r} leads out of the data set's folder")
-        if name in found:
-            raise BenchError(f"{path}:{number}: {shown(name)!r} stands in it twice")
-        found[name] = match[1]
-    return found
+            raise BenchError(
+                f"{path}:{number}: {shown(name)!r} leads out of the data set's folder; write the path below it"
+            )
+        if name in sums:
+            raise BenchError(f"{path}:{number}: {shown(name)!r} is listed twice; delete one line")
+        sums[name] = match[1]
+    return sums
 
 
 def checksums_of(root: Path, files: list[Path], step: Callable[[], None] = lambda: None) -> dict[str, str]:
-    """Return the sha256 of files by their paths below `root`; `step` is called after each.
+    """Return the sha256 of files by their POSIX paths below `root`; `step` is called after each file.
 
     Raises:
         BenchError: a file cannot be read.
     """
-    found = {}
+    sums = {}
     for file in sorted(set(files)):
-        found[file.relative_to(root).as_posix()] = sha256_of(file)
+        sums[file.relative_to(root).as_posix()] = sha256_of(file)
         step()
-    return found
+    return sums
 
 
 def checksums_text(sums: Mapping[str, str]) -> str:
-    """Return the list, sorted by path."""
+    """Return the list as text, sorted by path."""
     return "".join(f"{sums[name]}  {name}\n" for name in sorted(sums))
 
 
 def differences(root: Path, locked: Mapping[str, str], step: Callable[[], None] = lambda: None) -> list[str]:
-    """List the files below `root` that are missing, unreadable or other ones than those of the list, a line each."""
-    found = []
+    """Return one line per listed file that is missing, unreadable or different; `step` is called after each file."""
+    problems = []
     for name in sorted(locked):
         path = root / name
         if not path.is_file():
-            found.append(f"{name}: missing")
+            problems.append(f"{name}: missing")
         else:
-            found += _difference(path, name, locked[name])
+            problems += _difference(path, name, locked[name])
         step()
-    return found
+    return problems
 
 
 def _difference(path: Path, name: str, locked: str) -> list[str]:

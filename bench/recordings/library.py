@@ -1,7 +1,7 @@
-"""Library: what data sets of real recordings share: where they lie, their lists of excerpts, checks and statistics.
+"""Library: folders, manifests, checks and statistics of data sets of real recordings.
 
-A data set lies in `$BENCH_DATA/<name>` and belongs to its user; nothing is written there. Its lists of excerpts are
-committed in data_manifests/<name>/, or are chosen by `bench.recordings.selection` from the user's own files.
+A data set is kept in `$BENCH_DATA/<name>` and belongs to its user; nothing is written there. Its manifests are
+committed in data_manifests/<name>/, or are selected by `bench.recordings.selection` from the user's own files.
 """
 
 import os
@@ -24,16 +24,17 @@ from bench.recordings.tracks import Library, Track, tracks_of
 from bench.runtime.executor import Executor, progress
 
 VARIABLE = "BENCH_DATA"
-_HEARD_DB = -50.0
+_DRUMS_DB = -50.0
+"""Mean level in dBFS above which a track counts as having drums."""
 
 
 @dataclass(frozen=True)
 class Selected:
-    """Excerpts that the rule chose.
+    """The excerpts that the selection rule chose.
 
     Attributes:
-        manifest: One of every track that has one.
-        left_out: Why a track has none, by its name.
+        manifest: One excerpt of every track that has one.
+        left_out: The reason by track, for tracks without an excerpt.
     """
 
     manifest: Manifest
@@ -45,62 +46,62 @@ def root_of(name: str, path: str = "") -> Path:
 
     Args:
         name: Its public name.
-        path: Its folder, where it does not lie in `$BENCH_DATA`.
+        path: Its folder, if it is not in `$BENCH_DATA`.
 
     Raises:
-        MissingComponent: it is not there, with where it is looked for and how it is obtained.
+        MissingComponent: the folder is missing; the message says where it was looked for and how to obtain it.
     """
     data = os.environ.get(VARIABLE, "")
     folder = Path(path) if path else Path(data) / name
     if (path or data) and folder.is_dir():
         return folder
     where = f"not in {folder}" if path or data else f"${VARIABLE} is not set"
-    obtained = str(card_of(name).get("how_obtained", "see its card")).rstrip(".")
+    obtained = str(dataset_card(name).get("how_obtained", "see its card")).rstrip(".")
     raise MissingComponent(
         f"the data set {name} is not here ({where}): {obtained}; put it into ${VARIABLE}/{name}. "
         "--dataset synthetic needs no files"
     )
 
 
-def card_of(name: str) -> dict[str, Any]:
-    """Return what data_manifests/<name>/card.yaml says of a data set; nothing where there is none."""
+def dataset_card(name: str) -> dict[str, Any]:
+    """Return the keys of data_manifests/<name>/card.yaml; empty where the data set has no card."""
     path = home("data_manifests") / name / "card.yaml"
     return read_yaml(path) if path.is_file() else {}
 
 
-def seed_of(library: Library) -> int:
-    """Return the seed of a data set's lists, as its card has it."""
-    return int(card_of(library.name).get("seed", 0))
+def manifest_seed(library: Library) -> int:
+    """Return the seed of a data set's manifests, from its card; 0 where the card has none."""
+    return int(dataset_card(library.name).get("seed", 0))
 
 
 def manifest_of(library: Library, name: str | None) -> Manifest:
-    """Return a list of excerpts: a committed one, or that of a split as the rule chooses it from the files.
+    """Return a committed manifest, or the one that the selection rule makes of a split from the user's files.
 
-    The name of what is chosen ends in 8 hex digits of its contents, so that no two lists pass for one.
+    The name of a selected manifest ends in 8 hex digits of its hash, so that different manifests have different names.
 
     Args:
         library: The data set.
         name: `<name>-<split>`; the first split's when None.
 
     Raises:
-        UnknownName: there is no such list.
+        UnknownName: there is no such manifest.
         BenchError: no track has an excerpt, or a file cannot be read.
     """
     asked, committed = listed(library, name)
     if committed.is_file() and name in (None, asked):
         return read_manifest(committed)
     chosen = select(library, asked.removeprefix(f"{library.name}-")).manifest
-    found = replace(chosen, name=f"{chosen.name}-{chosen.sha256[:8]}", is_public=False)
-    if name not in (None, asked, found.name):
-        raise UnknownName(f"manifest of {library.name}", str(name), [found.name])
-    return found
+    named = replace(chosen, name=f"{chosen.name}-{chosen.sha256[:8]}", is_public=False)
+    if name not in (None, asked, named.name):
+        raise UnknownName(f"manifest of {library.name}", str(name), [named.name])
+    return named
 
 
 def listed(library: Library, name: str | None) -> tuple[str, Path]:
-    """Return a list's name without its digits, and where it is if it is committed; see `manifest_of`.
+    """Return a manifest's name without its hash digits, and the path of its committed file, which may not exist.
 
     Raises:
-        UnknownName: there is no such list.
+        UnknownName: there is no such manifest.
     """
     asked = re.sub(r"-[0-9a-f]{8}$", "", name) if name else f"{library.name}-{library.splits[0]}"
     committed = home("data_manifests") / library.name / f"{asked}.csv"
@@ -111,12 +112,12 @@ def listed(library: Library, name: str | None) -> tuple[str, Path]:
 
 
 def select(library: Library, split: str, executor: Executor | None = None) -> Selected:
-    """Choose the excerpts of a split by the rule; the name of their list is that of one to commit.
+    """Select the excerpts of a split by the rule; the manifest is named `<name>-<split>`, as if it were committed.
 
     Args:
         library: The data set.
-        split: Its part.
-        executor: Hears one track a job.
+        split: Name of one of its splits.
+        executor: Runs one job per track; a serial one when None.
 
     Raises:
         UnknownName: no such split.
@@ -124,7 +125,7 @@ def select(library: Library, split: str, executor: Executor | None = None) -> Se
     """
     if split not in library.splits:
         raise UnknownName(f"split of {library.name}", split, library.splits)
-    tracks = tracks_of(library, split, seed_of(library), executor)
+    tracks = tracks_of(library, split, manifest_seed(library), executor)
     ids = _ids(tracks)
     left_out = {name: track.why for name, track in tracks.items() if track.start_s is None}
     chosen = tuple(
@@ -134,13 +135,13 @@ def select(library: Library, split: str, executor: Executor | None = None) -> Se
     )
     if not chosen:
         reasons = "; ".join(f"{track}: {why}" for track, why in list(left_out.items())[:3])
-        none = f"none is here, `bench data verify {library.name}` says what lacks"
+        none = f"there are no tracks; `bench data verify {library.name}` lists what is missing"
         raise BenchError(f"{library.root}: no track of {split} has an excerpt ({reasons or none})")
     return Selected(Manifest(f"{library.name}-{split}", chosen), left_out)
 
 
 def write_selected(library: Library, selected: Selected, folder: Path) -> list[Path]:
-    """Write a list as it is committed, and the checksums of all files it rests on; return the two files.
+    """Write the manifest to commit and the checksums of all files it uses; return the two paths.
 
     Raises:
         BenchError: a file cannot be read, or the folder cannot be written.
@@ -155,31 +156,31 @@ def write_selected(library: Library, selected: Selected, folder: Path) -> list[P
 
 
 def verify(library: Library) -> list[str]:
-    """List what is missing, unreadable or other than the committed checksums, a line each."""
+    """Return one line per file that is missing, unreadable or differs from the committed checksums."""
     tracks = [track for split in library.splits for track in library.tracks(split)]
     card = f"data_manifests/{library.name}/card.yaml"
-    found = [] if tracks else [f"{library.root}: holds no tracks; {card} says what lies where"]
+    problems = [] if tracks else [f"{library.root}: holds no tracks; {card} describes the folder's layout"]
     with progress(f"looking at {library.name}", len(tracks)) as step:
         for track in tracks:
-            found += library.problems(track)
+            problems += library.problems(track)
             step()
     for path in sorted((home("data_manifests") / library.name).glob("*.sha256")):
         locked = read_checksums(path)
         with progress("hashing files", len(locked)) as step:
-            found += differences(library.root, locked, step)
-    return list(dict.fromkeys(found))
+            problems += differences(library.root, locked, step)
+    return list(dict.fromkeys(problems))
 
 
 def statistics(library: Library) -> dict[str, Any]:
-    """Return sizes of all splits, and levels, durations and the rule's yield of the first one.
+    """Return the number of tracks of every split; for the first split also levels, durations and selected excerpts.
 
-    The share of tracks with drums is None where nothing is known of drums.
+    The share of tracks with drums is None where no drums are known.
 
     Raises:
         BenchError: files cannot be read.
     """
     split = library.splits[0]
-    tracks = list(tracks_of(library, split, seed_of(library)).values())
+    tracks = list(tracks_of(library, split, manifest_seed(library)).values())
     reasons = Counter("chosen" if one.start_s is not None else re.sub(r"\d[\d.]*", "N", one.why) for one in tracks)
     sizes = {one: len(library.tracks(one)) for one in library.splits}
     return {"tracks": sizes, "selection_rule": VERSION, split: _described(tracks) | {"excerpts": dict(reasons)}}
@@ -190,7 +191,7 @@ def _described(tracks: Sequence[Track]) -> dict[str, Any]:
         return {}
     durations = np.array([one.duration_s for one in tracks])
     quartiles = [round(float(value), 1) for value in np.percentile(durations, [0, 25, 50, 75, 100])]
-    are_drums = [one.drums_db > _HEARD_DB for one in tracks if one.drums_db is not None]
+    are_drums = [one.drums_db > _DRUMS_DB for one in tracks if one.drums_db is not None]
     return {
         "hours": round(float(durations.sum()) / 3600, 2),
         "duration_s_quartiles": quartiles,
@@ -201,13 +202,13 @@ def _described(tracks: Sequence[Track]) -> dict[str, Any]:
 
 
 def _ids(tracks: Iterable[str]) -> dict[str, str]:
-    """Return every track's name as rows and files carry it; a number is put behind one that is taken."""
-    found: dict[str, str] = {}
+    """Return an excerpt id for every track; a number is appended to an id that is taken."""
+    ids: dict[str, str] = {}
     for track in tracks:
         plain = re.sub(r"[^a-z0-9.]+", "-", track.lower()).strip("-.")[:100].strip("-.") or "track"
         name, k = plain, 1
-        while name in found.values():
+        while name in ids.values():
             k += 1
             name = f"{plain}-{k}"
-        found[track] = name
-    return found
+        ids[track] = name
+    return ids

@@ -1,4 +1,4 @@
-"""Mirdata: the md5 of published files, as the package `mirdata` (the extra `datasets`) lists them."""
+"""MD5: check files against the md5 sums that the package `mirdata` (the extra `datasets`) lists."""
 
 import hashlib
 import importlib.util
@@ -13,14 +13,14 @@ def index(file_name: str) -> dict[str, str] | None:
     """Return the md5 of every file of a data set by its path in the published archive.
 
     Args:
-        file_name: Of mirdata's index, e.g. `slakh_index_2100-redux.json`. Version 0.3.7 brings it along, 1.0.0
-            fetches it: `mirdata.initialize("slakh").download(["index"])`.
+        file_name: File name of mirdata's index, e.g. `slakh_index_2100-redux.json`. Version 0.3.7 contains it, version
+            1.0.0 downloads it: `mirdata.initialize("slakh").download(["index"])`.
 
     Returns:
-        The list; None where mirdata or this index is not installed.
+        md5 by path; None where mirdata or this index is not installed.
 
     Raises:
-        BenchError: the index is not of mirdata's form.
+        BenchError: the file does not have the format of a mirdata index.
     """
     spec = importlib.util.find_spec("mirdata")
     folders = list(spec.submodule_search_locations or ()) if spec else []
@@ -33,19 +33,19 @@ def index(file_name: str) -> dict[str, str] | None:
         files = [file for entry in entries for name, file in entry.items() if name != "tracks"]
         return {str(name): str(md5) for name, md5 in files if name}
     except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise BenchError(f"{path}: no index of mirdata ({type(error).__name__}); install mirdata anew") from error
+        raise BenchError(f"{path}: is not a mirdata index ({type(error).__name__}); install mirdata again") from error
 
 
 def differences(files: Mapping[Path, str], step: Callable[[], None] = lambda: None) -> list[str]:
-    """List the files that are missing or have another md5 than theirs, a line each; `step` is called after each."""
-    found = []
+    """Return one line per file that is unreadable or has a different md5; `step` is called after each file."""
+    problems = []
     for path, md5 in files.items():
         try:
             with path.open("rb") as file:
-                here = hashlib.file_digest(file, "md5").hexdigest()
-            if here != md5:
-                found.append(f"{path}: md5 {here[:16]}..., mirdata has {md5[:16]}...; get it again")
+                actual = hashlib.file_digest(file, "md5").hexdigest()
+            if actual != md5:
+                problems.append(f"{path}: md5 {actual[:16]}..., mirdata has {md5[:16]}...; get it again")
         except OSError as error:
-            found.append(f"{path}: cannot be read ({error.strerror}); get it again")
+            problems.append(f"{path}: cannot be read ({error.strerror}); get it again")
         step()
-    return found
+    return problems

@@ -1,16 +1,16 @@
-"""Selection: the rule by which excerpts of real recordings are chosen.
+"""Selection: the rule that selects excerpts of real recordings.
 
-An excerpt may begin 40 ms before any beat, or at any whole second where no beats are known, on the grid of 20 ms. It is
-taken only where
+An excerpt may begin 40 ms before any beat, rounded down to the grid of 20 ms, or at any whole second where no beats are
+known. A start is accepted only if
 
-- 30 s fit before the track's end, or 15 s where the track is too short for that, and a second is left at both ends;
-- no stretch of a second or more is silent (below -60 dBFS) in the mix;
-- the drums, where there are any to know of, and the harmony (everything else) are active in three quarters of the
-  seconds, of those inside the hole of the mask `centre` as well as of those outside: a second is active where its mean
-  square is over -50 dBFS.
+- 30 s fit before the track's end (15 s if the track is too short for that), with one second left at both ends;
+- the mix has no silence (below -60 dBFS) of a second or more;
+- the drums, where they are known, and the harmony (everything else) are each active in at least three quarters of the
+  seconds inside the hole of the mask `centre`, and in at least three quarters of those outside it. A second is active
+  if its mean square is over -50 dBFS.
 
-Among the starts that are left one is drawn by a seed from the track's name. All of it is seen on the first 15 s, which
-every task uses.
+One of the accepted starts is drawn, seeded by the track's name and the manifest's seed. Silence and activity are
+measured on the first 15 s, which every task uses.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ VERSION = 1
 DURATION_S, LONGEST_S, EDGE_S, EARLY_S = 15.0, 30.0, 1.0, 0.04
 SILENT_DB, ACTIVE_DB, LEAST_SHARE = -60.0, -50.0, 0.75
 STEP_S = 0.1
-"""Levels are known for every stretch of so many seconds."""
+"""Length in seconds of the stretches whose levels are measured."""
 _PER_SECOND = round(1 / STEP_S)
 _SECONDS = round(DURATION_S)
 
@@ -33,15 +33,15 @@ _Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What the rule knows of a track.
+class TrackLevels:
+    """Levels and beats of a track, as the selection rule needs them.
 
     Attributes:
         duration_s: Its length in seconds.
-        mix: Mean square of every whole `STEP_S` of it (n,).
-        harmony: The same of everything but drums.
-        drums: The same of its drums; None where nothing is known of them.
-        beats_s: Times of its beats (n,) in seconds; None where they are not known.
+        mix: Mean square of every whole `STEP_S` of the mix, shape (n,).
+        harmony: The same for everything but drums.
+        drums: The same for the drums; None where they are not known.
+        beats_s: Times of the beats in seconds, shape (n,); None where they are not known.
     """
 
     duration_s: float
@@ -52,7 +52,7 @@ class Heard:
 
 
 def powers(samples: npt.NDArray[np.floating], sample_rate: int) -> Powers:
-    """Return the mean square of every whole `STEP_S` of sound (n,) or (channels, n), over all channels."""
+    """Return the mean square, over all channels, of every whole `STEP_S` of sound of shape (n,) or (channels, n)."""
     sound = np.atleast_2d(samples)
     n_steps = int(sound.shape[1] / sample_rate / STEP_S + 1e-6)
     edges = np.round(np.arange(n_steps + 1) * STEP_S * sample_rate).astype(int)
@@ -60,49 +60,49 @@ def powers(samples: npt.NDArray[np.floating], sample_rate: int) -> Powers:
         return np.zeros(0)
     squares = np.square(sound, dtype=np.float64).mean(axis=0)
     sums = np.add.reduceat(squares[: edges[-1]], edges[:-1])
-    found: Powers = sums / np.diff(edges)
-    return found
+    means: Powers = sums / np.diff(edges)
+    return means
 
 
-def start_of(heard: Heard, track: str, seed: int) -> tuple[float | None, str]:
-    """Return where a track's excerpt begins, in seconds, or None and why there is none.
+def start_of(levels: TrackLevels, track: str, seed: int) -> tuple[float | None, str]:
+    """Return the start of a track's excerpt in seconds and "", or None and the reason why there is no excerpt.
 
     Args:
-        heard: What is known of the track.
-        track: Its name; with the seed it decides among the starts that the rule leaves.
-        seed: Of the manifest.
+        levels: Levels and beats of the track.
+        track: Its name; together with the seed it decides which of the accepted starts is drawn.
+        seed: The manifest's seed.
     """
-    last_s = heard.duration_s - EDGE_S - LONGEST_S
+    last_s = levels.duration_s - EDGE_S - LONGEST_S
     if last_s < EDGE_S:
-        last_s = heard.duration_s - EDGE_S - DURATION_S
+        last_s = levels.duration_s - EDGE_S - DURATION_S
     if last_s < EDGE_S:
-        return None, f"{heard.duration_s:.1f} s long, an excerpt takes {DURATION_S + 2 * EDGE_S:g} s with its edges"
-    starts = _candidates(heard, last_s)
+        return None, f"{levels.duration_s:.1f} s long, an excerpt takes {DURATION_S + 2 * EDGE_S:g} s with its edges"
+    starts = _candidates(levels, last_s)
     if not len(starts):
         return None, "no beat where an excerpt may begin"
     reasons: dict[str, int] = {}
     for start in np.random.default_rng(seed_of(track, seed)).permutation(starts):
-        why = _refused(heard, float(start))
+        why = _refused(levels, float(start))
         if not why:
             return float(start), ""
         reasons[why] = reasons.get(why, 0) + 1
     counted = ", ".join(f"{n} {why}" for why, n in sorted(reasons.items()))
-    return None, f"of {len(starts)} starts none will do: {counted}"
+    return None, f"none of {len(starts)} starts is accepted: {counted}"
 
 
-def _candidates(heard: Heard, last_s: float) -> Powers:
-    if heard.beats_s is None:
+def _candidates(levels: TrackLevels, last_s: float) -> Powers:
+    if levels.beats_s is None:
         return np.arange(np.ceil(EDGE_S), last_s + 1e-9)
-    starts = np.floor((heard.beats_s - EARLY_S) * FRAME_RATE + 1e-6) / FRAME_RATE
-    found: Powers = np.unique(starts[(starts >= EDGE_S) & (starts <= last_s)])
-    return found
+    starts = np.floor((levels.beats_s - EARLY_S) * FRAME_RATE + 1e-6) / FRAME_RATE
+    candidates: Powers = np.unique(starts[(starts >= EDGE_S) & (starts <= last_s)])
+    return candidates
 
 
-def _refused(heard: Heard, start_s: float) -> str:
-    """Return why no excerpt begins here; nothing where one may."""
-    if _longest_silence(_stretch(heard.mix, start_s)) >= _PER_SECOND:
+def _refused(levels: TrackLevels, start_s: float) -> str:
+    """Return why no excerpt may begin here; empty if one may."""
+    if _longest_silence(_stretch(levels.mix, start_s)) >= _PER_SECOND:
         return "with a second of silence"
-    parts = {"harmony": heard.harmony} | ({} if heard.drums is None else {"drums": heard.drums})
+    parts = {"harmony": levels.harmony} | ({} if levels.drums is None else {"drums": levels.drums})
     for name, part in parts.items():
         seconds = _stretch(part, start_s).reshape(_SECONDS, _PER_SECOND).mean(axis=1)
         active = seconds > 10 ** (ACTIVE_DB / 10)
@@ -112,10 +112,10 @@ def _refused(heard: Heard, start_s: float) -> str:
 
 
 def _stretch(part: Powers, start_s: float) -> Powers:
-    """Return the steps of the first 15 s from here on; what a part lacks is silent."""
+    """Return the powers of the 15 s from `start_s` on, padded with silence beyond the part's end."""
     first, n = round(start_s / STEP_S), _SECONDS * _PER_SECOND
-    found = part[first : first + n]
-    return np.pad(found, (0, n - len(found)))
+    stretch = part[first : first + n]
+    return np.pad(stretch, (0, n - len(stretch)))
 
 
 def _longest_silence(mix: Powers) -> int:
@@ -129,8 +129,8 @@ def _longest_silence(mix: Powers) -> int:
 
 def _whole_seconds_in_hole() -> _Flags:
     inside = centre(_SECONDS * FRAME_RATE).inside(FRAME_RATE)
-    found: _Flags = np.asarray(inside.reshape(_SECONDS, FRAME_RATE).all(axis=1))
-    return found
+    flags: _Flags = np.asarray(inside.reshape(_SECONDS, FRAME_RATE).all(axis=1))
+    return flags
 
 
 _IN_HOLE = _whole_seconds_in_hole()

@@ -1,4 +1,4 @@
-"""Splits: the part of a published data set that each of its tracks belongs to; data_manifests/<name>/splits.csv."""
+"""Splits: read data_manifests/<name>/splits.csv, which names the split of every track of a published data set."""
 
 import csv
 from collections.abc import Container, Iterable, Mapping
@@ -10,16 +10,16 @@ Row = dict[str, str]
 
 
 def read_splits(path: Path, splits: Iterable[str], n_tracks: int) -> dict[str, Row]:
-    """Return the rows of a list by their track.
+    """Return the rows of a list of splits by their track.
 
     Args:
-        path: CSV with the columns `track` and `split`, and others that a data set has of its own.
-        splits: The names that a split may have.
-        n_tracks: How many tracks the data set was published with.
+        path: CSV with the columns `track` and `split`, and any further columns of the data set.
+        splits: The allowed names of splits.
+        n_tracks: Number of tracks that the data set was published with.
 
     Raises:
-        BenchError: it cannot be read, lacks a column, names a track twice or a split that is none, or has another
-            number of tracks.
+        BenchError: the list cannot be read, misses a column, has an unknown split, a track without a name or one listed
+            twice, or another number of tracks.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -29,21 +29,21 @@ def read_splits(path: Path, splits: Iterable[str], n_tracks: int) -> dict[str, R
     known, rows = list(splits), {}
     for number, row in enumerate(lines, 2):
         if row.get("split") not in known:
-            raise BenchError(f"{path}:{number}: split {row.get('split')!r}; known: {', '.join(known)}")
+            raise BenchError(f"{path}:{number}: unknown split {row.get('split')!r}; known: {', '.join(known)}")
         if not row.get("track") or row["track"] in rows:
-            raise BenchError(f"{path}:{number}: track {row.get('track')!r} has no name or stands twice")
+            raise BenchError(f"{path}:{number}: track {row.get('track')!r} has no name or is listed twice")
         rows[row["track"]] = row
     if len(rows) != n_tracks:
-        raise BenchError(f"{path}: {len(rows)} tracks, the data set was published with {n_tracks}")
+        raise BenchError(f"{path}: lists {len(rows)} tracks, but the data set was published with {n_tracks}")
     return rows
 
 
-def lacking(rows: Mapping[str, Row], here: Container[str], splits: Iterable[str]) -> list[str]:
-    """Name the splits of which some tracks are here and some are not, a line each; whole ones may be left out."""
-    found = []
+def incomplete_splits(rows: Mapping[str, Row], here: Container[str], splits: Iterable[str]) -> list[str]:
+    """Return one line per split of which only some tracks are here; a split may be missing as a whole."""
+    problems = []
     for split in splits:
         wanted = [track for track, row in rows.items() if row["split"] == split]
         missing = [track for track in wanted if track not in here]
         if 0 < len(missing) < len(wanted):
-            found.append(f"{split}: lacks {len(missing)} of its {len(wanted)} tracks, the first is {missing[0]}")
-    return found
+            problems.append(f"{split}: lacks {len(missing)} of its {len(wanted)} tracks, the first is {missing[0]}")
+    return problems

@@ -1,4 +1,4 @@
-"""Stems: stretches of long recordings, and their sums."""
+"""Stems: read stretches of long recordings, and sum them."""
 
 import re
 from collections.abc import Iterable
@@ -12,18 +12,17 @@ from bench.audio import Audio, Samples
 from bench.errors import BenchError
 
 _PROMISED = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
-"""What libsndfile says of a WAV whose header promises another number of bytes than are there."""
+"""libsndfile's remark on a WAV whose header states another number of bytes than the file has."""
 _UNKNOWN = 2**31 - 2**16
-"""Programs that write into a pipe promise at least so many bytes, for they do not know how many will come."""
+"""Programs that write into a pipe do not know the length and state at least this many bytes."""
 _END_S = 0.1
 
 
 def recording(path: Path) -> tuple[int, float]:
-    """Return a sound file's rate in Hz and its length in seconds, as its header has them.
+    """Return a sound file's rate in Hz and its length in seconds from its header.
 
     Raises:
-        BenchError: it is missing, is no sound, is empty, or is a WAV that breaks off before the end that its header
-            promises.
+        BenchError: the file is missing, not audio, empty, or a WAV that is shorter than its header states.
     """
     with _opened(path) as file:
         if not file.frames:
@@ -32,14 +31,18 @@ def recording(path: Path) -> tuple[int, float]:
 
 
 def whole_recording(path: Path) -> tuple[int, float]:
-    """Return the same once the end was decoded: a file that breaks off is named without reading all of it."""
+    """Return the same as `recording`, and check that the last 0.1 s can be decoded, without reading the whole file.
+
+    Raises:
+        BenchError: as `recording`, or the file is truncated.
+    """
     rate, length = recording(path)
     stretch(path, max(length - _END_S, 0.0), _END_S)
     return rate, length
 
 
 def check_end(where: Path, length_s: float, end_s: float) -> None:
-    """Refuse an excerpt that ends, to a tenth of a millisecond, behind what it is cut from; raises `BenchError`."""
+    """Raise `BenchError` if an excerpt ends more than 0.1 ms after the end of its track."""
     if end_s > length_s + 1e-4:
         raise BenchError(
             f"{where}: {length_s:.2f} s long, an excerpt asks for {end_s:g} s of it; take a task with shorter "
@@ -52,11 +55,11 @@ def stretch(path: Path, start_s: float, duration_s: float) -> Audio:
 
     Args:
         path: The file.
-        start_s: Where the stretch begins, on the nearest sample.
-        duration_s: How long it is; what lies behind the file's end is left out.
+        start_s: Start of the stretch in seconds, rounded to the nearest sample.
+        duration_s: Its length in seconds; it ends at the file's end at the latest.
 
     Raises:
-        BenchError: it is missing, is no sound, breaks off before the end that its header promises, or is not finite.
+        BenchError: the file is missing, not audio, shorter than its header states, or not finite in the stretch.
     """
     with _opened(path) as file:
         rate = int(file.samplerate)
@@ -69,10 +72,12 @@ def stretch(path: Path, start_s: float, duration_s: float) -> Audio:
             raise _unreadable(path, error) from error
     if len(samples) < n:
         raise BenchError(
-            f"{path}: breaks off at {(first + len(samples)) / rate:.2f} s, its header promises more; get it again"
+            f"{path}: breaks off at {(first + len(samples)) / rate:.2f} s, its header states more; get it again"
         )
     if not np.isfinite(samples).all():
-        raise BenchError(f"{path}: not finite (NaN or infinity) in {start_s:g} to {start_s + duration_s:g} s")
+        raise BenchError(
+            f"{path}: not finite (NaN or infinity) in {start_s:g} to {start_s + duration_s:g} s; get it again"
+        )
     return Audio(np.ascontiguousarray(samples.T), rate)
 
 
@@ -80,12 +85,12 @@ def summed(parts: Iterable[Audio], duration_s: float, sample_rate: int) -> Audio
     """Add sounds that begin together, at their own levels.
 
     Args:
-        parts: Mono or of one number of channels, of any rates and lengths; none gives mono silence.
-        duration_s: Length of the sum; shorter parts are silent from their ends on, longer ones are cut.
-        sample_rate: Of the sum in Hz.
+        parts: Mono, or all with the same number of channels, at any rates and lengths; no parts give mono silence.
+        duration_s: Length of the sum in seconds; shorter parts are padded with silence, longer ones are cut.
+        sample_rate: Rate of the sum in Hz.
 
     Returns:
-        float32 (channels, round(duration_s * sample_rate)); a mono part sounds in every channel.
+        float32 (channels, round(duration_s * sample_rate)); a mono part is added to every channel.
     """
     n = round(duration_s * sample_rate)
     total = np.zeros((1, n), dtype=np.float32)
@@ -106,7 +111,7 @@ def _opened(path: Path) -> Any:
     if said and int(said[2]) < int(said[1]) < _UNKNOWN:
         file.close()
         raise BenchError(
-            f"{path}: breaks off after {said[2]} bytes of sound, its header promises {said[1]}; get it again"
+            f"{path}: breaks off after {said[2]} bytes of sound, its header states {said[1]}; get it again"
         )
     return file
 

@@ -1,8 +1,8 @@
-"""Tracks: what the selection rule hears of every track of a data set, and where it lets an excerpt begin.
+"""Tracks: levels, duration and selected start of every track of a data set, cached on disk.
 
-A large set takes hours to hear. A small record of every track is kept in `$BENCH_MANIFESTS`
-(`~/.cache/steerbench/manifests` where it is not set), so that what was broken off goes on where it was, and a track is
-heard again only when one of its files, the seed, the rule or bench has changed.
+Reading a large data set takes hours. A small record of every track is kept in `$BENCH_MANIFESTS`
+(`~/.cache/steerbench/manifests` if it is not set). An interrupted run thus continues where it stopped, and a track is
+read again only if one of its files, the seed, the rule or bench has changed.
 """
 
 import os
@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from bench.errors import BenchError
-from bench.recordings.selection import VERSION, Heard, Powers, start_of
+from bench.recordings.selection import VERSION, Powers, TrackLevels, start_of
 from bench.runtime.cache import Cache, key_of
 from bench.runtime.executor import Executor, Serial
 from bench.runtime.provenance import version
@@ -22,12 +22,12 @@ KEPT = "BENCH_MANIFESTS"
 
 
 class Library(Protocol):
-    """A data set of recordings as its plug found it.
+    """A data set of recordings, as its plug implements it.
 
     Attributes:
         name: Public name.
         root: Its folder.
-        splits: Names of its parts; the first is what is taken when nothing is said.
+        splits: Names of its splits; the first is the default.
     """
 
     name: str
@@ -35,38 +35,38 @@ class Library(Protocol):
     splits: tuple[str, ...]
 
     def tracks(self, split: str) -> list[str]:
-        """Return the tracks of a split, sorted: names that `read` knows; raises `BenchError` where the list is bad."""
+        """Return the names of a split's tracks, sorted, as `read` takes them; raises `BenchError` if a list is bad."""
         ...
 
     def files(self, track: str) -> list[Path]:
-        """Return all files that a track rests on."""
+        """Return all files of a track."""
         ...
 
-    def heard(self, track: str) -> Heard:
-        """Return what the selection rule asks of a track; raises `BenchError` where a file cannot be read."""
+    def levels(self, track: str) -> TrackLevels:
+        """Return the levels and beats of a track; raises `BenchError` if a file cannot be read."""
         ...
 
     def problems(self, track: str) -> list[str]:
-        """List what the layout promises and this track lacks, a line each, naming the file."""
+        """Return one line per file of the track that is missing or damaged."""
         ...
 
     def about(self, track: str) -> str:
-        """Return a prompt's text; may be empty."""
+        """Return the track's text prompt; may be empty."""
         ...
 
 
 @dataclass(frozen=True)
 class Track:
-    """What is known of a track once it was heard.
+    """The record of a track.
 
     Attributes:
         duration_s: Its length in seconds.
         mix_db: Mean level of the mix, dBFS.
-        drums_db: The same of its drums; None where nothing is known of them.
-        has_beats: Whether beats are known.
-        start_s: Where the rule lets its excerpt begin, in seconds; None where it has none.
-        why: Why it has none.
-        prompt: A prompt's text.
+        drums_db: The same for its drums; None where they are not known.
+        has_beats: Whether it has beats.
+        start_s: Selected start of its excerpt in seconds; None where it has none.
+        why: Why it has none; empty otherwise.
+        prompt: Its text prompt.
     """
 
     duration_s: float
@@ -86,48 +86,48 @@ class _Job:
 
 
 def tracks_of(library: Library, split: str, seed: int, executor: Executor | None = None) -> dict[str, Track]:
-    """Hear every track of a split that was not heard before.
+    """Return the records of a split's tracks by name; tracks without a cached record are read.
 
     Args:
         library: The data set.
-        split: Its part.
-        seed: Of the manifest.
-        executor: Hears one track a job.
+        split: Name of one of its splits.
+        seed: The manifest's seed.
+        executor: Runs one job per track; a serial one when None.
 
     Raises:
-        BenchError: tracks cannot be read, each on a line, once all others were heard.
+        BenchError: tracks cannot be read; it is raised after all others were read and has one line per track.
     """
     names = library.tracks(split)
     jobs = [_Job(library, track, seed) for track in names]
-    found = (executor or Serial()).map(_track_or_problem, jobs, f"listening to {library.name}")
-    problems = [one for one in found if isinstance(one, str)]
+    results = (executor or Serial()).map(_track_or_problem, jobs, f"listening to {library.name}")
+    problems = [one for one in results if isinstance(one, str)]
     if len(problems) > 1:
         counted = f"{library.root}: {len(problems)} of {len(names)} tracks of {split} cannot be read"
         problems = [counted, *(f"  {problem}" for problem in problems)]
     if problems:
         raise BenchError("\n".join(problems))
-    return {name: one for name, one in zip(names, found, strict=True) if isinstance(one, Track)}
+    return {name: one for name, one in zip(names, results, strict=True) if isinstance(one, Track)}
 
 
 def _track_or_problem(job: _Job) -> Track | str:
     library, track, seed = job.library, job.track, job.seed
-    home = Path(os.environ.get(KEPT) or Path.home() / ".cache" / "steerbench" / "manifests")
-    kept = Cache(home / library.name, f"${KEPT}")
+    folder = Path(os.environ.get(KEPT) or Path.home() / ".cache" / "steerbench" / "manifests")
+    cache = Cache(folder / library.name, f"${KEPT}")
     try:
         states = [_state(file) for file in library.files(track)]
         key = key_of(version(), VERSION, library.root.resolve(), seed, track, *states)
-        if (known := _known(kept.record(key))) is not None:
+        if (known := _known(cache.record(key))) is not None:
             return known
-        heard = library.heard(track)
+        levels = library.levels(track)
         prompt = library.about(track)
     except BenchError as error:
         return str(error)
-    start_s, why = start_of(heard, track, seed)
-    drums_db = None if heard.drums is None else _level_db(heard.drums)
-    has_beats = heard.beats_s is not None and len(heard.beats_s) > 0
-    found = Track(heard.duration_s, _level_db(heard.mix), drums_db, has_beats, start_s, why, prompt)
-    kept.keep(key, asdict(found))
-    return found
+    start_s, why = start_of(levels, track, seed)
+    drums_db = None if levels.drums is None else _level_db(levels.drums)
+    has_beats = levels.beats_s is not None and len(levels.beats_s) > 0
+    record = Track(levels.duration_s, _level_db(levels.mix), drums_db, has_beats, start_s, why, prompt)
+    cache.keep(key, asdict(record))
+    return record
 
 
 def _known(record: object) -> Track | None:
@@ -146,6 +146,6 @@ def _state(file: Path) -> str:
         status = file.stat()
     except OSError as error:
         raise BenchError(
-            f"{file}: cannot be read ({error.strerror}); get it again; `bench data verify` lists all such files"
+            f"{file}: cannot be read ({error.strerror}); get it again, `bench data verify` lists all such files"
         ) from error
     return f"{file} {status.st_size} {status.st_mtime_ns}"

@@ -1,1 +1,1 @@
-"""Renderers: one file is one way to turn symbols into sound."""
+"""Renderers: one file per way to turn notes into sound."""

@@ -1,4 +1,4 @@
-"""A numpy sampler that reads the SoundFont inside the installed pretty_midi package, or any SF2 file given."""
+"""A numpy sampler that plays the SoundFont of the installed pretty_midi package, or any SF2 file given."""
 
 import hashlib
 import importlib.util
@@ -17,7 +17,7 @@ from bench.protocols import Renderer
 from bench.symbols import DRUM_PROGRAM, Notes
 
 DEFAULT_MD5 = "1f569cc40159a6bd9250f816225ae222"
-"""TimGM6mb.sf2 as pretty_midi 0.2.11 ships it."""
+"""TimGM6mb.sf2 of pretty_midi 0.2.11."""
 VERSION = 1
 _RECORDS = {
     b"phdr": [("name", "S20"), ("preset", "<u2"), ("bank", "<u2"), ("bag", "<u2"), ("rest", "S12")],
@@ -40,16 +40,29 @@ _NOT_ADDED = {START, END, LOOP_START, LOOP_END, START_COARSE, END_COARSE, LOOP_S
               SAMPLE, MODES, CLASS, ROOT, KEYS, VELOCITIES, INSTRUMENT}  # fmt: skip
 _DRUM_RELEASE_S = 4.0
 KEPT_BYTES = 192 * 2**20
-"""Waveforms and envelopes that stay in memory: two songs' worth. More would grow with every instrument ever met."""
+"""Bound on the waveforms and envelopes in memory, enough for two songs; without it they grow with every instrument."""
 _LIMITS = {COARSE: (-120, 120), FINE: (-99 * 128, 99 * 128), SCALE: (0, 1200), ATTENUATION: (-1440, 1440)}
-"""What SoundFont 2.01 section 8.1.3 allows, wider where fonts in use overstep it without harm."""
+"""Ranges of SoundFont 2.01 section 8.1.3, widened where fonts in use exceed them without harm."""
 
 Samples = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Region:
-    """What sounds for a range of keys and velocities: a stretch of sample memory and how it is played."""
+    """A stretch of sample memory and how it is played, for a range of keys and velocities.
+
+    Attributes:
+        keys: Lowest and highest MIDI key, inclusive.
+        velocities: Lowest and highest MIDI velocity, inclusive.
+        sample: Waveform (n,), -1 to 1.
+        sample_rate: Of the waveform, in Hz.
+        loop: First sample of the loop and one past its last; None if it is not looped.
+        cents_at_key: Transposition in cents as (offset, scale): offset + scale * key.
+        attenuation_db: Loss of level.
+        envelope_s: Delay, attack, hold, decay and release in seconds.
+        sustain_db: Loss of level at the end of the decay.
+        exclusive: Exclusive class of the region; 0 for none.
+    """
 
     keys: tuple[int, int]
     velocities: tuple[int, int]
@@ -63,7 +76,7 @@ class Region:
     exclusive: int
 
     def ratio(self, key: int, sample_rate: int) -> float:
-        """Return how many source samples one output sample stands for."""
+        """Return the number of source samples per output sample."""
         offset, scale = self.cents_at_key
         return float(2.0 ** ((offset + scale * key) / 1200.0) * self.sample_rate / sample_rate)
 
@@ -72,7 +85,7 @@ class Font:
     """The presets of an SF2 file."""
 
     def __init__(self, path: Path) -> None:
-        """Read the file; raises `BenchError` naming what is wrong with it."""
+        """Read the file; raises `BenchError` if it is not a SoundFont."""
         self.path = path
         try:
             self._chunks = _chunks(path.read_bytes())
@@ -89,7 +102,11 @@ class Font:
 
     @lru_cache(maxsize=512)  # noqa: B019 - one font lives as long as the process
     def regions(self, program: int) -> tuple[Region, ...]:
-        """Return the regions of a GM program, 128 = percussion; an absent program falls back to 0 of its bank."""
+        """Return the regions of a GM program (128 = percussion); a missing program falls back to 0 of its bank.
+
+        Raises:
+            BenchError: the bank has no preset 0 either, or the preset is damaged.
+        """
         bank, number = (128, 0) if program == DRUM_PROGRAM else (0, program)
         index = self._presets.get((bank, number), self._presets.get((bank, 0)))
         if index is None:
@@ -114,7 +131,7 @@ class Font:
         return regions
 
     def _zones(self, head: bytes, bag: bytes, gen: bytes, index: int, last: int) -> list[dict[int, int]]:
-        """Return the generators of every zone that ends in `last`, with the global zone's below them."""
+        """Return the generators of every zone that has `last`, on top of those of the global zone."""
         heads, bags, gens = self.tables[head], self.tables[bag], self.tables[gen]
         _within(index, len(heads) - 1, "instrument")
         shared: dict[int, int] = {}
@@ -156,10 +173,10 @@ class Font:
 
 
 class SoundFont:
-    """Plays notes; the same notes give the same samples."""
+    """Renderer that plays notes with a SoundFont; the same notes give the same samples."""
 
     def __init__(self, font: Font, identity: str) -> None:
-        """Hold the font; waveforms are computed when first needed."""
+        """Store the font; waveforms are computed when first needed."""
         self.font, self.identity = font, identity
         self._kept: OrderedDict[tuple[int, ...], tuple[Samples, ...]] = OrderedDict()
         self._kept_bytes = 0
@@ -208,7 +225,7 @@ class SoundFont:
             out[first : first + n] += np.float32(gain) * envelope[:n] * wave[:n]
 
     def _envelope(self, place: tuple[int, int, int], region: Region, held: int) -> Samples:
-        """Return the volume envelope of a note held for `held` samples, from levels computed once per region."""
+        """Return the volume envelope of a note held for `held` samples; levels are computed once per region."""
         known = self._recall(place)
         if known is None or len(known[0]) < held:
             rate = place[2]
@@ -232,7 +249,7 @@ class SoundFont:
         return self._kept.get(place)
 
     def _keep(self, place: tuple[int, ...], arrays: tuple[Samples, ...]) -> None:
-        """Remember arrays; forget those unused for longest, which come out the same when computed again."""
+        """Cache arrays and drop the least recently used, which come out the same when computed again."""
         self._kept_bytes += sum(array.nbytes for array in arrays)
         self._kept_bytes -= sum(array.nbytes for array in self._kept.pop(place, ()))
         self._kept[place] = arrays
@@ -248,7 +265,7 @@ def build(font: str | None = None) -> Renderer:
         font: Path of an SF2 file; the one inside pretty_midi when None.
 
     Raises:
-        MissingComponent: pretty_midi or its font is not here, or is another one.
+        MissingComponent: pretty_midi or its font is missing, or the font is another version.
         BenchError: the file cannot be read as a SoundFont.
     """
     path = Path(font) if font else _default_font()
@@ -276,10 +293,10 @@ def _default_font() -> Path:
 
 
 def _chunks(content: bytes) -> dict[bytes, bytes]:
-    """Return the leaves of the RIFF tree by name."""
+    """Return the leaf chunks of the RIFF tree by name; raises `ValueError` if one is cut off."""
     if content[:4] != b"RIFF" or content[8:12] != b"sfbk":
         raise ValueError("no RIFF sfbk header")
-    found: dict[bytes, bytes] = {}
+    chunks: dict[bytes, bytes] = {}
     stack = [(12, len(content))]
     while stack:
         at, end = stack.pop()
@@ -290,13 +307,13 @@ def _chunks(content: bytes) -> dict[bytes, bytes]:
             if name == b"LIST":
                 stack.append((at + 12, at + 8 + size))
             else:
-                found[name] = content[at + 8 : at + 8 + size]
+                chunks[name] = content[at + 8 : at + 8 + size]
             at += 8 + size + size % 2
-    return found
+    return chunks
 
 
 def _within(index: int, count: int, what: str) -> None:
-    """Refuse what counts from the end of a table, or names its closing record, before numpy takes it."""
+    """Refuse an index outside [0, count), since numpy would count a negative one from the end of the table."""
     if not 0 <= index < count:
         raise ValueError(f"it names {what} {index} of {count}")
 
@@ -326,7 +343,7 @@ def _played(region: Region, ratio: float, n: int) -> Samples:
 
 
 def _levels(region: Region, n: int, rate: int) -> Samples:
-    """Return the envelope of a held key: delay, linear attack, hold, decay linear in dB (100 dB in its time)."""
+    """Return the envelope of a held key: delay, linear attack, hold, decay linear in dB (100 dB in the decay time)."""
     delay_s, attack_s, hold_s, decay_s, _ = region.envelope_s
     t = np.arange(n, dtype=np.float32) / rate - delay_s
     loss = np.clip((t - attack_s - hold_s) * (100 / decay_s), 0, region.sustain_db)
@@ -334,7 +351,7 @@ def _levels(region: Region, n: int, rate: int) -> Samples:
 
 
 def _tail(region: Region, rate: int) -> Samples:
-    """Return the envelope after the key is let go, from 1 down: linear in dB, 100 dB in its time, 3 s at most."""
+    """Return the envelope after a key's release, from 1: linear in dB (100 dB in the release time), at most 3 s."""
     release_s = max(region.envelope_s[-1], 0.03)
     t = np.arange(1, int(min(release_s, 3.0) * 0.8 * rate), dtype=np.float32) / rate
     return (10 ** (-t * (100 / release_s) / 20)).astype(np.float32)

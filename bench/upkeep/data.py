@@ -9,7 +9,7 @@ from bench.paths import home
 from bench.recordings.library import Selected, select, write_selected
 from bench.runtime.executor import Executor
 
-_CANNOT = {"heard": "has locked lists of its own, which no rule chooses from files"}
+_CANNOT = {"levels": "has locked lists of its own, which no rule chooses from files"}
 
 
 def verify(name: str) -> str:
@@ -50,7 +50,7 @@ def selected(name: str, split: str | None, folder: Path, executor: Executor) -> 
     Raises:
         BenchError: the rule does not choose its excerpts, or a file cannot be read or written.
     """
-    library = _with(name, "heard")
+    library = _with(name, "levels")
     found = select(library, split or library.splits[0], executor)
     return found, write_selected(library, found, folder)
 

@@ -154,7 +154,7 @@ def _datasets() -> list[Finding]:
         options = inspect.signature(plugins.builder("datasets", name)).parameters.values()
         if any(option.default is option.empty for option in options):
             continue
-        card = library.card_of(name)
+        card = library.dataset_card(name)
         try:
             root = getattr(plugins.load("datasets", name), "root", None)
             where = f"in {root}" if root else "made when it is read"
@@ -228,7 +228,7 @@ def _wanted(task: Task, asked: Asked) -> list[tuple[str, str, Callable[[], objec
 def _dataset(task: Task, source: Source) -> None:
     dataset = plugins.load("datasets", source.dataset)
     check_served(task, source.dataset, dataset)
-    if hasattr(dataset, "heard"):  # Choosing its excerpts may take hours.
+    if hasattr(dataset, "levels"):  # Choosing its excerpts may take hours.
         library.listed(dataset, source.manifest)
     else:
         dataset.select(source.manifest)

@@ -144,11 +144,11 @@ def test_files_count_whatever_babyslakh_says_of_them(root):
 
 
 def test_heard_knows_drums_and_harmony(written):
-    heard = load(written).heard("Track01876")
-    assert heard.duration_s == 20 and len(heard.mix) == len(heard.drums) == len(heard.harmony) == 200
-    assert np.allclose(heard.beats_s, np.arange(0, 20, 0.5), atol=2e-3)
+    levels = load(written).levels("Track01876")
+    assert levels.duration_s == 20 and len(levels.mix) == len(levels.drums) == len(levels.harmony) == 200
+    assert np.allclose(levels.beats_s, np.arange(0, 20, 0.5), atol=2e-3)
     strings, _ = soundfile.read(written / "test" / "Track01876" / "stems" / "S04.flac")
-    assert heard.harmony.mean() > np.mean(strings**2) > heard.drums.mean() > 1e-5
+    assert levels.harmony.mean() > np.mean(strings**2) > levels.drums.mean() > 1e-5
 
 
 def test_excerpts_begin_just_before_a_beat_and_carry_the_instruments(root):
@@ -247,7 +247,7 @@ def test_a_sound_that_breaks_off_is_named(root):
     path.write_bytes(path.read_bytes()[: 44 + 10 * RATE * 2])
     excerpt = Excerpt("x", "slakh2100", "Track01877", 2.0, 15.0)
     with pytest.raises(
-        BenchError, match=r"mix\.wav: breaks off after 882000 bytes of sound, its header promises 1764000"
+        BenchError, match=r"mix\.wav: breaks off after 882000 bytes of sound, its header states 1764000"
     ):
         load().read(excerpt, "mix")
     path = root / "test" / "Track01876" / "mix.flac"

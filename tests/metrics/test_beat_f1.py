@@ -27,7 +27,7 @@ def test_beats_before_5_s_count() -> None:
     assert measured([times(2.5, 3.0, 3.5)], [times(2.5, 3.0, 3.5)])["beat-f1"].value == 1
 
 
-def test_downbeats_are_the_firsts_of_the_bar_within_50_ms() -> None:
+def test_downbeats_are_first_beats_of_bars_within_50_ms() -> None:
     reference = times(2.0, 2.5, 3.0, 3.5, 4.0, positions=[1, 2, 3, 4, 1])
     late = times(2.04, 2.54, 3.04, 3.54, 4.06, positions=[1, 2, 3, 4, 1])
     found = measured([reference], [late])
@@ -41,7 +41,7 @@ def test_beats_within_70_ms() -> None:
     assert measured([times(3.0)], [times(3.071)])["beat-f1"].value == 0
 
 
-def test_holes_are_pooled_and_the_empty_cases_ruled() -> None:
+def test_holes_are_pooled_and_empty_cases_are_defined() -> None:
     found = measured([times(1.5), times(4.2, 4.7, 5.2)], [times(), times(4.2, 4.7, 5.2)], TWO_HOLES)["beat-f1"]
     assert found.value == pytest.approx(2 * 3 / 7)
     assert measured([times()], [times(3.0)])["beat-f1"].state == "undefined-reference"

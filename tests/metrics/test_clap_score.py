@@ -38,7 +38,7 @@ def test_it_is_the_cosine_of_windows_of_the_same_time(metric: ClapScore, angle: 
     assert found.value == pytest.approx(np.cos(angle), abs=1e-12) and found.n == 4
 
 
-def test_a_prompt_is_held_against_the_output_alone(metric: ClapScore) -> None:
+def test_a_prompt_is_compared_with_the_output_only(metric: ClapScore) -> None:
     one = example(noise(0), TWO_HOLES)
     assert metric.measure(one, Heard(0.3))[TEXT].state == "no-prompt"  # type: ignore[arg-type]
     asked = replace(one, request=replace(one.request, prompt="a piano"))
@@ -46,14 +46,14 @@ def test_a_prompt_is_held_against_the_output_alone(metric: ClapScore) -> None:
     assert found.value == pytest.approx(np.mean(np.cos(np.arange(4) + 0.3)), abs=1e-12)
 
 
-def test_an_embedding_without_text_leaves_the_prompt_aside(metric: ClapScore) -> None:
+def test_an_embedding_without_text_ignores_the_prompt(metric: ClapScore) -> None:
     metric.embedding = SimpleNamespace(identity="x")  # type: ignore[assignment]
     one = example(noise(0), TWO_HOLES)
     asked = replace(one, request=replace(one.request, prompt="a piano"))
     assert metric.measure(asked, Heard(0))[TEXT].state == "no-prompt"  # type: ignore[arg-type]
 
 
-def test_a_silent_reference_leaves_it_undefined_and_zeros_are_like_nothing(metric: ClapScore) -> None:
+def test_a_silent_reference_is_undefined_and_zero_vectors_score_0(metric: ClapScore) -> None:
     silent = example(Audio(np.zeros(8 * RATE), RATE), TWO_HOLES)
     assert metric.measure(silent, Heard(0))[SCORE].state == "undefined-reference"  # type: ignore[arg-type]
     nothing = SimpleNamespace(embedded=lambda who, _: [np.zeros((1, 2)) if who == "output" else np.ones((1, 2))])

@@ -41,7 +41,7 @@ def test_agrees_with_loops(mask: Mask) -> None:
     assert abs(found.n - n) <= 2 * len(mask.holes)
 
 
-def test_the_context_given_back_is_0_whatever_the_hole_holds() -> None:
+def test_an_unchanged_context_is_0_whatever_is_in_the_hole() -> None:
     reference = noise(0)
     inside = ONE_HOLE.inside(RATE)
     changed = Audio(np.where(inside, noise(5).mono, reference.mono), RATE)

@@ -1,4 +1,4 @@
-"""What every metric owes: well-formed columns, a perfect score for the reference, ruled states, the same answer twice."""
+"""Requirements on every metric: well-formed columns, a perfect score for the reference, defined states, repeatability."""
 
 from pathlib import Path
 from typing import Any
@@ -135,13 +135,13 @@ def test_the_reference_scores_perfectly_and_better_than_the_worst(name: str, mas
 
 
 @pytest.mark.parametrize("name", PAIRWISE)
-def test_asked_twice_it_says_the_same(name: str) -> None:
+def test_measuring_twice_gives_the_same_result(name: str) -> None:
     output = noise(3)
     assert repr(measured(name, output, TWO_HOLES)) == repr(measured(name, output, TWO_HOLES))
 
 
 @pytest.mark.parametrize("name", PAIRWISE)
-def test_a_silent_reference_leaves_undefined_and_nothing_else_does(name: str) -> None:
+def test_only_a_silent_reference_is_undefined(name: str) -> None:
     silent = measured(name, noise(3), reference=SILENCE, wanted=nothing(ONE_HOLE))
     for column, one in silent.items():
         if column == "chord-coverage":
@@ -168,7 +168,7 @@ def test_silence_in_the_hole_is_never_undefined_and_never_good(name: str) -> Non
             assert one.value == pytest.approx(column.worst, abs=1e-6), column.name
 
 
-def test_what_the_mask_leaves_out_is_said() -> None:
+def test_states_name_what_the_mask_leaves_out() -> None:
     states = {name: {m.state for m in measured(name, noise(3), EVERYTHING).values()} for name in PAIRWISE}
     assert states.pop("context-lsd") == {"no-context"}
     assert states.pop("seam-jump") == states.pop("seam-loudness") == {"no-seam"}
@@ -195,7 +195,7 @@ def test_gain_and_inversion_do_what_the_formula_says(gain: float, k: int) -> Non
 
 @pytest.mark.parametrize("name", ["clap-score", "fad", "kad"])
 @pytest.mark.parametrize("extractor", ["hpss", "cqt-chroma"])
-def test_what_is_no_embedding_is_refused_before_anything_is_measured(name: str, extractor: str) -> None:
+def test_another_kind_of_extractor_is_refused_before_anything_is_measured(name: str, extractor: str) -> None:
     metric = plugins.load("metrics", name, embedding=extractor)
     with pytest.raises(
         BenchError, match=rf"metric \[{extractor}\]: {extractor} finds (drums|chroma); name an embedding"

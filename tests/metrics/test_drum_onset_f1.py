@@ -41,7 +41,7 @@ def test_no_onset_in_the_reference_is_undefined_and_none_in_the_output_scores_0(
     assert {m.state for m in found.values()} == {"silent"}
 
 
-def test_chance_is_what_random_hits_of_that_density_get() -> None:
+def test_chance_is_the_score_of_random_hits_of_the_same_density() -> None:
     rng = np.random.default_rng(0)
     reference, estimate = np.sort(rng.uniform(2, 6, 32)), np.sort(rng.uniform(2, 6, 32))
     simulated = np.mean(
@@ -63,7 +63,7 @@ def test_the_adjusted_value_is_1_for_the_reference_and_about_0_for_chance() -> N
     assert abs(np.mean(values)) < 0.08
 
 
-def test_adjusting_takes_chance_off() -> None:
+def test_the_adjusted_value_is_corrected_for_chance() -> None:
     found = measured([times(2.5, 3.0, 3.7, 4.4)], [times(2.5, 3.0, 3.9, 5.1)])
     value, chance = found["drum-onset-f1"].value, found["drum-onset-f1"].chance
     assert found["drum-onset-f1-adj"].value == pytest.approx((value - chance) / (1 - chance))

@@ -1,4 +1,4 @@
-"""Fill gap against the level written out; planted copies stand in `test_seams`."""
+"""Fill gap against the level written out; planted copies are in `test_seams`."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def power(x: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("controls", [("drums",), ("chords",), ("piano",), ("drums", "piano")])
-def test_agrees_with_the_power_of_the_part_that_is_not_given(controls: tuple[str, ...]) -> None:
+def test_agrees_with_the_power_of_the_part_that_the_control_does_not_give(controls: tuple[str, ...]) -> None:
     reference, output, drums_in, drums_out = (noise(k, level=0.02 * (k + 1)) for k in range(4))
     inside = TWO_HOLES.inside(RATE)
     if "drums" in controls:
@@ -32,7 +32,7 @@ def test_agrees_with_the_power_of_the_part_that_is_not_given(controls: tuple[str
 
 
 @pytest.mark.parametrize(("gain", "value"), [(1e-5, -60.0), (1e5, 60.0)])
-def test_it_is_held_to_60_db_both_ways(gain: float, value: float) -> None:
+def test_it_is_clipped_to_60_db_both_ways(gain: float, value: float) -> None:
     quiet = noise(0, level=0.01)
     assert (
         measured(quiet, Audio(gain * quiet.mono, RATE), quiet, Audio(gain * quiet.mono, RATE), ("chords",)).value
@@ -40,7 +40,7 @@ def test_it_is_held_to_60_db_both_ways(gain: float, value: float) -> None:
     )
 
 
-def test_silence_is_no_way_out() -> None:
+def test_silence_scores_the_worst_value() -> None:
     silence = Audio(np.zeros(8 * RATE), RATE)
     found = measured(noise(0), silence, noise(1), silence, ("chords",))
     assert (found.value, found.state) == (-60.0, "silent")

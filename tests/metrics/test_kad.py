@@ -58,7 +58,7 @@ def test_two_points_have_a_closed_form(metric: Kad) -> None:
     assert metric.compare(references, outputs)[NAME].value == pytest.approx(wanted, abs=1e-9)
 
 
-def test_draws_of_one_law_are_0_on_average_and_a_shift_is_seen(metric: Kad) -> None:
+def test_sets_of_one_distribution_are_0_on_average_and_a_shift_is_not(metric: Kad) -> None:
     rng = np.random.default_rng(2)
     same = [metric.compare(draw(rng, 12), draw(rng, 12))[NAME].value for _ in range(60)]
     assert abs(np.mean(same)) < 3 * np.std(same) / np.sqrt(len(same))
@@ -67,7 +67,7 @@ def test_draws_of_one_law_are_0_on_average_and_a_shift_is_seen(metric: Kad) -> N
     assert np.mean(same) < shifted[0] < shifted[1] < shifted[2]
 
 
-def test_intervals_need_eight_songs_and_rest_on_the_same_halves_for_everybody(metric: Kad, monkeypatch) -> None:
+def test_intervals_need_eight_songs_and_use_the_same_halves_for_all_systems(metric: Kad, monkeypatch) -> None:
     rng = np.random.default_rng(3)
     few = metric.compare(draw(rng, 7), draw(rng, 7))[NAME]
     assert np.isnan(few.low) and few.replicates == ()
@@ -119,13 +119,13 @@ def test_songs_of_unequal_length_agree_with_the_naive_loop(metric: Kad) -> None:
     assert metric.compare(references, outputs)[NAME].value == pytest.approx(naive(references, outputs), abs=1e-9)
 
 
-def test_references_that_are_all_alike_give_no_ruler(metric: Kad) -> None:
+def test_equal_references_give_no_bandwidth(metric: Kad) -> None:
     alike = [np.ones((3, 4))] * 9
     found = metric.compare(alike, draw(np.random.default_rng(11), 9, d=4))[NAME]
     assert found.state == "undefined-reference" and np.isnan(found.value) and found.replicates == ()
 
 
-def test_the_bandwidth_is_stored_and_is_the_references_alone(metric: Kad) -> None:
+def test_the_bandwidth_is_stored_and_depends_on_the_references_only(metric: Kad) -> None:
     rng = np.random.default_rng(12)
     references = draw(rng, 9)
     widths = [metric.compare(references, draw(rng, 9, shift=s))["kad-bandwidth[logmel-stats]"] for s in (0, 3)]
@@ -136,7 +136,7 @@ def test_the_bandwidth_is_stored_and_is_the_references_alone(metric: Kad) -> Non
     assert widths[0].value == pytest.approx(np.median(gaps), abs=1e-12)
 
 
-def test_an_embedding_with_one_unit_is_left_as_it_is(metric: Kad, monkeypatch) -> None:
+def test_an_embedding_with_one_unit_is_not_standardised(metric: Kad, monkeypatch) -> None:
     rng = np.random.default_rng(13)
     references, outputs = draw(rng, 9), draw(rng, 9, shift=0.5)
     stretched = [[x * np.array([9, 1, 1, 1, 1]) for x in side] for side in (references, outputs)]

@@ -1,4 +1,4 @@
-"""Loudness gap against pyloudnorm of the joined holes; gains of known size stand in `test_seams`."""
+"""Loudness gap against pyloudnorm of the joined holes; gains of known size are in `test_seams`."""
 
 import numpy as np
 import pyloudnorm

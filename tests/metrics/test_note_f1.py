@@ -35,7 +35,7 @@ def test_pitch_and_onset_must_both_be_right() -> None:
     assert measured([one], [notes((3.06, 3.5, 60))]).value == 0
 
 
-def test_holes_are_pooled_and_the_empty_cases_ruled() -> None:
+def test_holes_are_pooled_and_empty_cases_are_defined() -> None:
     found = measured([notes((1.5, 2, 60)), notes((4.5, 5, 62))], [notes(), notes((4.5, 5, 62))], TWO_HOLES)
     assert found.value == pytest.approx(2 / 3) and found.n == 2
     assert measured([notes()], [notes((3, 4, 60))]).state == "undefined-reference"

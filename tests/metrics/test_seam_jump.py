@@ -1,4 +1,4 @@
-"""Seam jump against mel bands and flux written out as loops; planted defects stand in `test_seams`."""
+"""Seam jump against mel bands and flux written out as loops; planted defects are in `test_seams`."""
 
 from itertools import pairwise
 

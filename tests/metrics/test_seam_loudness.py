@@ -1,4 +1,4 @@
-"""Seam loudness against pyloudnorm asked edge by edge; planted steps stand in `test_seams`."""
+"""Seam loudness against pyloudnorm edge by edge; planted steps are in `test_seams`."""
 
 import numpy as np
 import pyloudnorm
@@ -43,7 +43,7 @@ def test_edges_nearer_than_400_ms_to_an_end_do_not_count() -> None:
     assert measured(noise(0), noise(1), Mask(((10, 390),), 400)).state == "no-seam"
 
 
-def test_up_at_one_edge_does_not_make_up_for_down_at_another() -> None:
+def test_steps_at_two_edges_do_not_cancel() -> None:
     gain = np.repeat([1.0, 2.0, 1.0], [2 * RATE, 4 * RATE, 2 * RATE])
     assert measured(noise(0), Audio(gain * noise(0).mono, RATE)).value == pytest.approx(6.02, abs=0.05)
 

@@ -36,7 +36,7 @@ class TestSeamJump:
         assert of(seam_jump, "seam-jump", reference, Audio(at_edge, RATE)).value > 1
         assert of(seam_jump, "seam-jump", reference, Audio(inside, RATE)).value == pytest.approx(0, abs=1e-9)
 
-    def test_it_is_counted_in_the_references_own_spread(self) -> None:
+    def test_its_unit_is_the_references_own_spread(self) -> None:
         """Against a closed form: a step of every band by the same dB is that many dB over the spread."""
         reference = noise(0)
         louder = scaled_inside(reference, 10.0)
@@ -58,7 +58,7 @@ class TestSeamLoudness:
         assert found.value == pytest.approx(6.02, abs=0.05)
         assert found.n == 2
 
-    def test_the_references_own_step_is_no_defect(self) -> None:
+    def test_the_references_own_step_does_not_count(self) -> None:
         stepped = scaled_inside(noise(0), 3.0)
         assert of(seam_loudness, "seam-loudness", stepped, stepped).value == 0
         assert of(seam_loudness, "seam-loudness", stepped, noise(0)).value == pytest.approx(9.54, abs=0.1)

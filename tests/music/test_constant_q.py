@@ -24,7 +24,7 @@ def test_it_is_librosas_bit_for_bit(n: int, hop: int, lowest: int, n_bins: int, 
     assert np.array_equal(cqt(sound, 22050, hop, hz, n_bins, per_octave), wanted)
 
 
-def test_the_filters_are_not_spoilt_by_use() -> None:
+def test_cached_filters_are_not_modified_by_a_call() -> None:
     sound = np.sin(np.arange(22050) * 0.1).astype(np.float32)
     first = cqt(sound, 22050, 512, 32.7, 84, 12)
     cqt(0 * sound, 22050, 512, 32.7, 84, 12)

@@ -1,4 +1,4 @@
-"""Controls: the worked examples of design section 7, and properties over all chords and notes."""
+"""Controls: worked examples, and properties over all chords and notes."""
 
 import itertools
 
@@ -83,7 +83,7 @@ def test_without_beats_a_chord_is_struck_once() -> None:
     assert rows_of(block_chords(chords, NO_BEATS, 4.0)) == [(0, 2, 60), (2, 4, 60)]
 
 
-def test_a_beat_that_rounding_moved_off_a_chord_start_is_no_second_strike() -> None:
+def test_a_beat_near_a_chord_start_is_not_a_second_strike() -> None:
     chords = Chords(np.array([[0.0, 1.0], [1.0, 2.0]]), ("C:(1)", "D:(1)"))
     notes = block_chords(chords, Beats(np.array([0.0000004, 0.9999996, 1.5, 1.5000001])), 2.0)
     assert rows_of(notes) == [(0, 1, 60), (1, 1.5, 62), (1.5, 2, 62)]
@@ -175,7 +175,7 @@ def test_no_notes_make_an_empty_cover() -> None:
 
 @given(st.lists(st.tuples(st.floats(0, 5), st.floats(0.001, 2), st.integers(60, 62)), max_size=30))
 @settings(max_examples=100, deadline=None)
-def test_a_cover_never_overlaps_covers_itself_and_has_no_room_for_what_it_left_out(
+def test_a_cover_never_overlaps_is_its_own_cover_and_cannot_take_a_rejected_note(
     rows: list[tuple[float, float, int]],
 ) -> None:
     notes = notes_of(*[(start, start + length, pitch) for start, length, pitch in rows])
@@ -191,7 +191,7 @@ def tone(level: float, n: int = 800, rate: int = 800) -> Audio:
     return Audio(level * np.sqrt(2) * np.sin(2 * np.pi * 50 * np.arange(n) / rate), rate)
 
 
-def test_a_control_gets_the_level_of_what_is_around_it() -> None:
+def test_a_control_gets_the_level_of_the_context() -> None:
     assert rms(level_matched(tone(0.5), tone(0.02)).samples) == pytest.approx(0.02, rel=1e-5)
 
 
@@ -218,7 +218,7 @@ def test_the_level_is_that_of_the_visible_context_without_its_drums() -> None:
     assert rms(alone.samples) == 0.375
 
 
-def test_where_everything_is_masked_no_level_is_visible() -> None:
+def test_without_any_context_there_is_no_level() -> None:
     assert visible_accompaniment(Audio(np.zeros(800), 800), None, Mask(((0, 50),), 50)) is None
 
 

@@ -1,4 +1,4 @@
-"""What can be a drum kit: lows of a kick or highs of a cymbal."""
+"""Which sounds can be a drum kit: the low end of a kick or the high end of a cymbal."""
 
 import numpy as np
 import pytest
@@ -27,5 +27,5 @@ def test_limits_are_minus_10_and_minus_25_db_of_the_whole() -> None:
             assert is_kit(np.sqrt(1 - share) * sine(1000) + np.sqrt(share) * sine(hz), RATE) is expected
 
 
-def test_silence_is_none() -> None:
+def test_silence_is_not_a_kit() -> None:
     assert not is_kit(np.zeros(1000, np.float32), RATE)

@@ -1,4 +1,4 @@
-"""How long notes and chords last of which only the beginnings are known."""
+"""Durations of notes and chords that were detected by their onset only."""
 
 import numpy as np
 from hypothesis import given
@@ -19,7 +19,7 @@ def test_velocities_stay_with_their_notes() -> None:
     assert found.velocities.tolist() == [30, 90]
 
 
-def test_no_onset_is_no_note() -> None:
+def test_no_onsets_give_no_notes() -> None:
     assert not len(held(np.zeros(0), np.zeros(0), 80, 1.0))
 
 
@@ -34,7 +34,7 @@ def test_equal_neighbours_are_one_chord() -> None:
     np.testing.assert_allclose(found.intervals_s, [[0, 2], [2, 3]])
 
 
-def test_nothing_found_is_no_chord_throughout() -> None:
+def test_no_starts_give_one_no_chord() -> None:
     assert tiled(np.zeros(0), [], 2.0).labels == ("N",)
     assert not tiled(np.zeros(0), [], 0.0).labels
 

@@ -46,7 +46,7 @@ def test_agrees_with_the_standard_on_music_like_noise_with_pauses(seed: int) -> 
 
 
 @pytest.mark.parametrize("rate", [16000, 32000, 48000])
-def test_is_pyloudnorm_where_that_is_defined(rate: int) -> None:
+def test_agrees_with_pyloudnorm_where_it_is_defined(rate: int) -> None:
     sound = np.random.default_rng(3).normal(0, 0.1, 2 * rate).astype(np.float32)
     wanted = pyloudnorm.Meter(rate).integrated_loudness(sound.astype(np.float64))
     assert loudness(Audio(sound, rate)) == wanted

@@ -1,4 +1,4 @@
-"""Metre: a known tempo, phase and bar are found although half of the sound is hidden."""
+"""Metre: a known tempo, phase and bar are found with half of the sound masked."""
 
 import numpy as np
 import pytest
@@ -53,7 +53,7 @@ def test_one_grid_fits_both_sides_of_a_hole(bpm: float, phase_s: float, error: f
 
 
 @pytest.mark.parametrize("per_bar", [3, 4])
-def test_the_bar_is_what_repeats(per_bar: int) -> None:
+def test_the_bar_is_the_length_that_repeats(per_bar: int) -> None:
     bands = log_bands(clicks(0.5, 0.0, per_bar), RATE)
     assert bar_length(bands, seen(len(bands)), Grid(0.5, 0.0)) == per_bar
 

@@ -56,13 +56,13 @@ def test_at_the_ends_of_the_excerpt_nothing_is_faded() -> None:
     assert (spliced(masked, Mask(((0, 50),), 50), np.ones(RATE), fade=800).mono == 1).all()
 
 
-def test_copies_that_run_on_are_one_piece() -> None:
+def test_pieces_with_equal_lags_are_joined() -> None:
     pieces = [Piece(0, 10, 100), Piece(10, 20, 111), Piece(20, 30, 300), Piece(40, 50, 320)]
     assert merged(pieces, tolerance=1) == [Piece(0, 20, 100), Piece(20, 30, 300), Piece(40, 50, 320)]
     assert merged(pieces, tolerance=0) == pieces
 
 
-def test_unlike_pieces_cross_at_equal_power() -> None:
+def test_pieces_are_cross_faded_at_equal_power() -> None:
     rng = np.random.default_rng(1)
     sound = rng.standard_normal(40000).astype(np.float32)
     visible = np.arange(40000) < 24000
@@ -100,7 +100,7 @@ def test_stitching_keeps_the_hole_and_gives_the_context_back() -> None:
     assert out[end : end + n_fade] == pytest.approx(rise[::-1], abs=1e-6)
 
 
-def test_stitching_a_perfect_context_changes_nothing_and_nothing_is_everything() -> None:
+def test_stitching_an_exact_context_or_no_context_changes_nothing() -> None:
     rng = np.random.default_rng(0)
     sound = rng.standard_normal(RATE).astype(np.float32)
     mask = Mask(((10, 20),), 50)

@@ -1,4 +1,4 @@
-"""Lists of checksums: the form of sha256sum, refusals with the line, and what differs from a folder."""
+"""Checksums: the format of sha256sum, refused lines, and differences from a folder."""
 
 import hashlib
 import subprocess
@@ -42,7 +42,7 @@ def test_missing_and_changed_files_are_named(root):
         ("0" * 64 + "  ../file", "leads out of the data set's folder"),
         ("0" * 64 + "  /etc/passwd", "leads out of the data set's folder"),
         ("0" * 64 + "  a/../../b", "leads out of the data set's folder"),
-        ("0" * 64 + "  good", "stands in it twice"),
+        ("0" * 64 + "  good", "is listed twice"),
         ("0" * 64 + "  \x1b[2J\\x", "leads out"),
         ("", "found ''"),
     ],

@@ -1,4 +1,4 @@
-"""What data sets of recordings share: where they lie, the list that the rule makes of them, checks, statistics."""
+"""Library: folders of data sets, selected manifests, checks, statistics."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ from bench.errors import BenchError, CheckFailed, MissingComponent, UnknownName
 from bench.manifest import read_manifest
 from bench.recordings.checksums import read_checksums
 from bench.recordings.library import manifest_of, root_of, select, statistics, verify, write_selected
-from bench.recordings.selection import Heard
+from bench.recordings.selection import TrackLevels
 
 
 @dataclass
@@ -33,11 +33,11 @@ class Shelf:
     def files(self, track):
         return [self.root / track]
 
-    def heard(self, track):
+    def levels(self, track):
         self.listened.append(track)
         seconds = float((self.root / track).read_text())
         sound = np.full(round(seconds * 10), 0.01)
-        return Heard(seconds, sound, sound, sound * (seconds > 50))
+        return TrackLevels(seconds, sound, sound, sound * (seconds > 50))
 
     def problems(self, track):
         return [] if (self.root / track).read_text() != "0" else [f"{track}: holds nothing"]
@@ -91,7 +91,7 @@ def test_the_first_split_is_listed_by_the_rule_under_a_name_of_its_contents(shel
     assert manifest_of(shelf, "shelf-train").excerpts[0].id == "train-c"
 
 
-def test_a_list_is_made_once_and_anew_when_a_file_changes(shelf):
+def test_a_manifest_is_selected_again_only_when_a_file_changes(shelf):
     first = manifest_of(shelf, None)
     n = len(shelf.listened)
     assert manifest_of(shelf, None) == first and len(shelf.listened) == n
@@ -123,14 +123,16 @@ def test_a_split_without_any_excerpt_says_why(shelf):
 def test_an_empty_folder_says_what_to_do(shelf):
     shutil.rmtree(shelf.root / "train")
     with pytest.raises(
-        BenchError, match=r"train has an excerpt \(none is here, `bench data verify shelf` says what lacks"
+        BenchError, match=r"train has an excerpt \(there are no tracks; `bench data verify shelf` lists what is missing"
     ):
         select(shelf, "train")
     shutil.rmtree(shelf.root / "test")
-    assert verify(shelf) == [f"{shelf.root}: holds no tracks; data_manifests/shelf/card.yaml says what lies where"]
+    assert verify(shelf) == [
+        f"{shelf.root}: holds no tracks; data_manifests/shelf/card.yaml describes the folder's layout"
+    ]
 
 
-def test_what_is_to_be_committed_is_written_with_its_checksums(shelf, tmp_path):
+def test_a_manifest_to_commit_is_written_with_its_checksums(shelf, tmp_path):
     found = select(shelf, "test")
     assert list(found.left_out) == ["test/short"] and "5.0 s long" in found.left_out["test/short"]
     csv, sums = write_selected(shelf, found, tmp_path / "out")
@@ -160,7 +162,7 @@ def test_statistics_count_what_the_rule_takes(shelf):
     assert found["test"]["duration_s_quartiles"] == [5.0, 47.5, 90.0, 95.0, 100.0]
 
 
-def test_the_command_chooses_and_says_who_was_left_out(shelf, tmp_path, monkeypatch):
+def test_the_command_selects_and_names_the_tracks_left_out(shelf, tmp_path, monkeypatch):
     monkeypatch.setattr(plugins, "load", lambda kind, name, **options: shelf)
     found = CliRunner().invoke(app, ["data", "select", "shelf", "--out", str(tmp_path / "out")])
     assert found.exit_code == 0, found.output
@@ -174,6 +176,6 @@ def test_the_command_chooses_and_says_who_was_left_out(shelf, tmp_path, monkeypa
     assert found.exit_code == CheckFailed.exit_code and "train/c: holds nothing" in found.output
 
 
-def test_a_data_set_with_locked_lists_of_its_own_is_told_so(tmp_path):
+def test_a_data_set_with_locked_manifests_is_refused(tmp_path):
     found = CliRunner().invoke(app, ["data", "select", "synthetic", "--out", str(tmp_path)])
     assert found.exit_code == 2 and "no rule chooses from files" in " ".join(found.output.split())

@@ -1,4 +1,4 @@
-"""Mirdata's md5 lists: found where the package is installed, compared with files, refused where they are none."""
+"""Mirdata's md5 lists: found where the package is installed, compared with files, refused if they are damaged."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ def place(tmp_path, monkeypatch):
     return folder
 
 
-def test_without_mirdata_or_the_index_there_is_none(place, monkeypatch):
+def test_without_mirdata_or_the_index_it_is_none(place, monkeypatch):
     assert md5.index("other_index.json") is None
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert md5.index("slakh_index_2100-redux.json") is None
@@ -37,9 +37,9 @@ def test_tracks_and_multitracks_are_read_and_what_has_no_file_is_not(place):
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"tracks": {"a": {"audio": "a.wav"}}}', '{"tracks": 1}'])
-def test_another_form_is_refused(place, text):
+def test_another_format_is_refused(place, text):
     (place / "x.json").write_text(text)
-    with pytest.raises(BenchError, match=r"x\.json: no index of mirdata"):
+    with pytest.raises(BenchError, match=r"x\.json: is not a mirdata index"):
         md5.index("x.json")
 
 

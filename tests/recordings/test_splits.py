@@ -1,9 +1,9 @@
-"""Lists of splits: read whole or refused with the line, and what a folder lacks of them."""
+"""Lists of splits: read whole or refused with the line; incomplete splits are named."""
 
 import pytest
 
 from bench.errors import BenchError
-from bench.recordings.splits import lacking, read_splits
+from bench.recordings.splits import incomplete_splits, read_splits
 
 
 def write(tmp_path, text):
@@ -23,10 +23,10 @@ def test_rows_come_by_track(tmp_path):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("track,split\na,trian\n", r"splits\.csv:2: split 'trian'; known: test, train"),
-        ("track,split\na,test\na,test\n", r"splits\.csv:3: track 'a' has no name or stands twice"),
-        ("track\na\n", r"splits\.csv:2: split None"),
-        ("track,split\na,test\n", r"splits\.csv: 1 tracks, the data set was published with 2"),
+        ("track,split\na,trian\n", r"splits\.csv:2: unknown split 'trian'; known: test, train"),
+        ("track,split\na,test\na,test\n", r"splits\.csv:3: track 'a' has no name or is listed twice"),
+        ("track\na\n", r"splits\.csv:2: unknown split None"),
+        ("track,split\na,test\n", r"splits\.csv: lists 1 tracks, but the data set was published with 2"),
     ],
 )
 def test_a_wrong_list_is_refused(tmp_path, text, why):
@@ -39,8 +39,10 @@ def test_a_missing_list_is_refused(tmp_path):
         read_splits(tmp_path / "splits.csv", ("test",), 1)
 
 
-def test_a_split_may_be_left_out_whole_but_not_in_part(tmp_path):
+def test_a_split_may_be_missing_as_a_whole_but_not_in_part(tmp_path):
     text = "track,split\na,test\nb,test\nc,train\nd,train\n"
     rows = read_splits(write(tmp_path, text), ("test", "train"), 4)
-    assert lacking(rows, {"a", "b"}, ("test", "train")) == []
-    assert lacking(rows, {"b", "c", "d"}, ("test", "train")) == ["test: lacks 1 of its 2 tracks, the first is a"]
+    assert incomplete_splits(rows, {"a", "b"}, ("test", "train")) == []
+    assert incomplete_splits(rows, {"b", "c", "d"}, ("test", "train")) == [
+        "test: lacks 1 of its 2 tracks, the first is a"
+    ]

@@ -1,4 +1,4 @@
-"""Stretches of recordings and their sums: the samples that were written, and one line for what cannot be read."""
+"""Stretches of recordings and their sums: the samples that were written, and one line for an unreadable file."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def ramp(tmp_path):
     return tmp_path / "ramp.wav"
 
 
-def test_a_stretch_is_what_was_written_there(ramp):
+def test_a_stretch_has_the_samples_that_were_written(ramp):
     assert recording(ramp) == (RATE, 5.0)
     found = stretch(ramp, 1.5, 2.0)
     assert np.array_equal(found.mono, np.linspace(-1, 1, 5 * RATE, dtype=np.float32)[12000:28000])
@@ -50,20 +50,20 @@ def test_a_sum_of_two_rates_is_at_the_rate_asked_for():
         (lambda path: soundfile.write(path, np.zeros(0), RATE), "holds no samples"),
     ],
 )
-def test_what_is_no_recording_is_named(ramp, spoil, why):
+def test_a_file_that_is_not_audio_is_named(ramp, spoil, why):
     spoil(ramp)
     with pytest.raises(BenchError, match=rf"ramp\.wav: .*{why}"):
         recording(ramp)
 
 
-def test_what_is_not_finite_is_named(ramp):
+def test_a_stretch_that_is_not_finite_is_named(ramp):
     soundfile.write(ramp, np.r_[np.zeros(RATE), np.nan, np.zeros(RATE)], RATE, subtype="FLOAT")
     assert stretch(ramp, 0, 1.0).n_samples == RATE
     with pytest.raises(BenchError, match="not finite"):
         stretch(ramp, 0.5, 1.0)
 
 
-def test_a_flac_that_breaks_off_is_named(tmp_path):
+def test_a_truncated_flac_is_named(tmp_path):
     path = tmp_path / "noise.flac"
     soundfile.write(path, np.random.default_rng(0).uniform(-1, 1, 5 * RATE), RATE)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -74,12 +74,12 @@ def test_a_flac_that_breaks_off_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("read", [recording, whole_recording, lambda path: stretch(path, 0, 1.0)])
-def test_a_wav_that_breaks_off_is_named(ramp, read):
+def test_a_truncated_wav_is_named(ramp, read):
     assert whole_recording(ramp) == (RATE, 5.0)
     whole = ramp.read_bytes()
     ramp.write_bytes(whole[:-RATE])
     with pytest.raises(
-        BenchError, match=r"ramp\.wav: breaks off after 152000 bytes of sound, its header promises 160000"
+        BenchError, match=r"ramp\.wav: breaks off after 152000 bytes of sound, its header states 160000"
     ):
         read(ramp)
 

@@ -1,4 +1,4 @@
-"""What is heard of tracks: once each, going on where it broke off, every track that cannot be read named."""
+"""Records of tracks: each track is read once, an interrupted run continues, unreadable tracks are named."""
 
 import os
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import pytest
 
 from bench.errors import BenchError
 from bench.recordings.library import select
-from bench.recordings.selection import Heard
+from bench.recordings.selection import TrackLevels
 from bench.recordings.tracks import tracks_of
 from bench.runtime.executor import Processes
 
@@ -18,7 +18,7 @@ NAMES = [f"song {k}" for k in range(5)]
 
 @dataclass
 class Shelf:
-    """Tracks are files with their level and length in them, and note beside the set that they were heard."""
+    """Tracks are files with their level and length in them, and note beside the set that they were read."""
 
     root: Path
     name: str = "shelf"
@@ -30,7 +30,7 @@ class Shelf:
     def files(self, track):
         return [self.root / track]
 
-    def heard(self, track):
+    def levels(self, track):
         with (self.root.parent / "listened").open("a") as log:
             log.write(f"{track} {os.getpid()}\n")
         try:
@@ -38,7 +38,7 @@ class Shelf:
         except ValueError:
             raise BenchError(f"{self.root / track}: no numbers") from None
         sound = np.full(round(seconds * 10), level)
-        return Heard(seconds, sound, sound, None if track == NAMES[0] else sound / 100, np.arange(0.5, seconds))
+        return TrackLevels(seconds, sound, sound, None if track == NAMES[0] else sound / 100, np.arange(0.5, seconds))
 
     def problems(self, track):
         return []
@@ -60,7 +60,7 @@ def shelf(tmp_path, monkeypatch):
     return Shelf(tmp_path / "shelf")
 
 
-def test_what_was_heard_is_described(shelf):
+def test_a_record_describes_its_track(shelf):
     found = tracks_of(shelf, "test", 0)
     assert list(found) == NAMES
     last = found[NAMES[4]]
@@ -70,7 +70,7 @@ def test_what_was_heard_is_described(shelf):
     assert last.start_s is not None and (last.start_s + 0.04) % 1 == pytest.approx(0.5)
 
 
-def test_nothing_is_heard_twice_until_its_file_or_the_seed_changes(shelf):
+def test_a_track_is_read_again_only_if_its_file_or_the_seed_changes(shelf):
     first = tracks_of(shelf, "test", 0)
     assert tracks_of(shelf, "test", 0) == first and len(shelf.listened()) == 5
     (shelf.root / NAMES[2]).write_text("0.01 100")
@@ -80,13 +80,13 @@ def test_nothing_is_heard_twice_until_its_file_or_the_seed_changes(shelf):
     assert len(shelf.listened()) == 11
 
 
-def test_a_folder_that_cannot_be_written_is_named_with_what_chooses_it(shelf, tmp_path):
+def test_a_folder_that_cannot_be_written_is_named_with_its_variable(shelf, tmp_path):
     (tmp_path / "kept").write_text("a file")
     with pytest.raises(BenchError, match=r"cannot write .*kept/shelf.*choose another folder with \$BENCH_MANIFESTS"):
         tracks_of(shelf, "test", 0)
 
 
-def test_a_damaged_record_is_heard_again(shelf, tmp_path):
+def test_a_track_with_a_damaged_record_is_read_again(shelf, tmp_path):
     first = tracks_of(shelf, "test", 0)
     for path, text in zip(
         sorted((tmp_path / "kept").rglob("*.json")), ["{", "[]", '{"why": ""}', "null", "7"], strict=True
@@ -95,7 +95,7 @@ def test_a_damaged_record_is_heard_again(shelf, tmp_path):
     assert tracks_of(shelf, "test", 0) == first and len(shelf.listened()) == 10
 
 
-def test_all_that_cannot_be_read_is_named_once_the_others_were_heard(shelf):
+def test_all_unreadable_tracks_are_named_after_the_others_were_read(shelf):
     (shelf.root / NAMES[1]).write_text("nothing")
     with pytest.raises(BenchError, match=r"song 1: no numbers$") as one:
         tracks_of(shelf, "test", 0)
@@ -112,18 +112,18 @@ def test_all_that_cannot_be_read_is_named_once_the_others_were_heard(shelf):
     assert len(tracks_of(shelf, "test", 0)) == 5 and len(shelf.listened()) == n + 2
 
 
-def test_broken_off_it_goes_on_where_it_was(shelf, monkeypatch):
-    whole = Shelf.heard
+def test_an_interrupted_run_continues_where_it_stopped(shelf, monkeypatch):
+    whole = Shelf.levels
     monkeypatch.setattr(
-        Shelf, "heard", lambda s, t: whole(s, t) if t < NAMES[3] else (_ for _ in ()).throw(KeyboardInterrupt)
+        Shelf, "levels", lambda s, t: whole(s, t) if t < NAMES[3] else (_ for _ in ()).throw(KeyboardInterrupt)
     )
     with pytest.raises(KeyboardInterrupt):
         select(shelf, "test")
-    monkeypatch.setattr(Shelf, "heard", whole)
+    monkeypatch.setattr(Shelf, "levels", whole)
     assert len(select(shelf, "test").manifest.excerpts) == 5 and len(shelf.listened()) == 5
 
 
-def test_workers_share_the_tracks_and_find_the_same(shelf, tmp_path, monkeypatch):
+def test_workers_share_the_tracks_and_give_the_same_records(shelf, tmp_path, monkeypatch):
     side_by_side = tracks_of(shelf, "test", 0, Processes(2))
     assert {pid for _, pid in shelf.listened()}.isdisjoint({str(os.getpid())}) and len(shelf.listened()) == 5
     monkeypatch.setenv("BENCH_MANIFESTS", str(tmp_path / "other"))

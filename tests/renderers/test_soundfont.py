@@ -1,4 +1,4 @@
-"""The sampler: pitch, length, envelope, and fonts that are none."""
+"""The sampler: pitch, length, envelope, and damaged fonts."""
 
 import struct
 from pathlib import Path
@@ -68,7 +68,7 @@ def test_louder_velocities_are_louder(piano) -> None:
     assert levels == sorted(levels) and levels[-1] > 4 * levels[0] > 0
 
 
-def test_a_note_ends_after_it_is_let_go_and_begins_when_it_is_struck(piano) -> None:
+def test_a_note_begins_at_its_onset_and_ends_after_its_release(piano) -> None:
     samples = piano.render(note(0.5, 1.0, program=48), 3.0, RATE).mono
     assert not samples[: RATE // 2].any()
     assert rms(samples[round(0.7 * RATE) : RATE]) > 20 * rms(samples[round(2.6 * RATE) :])
@@ -97,7 +97,7 @@ def test_another_default_font_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert module.build(str(other)).identity.startswith("soundfont/")
 
 
-def test_without_pretty_midi_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pretty_midi_the_error_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingComponent, match="pip install 'pretty_midi"):
         module.build()
@@ -169,14 +169,14 @@ def test_samples_outside_the_memory_are_refused(tmp_path: Path, end: int) -> Non
     ],
 )
 @pytest.mark.parametrize("pitch", [0, 69, 127])
-def test_numbers_no_font_may_hold_are_refused(tmp_path: Path, damage, pitch: int) -> None:
+def test_values_out_of_range_are_refused(tmp_path: Path, damage, pitch: int) -> None:
     path = tmp_path / "odd.sf2"
     path.write_bytes(tiny_font(**damage))
     with pytest.raises(BenchError, match=r"odd\.sf2: preset 0 of bank 0 is damaged"):
         module.build(str(path)).render(note(pitch=pitch), 0.1, RATE)
 
 
-def test_what_it_keeps_is_bounded_and_forgetting_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_is_bounded_and_dropping_entries_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     pitches = np.arange(40, 80)
     starts = 0.05 * np.arange(40)
     notes = Notes(np.stack([starts, starts + 0.3], axis=1), pitches, np.full(40, 90), np.tile([0, 33, 48, 128], 10))
@@ -191,6 +191,6 @@ def test_what_it_keeps_is_bounded_and_forgetting_changes_nothing(monkeypatch: py
         assert held == tight._kept_bytes <= 4 * 2**20
 
 
-def test_no_file_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"none\.sf2: cannot be read"):
         module.build(str(tmp_path / "none.sf2"))

@@ -58,7 +58,7 @@ class TestAtomic:
             home("nothing")
 
 
-HOLD = "import sys, time; from pathlib import Path; from bench.runtime.layout import exclusive\nwith exclusive(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+HOLD = "import sys, time; from pathlib import Path; from bench.runtime.locks import exclusive\nwith exclusive(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
 
 
 class TestExclusive:

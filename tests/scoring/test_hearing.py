@@ -164,7 +164,7 @@ def test_onsets_of_a_control_are_heard_in_it_without_separation(ears, tmp_path: 
 def test_a_kind_without_extractor_and_one_of_another_kind_are_refused(ears, tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="no extractor is chosen for tempo"):
         Extractors({}, Cache(tmp_path)).of("tempo")
-    with pytest.raises(BenchError, match="--extractor chords=beats: that one finds beats"):
+    with pytest.raises(BenchError, match="--extractor chords=beats: beats finds beats; name an extractor of chords"):
         Extractors({"chords": "beats"}, Cache(tmp_path)).of("chords")
 
 

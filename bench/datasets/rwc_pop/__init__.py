@@ -13,8 +13,8 @@ from bench.paths import home
 from bench.protocols import Content, Dataset
 from bench.recordings import md5
 from bench.recordings.library import manifest_of, root_of, statistics, verify
-from bench.recordings.selection import Heard, powers
-from bench.recordings.splits import Row, lacking, read_splits
+from bench.recordings.selection import TrackLevels, powers
+from bench.recordings.splits import Row, incomplete_splits, read_splits
 from bench.recordings.stems import check_end, recording, stretch, whole_recording
 from bench.runtime.executor import progress
 
@@ -56,7 +56,7 @@ class RwcPop:
 
     def verify(self) -> list[str]:
         """List what is missing, unreadable, of another piece, or other than committed checksums and mirdata's."""
-        return [*verify(self), *lacking(listed_pieces(), self._sounds, SPLITS), *self._other_than_published()]
+        return [*verify(self), *incomplete_splits(listed_pieces(), self._sounds, SPLITS), *self._other_than_published()]
 
     def statistics(self) -> dict[str, Any]:
         """Return descriptive statistics; see `bench.recordings.library.statistics`."""
@@ -73,12 +73,12 @@ class RwcPop:
         piece = _piece(track)
         return [self._sounds[track], self._layout.beats(piece), self._layout.chords(piece)]
 
-    def heard(self, track: str) -> Heard:
+    def levels(self, track: str) -> TrackLevels:
         """Return the levels of the mix and the beats; of the drums nothing is known, so the mix stands for the rest."""
         sound, beats, _ = self.files(track)
         rate, seconds = recording(sound)
         mix = powers(stretch(sound, 0, seconds).samples, rate)
-        return Heard(seconds, mix, mix, beats_s=read_beats(beats).times_s)
+        return TrackLevels(seconds, mix, mix, beats_s=read_beats(beats).times_s)
 
     def problems(self, track: str) -> list[str]:
         """List what cannot be read of a piece, or does not agree with its sound or with what is published of it."""

@@ -16,8 +16,8 @@ from bench.paths import home
 from bench.protocols import Content, Dataset
 from bench.recordings import md5
 from bench.recordings.library import manifest_of, root_of, statistics, verify
-from bench.recordings.selection import Heard, powers
-from bench.recordings.splits import Row, lacking, read_splits
+from bench.recordings.selection import TrackLevels, powers
+from bench.recordings.splits import Row, incomplete_splits, read_splits
 from bench.recordings.stems import check_end, recording, stretch, summed
 from bench.runtime.executor import progress
 
@@ -70,7 +70,7 @@ class Slakh2100:
         """List what is missing, unreadable, listed twice, or other than committed checksums and mirdata's have it."""
         return [
             *verify(self),
-            *lacking(listed_tracks(), self._folders, SPLITS),
+            *incomplete_splits(listed_tracks(), self._folders, SPLITS),
             *self._twice(),
             *self._other_than_published(),
         ]
@@ -92,7 +92,7 @@ class Slakh2100:
         inner = [path for kind in ("stems", "MIDI") for path in sorted((folder / kind).glob("S*.*"))]
         return [sound_file(folder), folder / "all_src.mid", folder / "metadata.yaml", *inner]
 
-    def heard(self, track: str) -> Heard:
+    def levels(self, track: str) -> TrackLevels:
         """Return the levels of mix, drums and all else; without a drum stem the drums are silent.
 
         A track whose beats are not known is given none to begin on, so that no excerpt is taken of it: all songs of a
@@ -103,7 +103,7 @@ class Slakh2100:
         mix = stretch(sound_file(folder), 0, seconds)
         drums = summed((stretch(path, 0, seconds) for path in sound_files(folder, "drums")), mix.duration_s, rate)
         beats = beats_of(folder)
-        return Heard(
+        return TrackLevels(
             mix.duration_s,
             powers(mix.samples, rate),
             powers(mix.samples - drums.samples, rate),
