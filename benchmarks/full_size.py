@@ -78,7 +78,7 @@ def generation() -> list[str]:
 
 def training() -> list[str]:
     """Return the table of training at m = 50, 15 s an excerpt."""
-    lines = ["| size | card | excerpts a step | memory | seconds an excerpt | 20,000 steps |", "|---" * 6 + "|"]
+    lines = ["| size | card | excerpts per step | memory | seconds per excerpt | 20,000 steps |", "|---" * 6 + "|"]
     for size, config in MUSICGEN.items():
         for card, batch in zip(CARDS, BATCHES[size], strict=True):
             memory, seconds = learning(config, "bfloat16", M, batch) / 1e9, learned(config) / (UTILISATION * card.peak)

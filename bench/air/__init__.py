@@ -1,1 +1,1 @@
-"""The reference: a heterogeneous adapter over a frozen decoder of the MusicGen family (arXiv 2402.09508)."""
+"""The reference model: a heterogeneous adapter on a frozen MusicGen decoder (arXiv 2402.09508), with its loss."""

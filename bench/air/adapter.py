@@ -1,8 +1,8 @@
-"""Adapters: what is trained beside the frozen decoder.
+"""Adapters: the networks that are trained on top of the frozen decoder.
 
-`Prompts` is the heterogeneous adapter of arXiv 2402.09508 (section 3.2), `Aligned` the same with a path from each
-prefix frame to the predicted frame in its place, `Prefix` is prefix tuning (Li and Liang, ACL 2021). Low-rank
-adaptation (Hu et al., ICLR 2022) changes the decoder's own matrices: `merged`.
+`Prompts` is the heterogeneous adapter of arXiv 2402.09508 (section 3.2). `Aligned` adds a path from each prefix frame
+to the predicted frame at the same time. `Prefix` is prefix tuning (Li and Liang, ACL 2021). Low-rank adaptation (Hu et
+al., ICLR 2022) changes the decoder's own matrices; see `merged`.
 """
 
 import copy
@@ -17,41 +17,41 @@ from bench.air.sequence import INPAINT, TYPES
 from bench.errors import BenchError
 
 LOW_RANK = "lora"
-"""What the names of a low-rank adaptation's tensors begin with: `lora.<layer>.<projection>.<down|up>`."""
+"""Prefix of the tensor names of a low-rank adaptation: `lora.<layer>.<projection>.<down|up>`."""
 
 
 class Prompts(nn.Module):
     """A prompt and a gate for every layer and type of frame; 4 L (m d + 1) parameters.
 
-    A step of type i attends, beside the sequence, to the frozen layer's own keys and values of prompt [l, i]; what it
-    finds is added per head, times gate [l, i], before the output projection. Prompts begin as N(0, 1), gates as 0,
-    where the decoder is the frozen one bit for bit. Tensors are named as in the published checkpoints: `adaptor`
-    (L, 4, m, d), `gates` (L, 4).
+    Besides the sequence, a step of type i attends to keys and values that the frozen layer computes from prompt [l, i].
+    The result, times gate [l, i], is added to each head's output before the output projection. Prompts are initialised
+    from N(0, 1) and gates with 0, so that an untrained adapter leaves the decoder's output unchanged bit for bit.
+    Tensors are named as in the published checkpoints: `adaptor` (L, 4, m, d), `gates` (L, 4).
     """
 
     def __init__(self, config: Config, m: int) -> None:
-        """Take the decoder's sizes and the number of prompt vectors."""
+        """Create random prompts of m vectors, and gates of 0, for a decoder of these sizes."""
         super().__init__()
         self.adaptor = nn.Parameter(torch.randn(config.depth, TYPES, m, config.width))
         self.gates = nn.Parameter(torch.zeros(config.depth, TYPES))
         self.register_buffer("_types", torch.arange(TYPES), persistent=False)
-        self._known: dict[int, tuple[Tensor, Tensor]] = {}
+        self._cached: dict[int, tuple[Tensor, Tensor]] = {}
 
     def train(self, mode: bool = True) -> "Prompts":
-        """Switch between training and use; in use, keys and values of the prompts are computed once."""
-        self._known.clear()
+        """Set training or inference mode; in inference the prompts' keys and values are computed once and kept."""
+        self._cached.clear()
         return super().train(mode)
 
     def before(self, layer: int, x: Tensor, types: Tensor, start: int, n_prefix: int, memory: Memory | None) -> Tensor:
-        """Leave the layer's input as it is."""
+        """Return the layer's input unchanged."""
         return x
 
     def keys_values_beside(self, layer: int, decoder: Decoder) -> tuple[Tensor, Tensor] | None:
-        """Add no keys to the sequence's own."""
+        """Return None: prompts have an attention of their own."""
         return None
 
     def attended(self, layer: int, query: Tensor, types: Tensor, decoder: Decoder) -> Tensor | None:
-        """Return gate times what each query (B, heads, n, d / heads) finds in the prompt of its step's type (B, n)."""
+        """Return gate times the attention of each query (B, heads, n, d / heads) to the prompt of its type (B, n)."""
         keys, values = self._keys_values(layer, decoder)
         scores = torch.matmul(query * query.shape[-1] ** -0.5, keys).unflatten(-1, (TYPES, -1))
         own = (types[..., None] == self._types) * self.gates[layer]
@@ -59,24 +59,24 @@ class Prompts(nn.Module):
         return torch.matmul(weights.flatten(-2).to(values.dtype), values)
 
     def beside_steps(self, decoder: Decoder, types: Tensor | None) -> Beside | None:
-        """Return the prompts of the types that are predicted, and the gates that open each step's own."""
+        """Return the prompts of the predicted types, and for each step the gates: 0 for the prompt of another type."""
         if types is None:
             return None
-        found = []
+        prompts = []
         for layer in range(len(self.adaptor)):
             keys, values = self._keys_values(layer, decoder)
-            found.append(torch.stack([keys.transpose(-1, -2), values]).unflatten(2, (TYPES, -1))[:, :, INPAINT:])
+            prompts.append(torch.stack([keys.transpose(-1, -2), values]).unflatten(2, (TYPES, -1))[:, :, INPAINT:])
         own = (types[..., None] == self._types[INPAINT:]) * self.gates[:, None, None, INPAINT:]
-        return Beside(torch.stack(found).flatten(3, 4), own.to(found[0].dtype))
+        return Beside(torch.stack(prompts).flatten(3, 4), own.to(prompts[0].dtype))
 
     def added_to_steps(self, types: Tensor | None, memory: Memory) -> Tensor | None:
-        """Add nothing to the layers' inputs."""
+        """Return None: nothing is added to the layers' inputs."""
         return None
 
     def _keys_values(self, layer: int, decoder: Decoder) -> tuple[Tensor, Tensor]:
         """Return the prompts of all types side by side: (heads, d / heads, 4 m) and (heads, 4 m, d / heads)."""
-        if layer in self._known:
-            return self._known[layer]
+        if layer in self._cached:
+            return self._cached[layer]
         frozen = decoder.layers[layer]
         prompts = self.adaptor[layer].to(frozen.self_attn_layer_norm.weight.dtype)
         normed = frozen.self_attn_layer_norm(prompts).flatten(0, 1)
@@ -84,19 +84,19 @@ class Prompts(nn.Module):
         keys = frozen.self_attn.k_proj(normed).unflatten(-1, (heads, -1)).permute(1, 2, 0)
         values = frozen.self_attn.v_proj(normed).unflatten(-1, (heads, -1)).transpose(0, 1)
         if not self.training:
-            self._known[layer] = (keys.contiguous(), values.contiguous())
+            self._cached[layer] = (keys.contiguous(), values.contiguous())
         return keys, values
 
 
 class Aligned(Prompts):
-    """Prompts, and at every layer g B gelu(A norm(h)) from a prefix step to the predicted step in its place.
+    """Prompts, and at every layer a path g B gelu(A norm(h)) from a prefix frame to the predicted frame at its time.
 
-    h is what the layer is given at the step that has seen all books of the prefix frame; g is a gate a layer and type
-    of predicted frame, and begins as 0. The rank is that of A and B.
+    h is the layer's input at the step that has seen all codebooks of the prefix frame; A and B have rank `rank`; g is a
+    gate per layer and type of predicted frame, initialised with 0.
     """
 
     def __init__(self, config: Config, m: int, rank: int) -> None:
-        """Take the decoder's sizes, the number of prompt vectors and the rank."""
+        """Create prompts of m vectors, and paths of a rank, for a decoder of these sizes."""
         super().__init__(config, m)
         self.down = nn.Parameter(torch.randn(config.depth, rank, config.width) / config.width**0.5)
         self.up = nn.Parameter(torch.randn(config.depth, config.width, rank) / rank**0.5)
@@ -104,12 +104,12 @@ class Aligned(Prompts):
         self._books = config.books
 
     def before(self, layer: int, x: Tensor, types: Tensor, start: int, n_prefix: int, memory: Memory | None) -> Tensor:
-        """Add the path to the predicted steps; the prefix's part is computed once and kept in `memory`."""
+        """Add the path to the predicted steps; what the prefix contributes is computed once and kept in `memory`."""
         n = x.shape[1]
         if start + n <= n_prefix:
             return x
-        known = memory.of_prefix.get(layer) if memory is not None else None
-        offered = self._offered(layer, x[:, :n_prefix]) if known is None else known
+        cached = memory.of_prefix.get(layer) if memory is not None else None
+        offered = self._offered(layer, x[:, :n_prefix]) if cached is None else cached
         if memory is not None:
             memory.of_prefix[layer] = offered
         first = max(n_prefix - start, 0)
@@ -117,16 +117,16 @@ class Aligned(Prompts):
         return torch.cat([x[:, :first], x[:, first:] + added.to(x.dtype)], dim=1)
 
     def added_to_steps(self, types: Tensor | None, memory: Memory) -> Tensor | None:
-        """Return the path to every predicted step."""
+        """Return what the path adds at every predicted step, by layer."""
         if types is None:
             return None
-        known = [memory.of_prefix[layer] for layer in range(len(self.adaptor))]
-        return torch.stack([self._added(layer, one, types, 0).to(one.dtype) for layer, one in enumerate(known)])
+        offered = [memory.of_prefix[layer] for layer in range(len(self.adaptor))]
+        return torch.stack([self._added(layer, one, types, 0).to(one.dtype) for layer, one in enumerate(offered)])
 
     def _added(self, layer: int, offered: Tensor, types: Tensor, first: int) -> Tensor:
-        """Return the path to predicted steps first, first + 1, ... of these types."""
+        """Return what the path adds at predicted steps first, first + 1, ... of these types (B, n)."""
         steps = torch.arange(first, first + types.shape[1], device=types.device)
-        # Frame t's last book is an input of step t + K; the last frames are taken as far as they are heard.
+        # Frame t's last codebook is an input of step t + K; the last frames are taken at the last step of the prefix.
         seen = offered[:, (steps + self._books).clamp(max=offered.shape[1] - 1)]
         return self.path_gates[layer][types - INPAINT][..., None] * seen
 
@@ -137,20 +137,20 @@ class Aligned(Prompts):
 
 
 class Prefix(nn.Module):
-    """Keys and values of every layer, learned directly; every step sees them."""
+    """Prefix tuning: learned keys and values of every layer, which every step attends to."""
 
     def __init__(self, config: Config, m: int) -> None:
-        """Take the decoder's sizes and the number of vectors."""
+        """Create m random vectors for a decoder of these sizes."""
         super().__init__()
         size = config.width // config.heads
         self.past = nn.Parameter(torch.randn(config.depth, 2, config.heads, m, size) * 0.5)
 
     def before(self, layer: int, x: Tensor, types: Tensor, start: int, n_prefix: int, memory: Memory | None) -> Tensor:
-        """Leave the layer's input as it is."""
+        """Return the layer's input unchanged."""
         return x
 
     def attended(self, layer: int, query: Tensor, types: Tensor, decoder: Decoder) -> Tensor | None:
-        """Add nothing outside the attention."""
+        """Return None: prefix tuning has no attention of its own."""
         return None
 
     def keys_values_beside(self, layer: int, decoder: Decoder) -> tuple[Tensor, Tensor] | None:
@@ -158,11 +158,11 @@ class Prefix(nn.Module):
         return self.past[layer, 0], self.past[layer, 1]
 
     def beside_steps(self, decoder: Decoder, types: Tensor | None) -> Beside | None:
-        """Return the keys and values; they stand among the sequence's own."""
+        """Return the keys and values; they are attended to together with the sequence's own."""
         return Beside(self.past.to(decoder.layer_norm.weight.dtype), None)
 
     def added_to_steps(self, types: Tensor | None, memory: Memory) -> Tensor | None:
-        """Add nothing to the layers' inputs."""
+        """Return None: nothing is added to the layers' inputs."""
         return None
 
 
@@ -170,7 +170,7 @@ def merged(decoder: Decoder, tensors: Mapping[str, Any]) -> Decoder:
     """Return a copy of the decoder with a low-rank adaptation added to its matrices: W + up down.
 
     Raises:
-        BenchError: a tensor names no projection of it or does not fit.
+        BenchError: a tensor names no projection of the decoder, or has the wrong shape.
     """
     made = copy.deepcopy(decoder)
     for name in tensors:
@@ -183,15 +183,15 @@ def merged(decoder: Decoder, tensors: Mapping[str, Any]) -> Decoder:
             with torch.no_grad():
                 weight += up.to(weight) @ down.to(weight)
         except (ValueError, AttributeError, KeyError, IndexError, RuntimeError, TypeError) as error:
-            raise BenchError(f"tensor {name}: does not fit this decoder ({error}); give its own adapter") from error
+            raise BenchError(f"tensor {name}: does not fit this decoder ({error}); give one trained on it") from error
     return made
 
 
 def of(tensors: Mapping[str, Any], config: Config) -> Prompts | Aligned | Prefix:
-    """Build an adapter from a weight file's tensors, ready for use.
+    """Build an adapter from a weight file's tensors, in inference mode.
 
     Raises:
-        BenchError: they are those of no adapter, or of one for another decoder.
+        BenchError: the tensors are not an adapter's, or belong to an adapter of another decoder.
     """
     names = set(tensors)
     made: Prompts | Aligned | Prefix
@@ -202,8 +202,8 @@ def of(tensors: Mapping[str, Any], config: Config) -> Prompts | Aligned | Prefix
     elif names == {"adaptor", "gates", "down", "up", "path_gates"}:
         made = Aligned(config, _size(tensors, "adaptor", 4), _size(tensors, "down", 3))
     else:
-        some = ", ".join(sorted(names)[:6]) or "nothing"
-        raise BenchError(f"holds {some}; want adaptor and gates, those with a path, or past")
+        listed = ", ".join(sorted(names)[:6]) or "no tensors"
+        raise BenchError(f"holds {listed}, want adaptor and gates (with down, up and path_gates, if aligned), or past")
     for name, value in made.state_dict().items():
         if tuple(tensors[name].shape) != tuple(value.shape):
             raise BenchError(
@@ -215,7 +215,7 @@ def of(tensors: Mapping[str, Any], config: Config) -> Prompts | Aligned | Prefix
 
 
 def _size(tensors: Mapping[str, Any], name: str, n_axes: int) -> int:
-    """Return the last axis but one of a tensor, which is what an adapter may choose."""
+    """Return the length of a tensor's last axis but one: the number of prompt vectors, or the rank."""
     shape = tuple(tensors[name].shape)
     if len(shape) != n_axes:
         raise BenchError(f"tensor {name}: is {shape}, want {n_axes} axes")

@@ -1,4 +1,4 @@
-"""Attention over the steps so far: torch's own, and in training on a CPU the plain product, which is faster there."""
+"""Causal self-attention: torch's own, except in training on a CPU, where the plain product is faster."""
 
 import torch
 from torch import Tensor, nn
@@ -6,21 +6,21 @@ from torch.nn.functional import scaled_dot_product_attention
 
 
 def self_attention(query: Tensor, key: Tensor, value: Tensor, beside: tuple[Tensor, Tensor] | None) -> Tensor:
-    """Attend to all keys up to each query's own, the last query's being the last key, and to all `beside`.
+    """Attend from each query to the keys up to its own step, and to all keys of `beside`.
 
     Args:
         query: (B, heads, n, d / heads).
-        key: (B, heads, seen, d / heads), of which the last n are the queries' own steps.
+        key: (B, heads, seen, d / heads); the last n are of the same steps as the queries.
         value: As `key`.
         beside: Keys and values (heads, m, d / heads) that every query sees, or None.
 
     Returns:
-        What each query finds (B, heads, n, d / heads).
+        The attention's output (B, heads, n, d / heads).
     """
     n, seen = query.shape[2], key.shape[2]
     is_learning = torch.is_grad_enabled() and query.device.type == "cpu"
     if beside is None and not is_learning and n in (1, seen):
-        # A lone step sees everything; a first stretch is causal.
+        # A single step sees all keys; a sequence from its first step on is causal.
         return scaled_dot_product_attention(query, key, value, is_causal=n > 1)
     mask = torch.ones(n, seen, dtype=torch.bool, device=query.device).tril(seen - n)
     if beside is not None:
@@ -33,7 +33,7 @@ def self_attention(query: Tensor, key: Tensor, value: Tensor, beside: tuple[Tens
 
 
 def _product(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
-    """Attend by one product, a softmax and another product; a third faster than torch's blocks in bfloat16 on a CPU."""
+    """Compute attention as product, softmax, product: a third faster than torch's kernel in bfloat16 on a CPU."""
     hidden = torch.zeros(mask.shape, dtype=query.dtype).masked_fill_(~mask, float("-inf"))
     flat = [part.flatten(0, 1) for part in (query * query.shape[-1] ** -0.5, key, value)]
     scores = torch.baddbmm(hidden.expand(len(flat[0]), -1, -1), flat[0], flat[1].transpose(1, 2))

@@ -1,7 +1,7 @@
-"""audiocraft's MusicGen weights and ours, both ways: `python -m bench.air.audiocraft SOURCE TARGET [--help]`.
+"""Convert MusicGen weights from audiocraft to transformers and back: `python -m bench.air.audiocraft SOURCE TARGET`.
 
-audiocraft itself is not needed. Its `state_dict.bin` is a package: `best_state`, the tensors by name, and `xp.cfg`, the
-configuration as YAML text. What is written for transformers has no text encoder: none of our systems reads a text.
+audiocraft need not be installed. Its `state_dict.bin` is a package: `best_state`, the tensors by name, and `xp.cfg`,
+the configuration as YAML text. The transformers folder has no text encoder, since no system here reads text.
 """
 
 import argparse
@@ -36,21 +36,21 @@ _WANTED: dict[str, Any] = {
     "fuser.input_interpolate": [],
     "interleave_stereo_codebooks.use": False,
 }
-"""What a configuration must say, where it says anything, for the network to be the one of `bench.air.decoder`."""
+"""Values that a configuration must have for the network of `bench.air.decoder`; a key that is absent is accepted."""
 
 
 def read_package(path: Path, heads: int | None = None) -> tuple[dict[str, Tensor], Config]:
-    """Read `state_dict.bin`, or a bare state dict, without running any code of the file's own.
+    """Read `state_dict.bin`, or a bare state dict, without executing any pickled code.
 
     Args:
         path: The file.
-        heads: Attention heads; from the configuration in the file when None, or else as `config_of` has it.
+        heads: Attention heads; None to take them from the file's configuration, else from `config_of`.
 
     Returns:
         All tensors named as in transformers, in the file's precision, and the decoder's sizes.
 
     Raises:
-        BenchError: missing, damaged, or of a network other than MusicGen from text.
+        BenchError: the file is missing, damaged, or holds another network than text-conditioned MusicGen.
     """
     package = _loaded(path)
     state = package.get("best_state", package)
@@ -69,7 +69,7 @@ def read_package(path: Path, heads: int | None = None) -> tuple[dict[str, Tensor
 
 
 def read_decoder(path: Path, heads: int | None = None) -> Decoder:
-    """Read the decoder from audiocraft's `state_dict.bin`; float32, ready for use; raises as `read_package` does."""
+    """Read the decoder from audiocraft's `state_dict.bin`; float32, in inference mode; raises like `read_package`."""
     tensors, config = read_package(path, heads)
     decoder = Decoder(config)
     wanted = set(decoder.state_dict())
@@ -81,16 +81,16 @@ def read_decoder(path: Path, heads: int | None = None) -> Decoder:
 
 
 def write_folder(folder: Path, tensors: Mapping[str, Tensor], config: Config, codec: Path | None = None) -> None:
-    """Write a MusicGen folder of transformers: config.json and model.safetensors.
+    """Write a MusicGen folder for transformers: config.json and model.safetensors.
 
     Args:
-        folder: Where to write; made if it is not there.
+        folder: Where to write; created if missing.
         tensors: As `read_package` returns them.
         config: The decoder's sizes.
-        codec: A folder of transformers with the EnCodec, whose tensors and configuration are put beside the decoder's.
+        codec: A transformers folder with the EnCodec; its tensors and configuration are added.
 
     Raises:
-        BenchError: the codec cannot be read, or the folder not written.
+        BenchError: the codec cannot be read, or the folder cannot be written.
     """
     from safetensors.torch import save_file
 
@@ -105,45 +105,45 @@ def write_folder(folder: Path, tensors: Mapping[str, Tensor], config: Config, co
 
 
 def write_package(path: Path, tensors: Mapping[str, Tensor], config: Config) -> None:
-    """Write audiocraft's `state_dict.bin`, which its `MusicGen.get_pretrained` reads beside the codec's own file.
+    """Write audiocraft's `state_dict.bin`; its `MusicGen.get_pretrained` reads it together with the codec's own file.
 
     Args:
         path: The file.
-        tensors: Named as in transformers, cross-attention and text projection among them: audiocraft wants both.
+        tensors: Named as in transformers, with cross-attention and text projection, which audiocraft needs.
         config: The decoder's sizes.
 
     Raises:
-        BenchError: a tensor has no place, or the text projection is missing or of no T5 that audiocraft knows.
+        BenchError: a tensor has no counterpart in audiocraft, or the text projection is missing or fits no known T5.
     """
     state = to_audiocraft(tensors)
     width = state[f"{TEXT}.weight"].shape[1] if f"{TEXT}.weight" in state else 0
     if width not in _T5:
-        raise BenchError(f"{TEXT}.weight: missing, or from {width} channels; want one of {', '.join(map(str, _T5))}")
+        raise BenchError(f"{TEXT}.weight: missing, or of {width} channels; want one of {', '.join(map(str, _T5))}")
     about = {"best_state": state, "xp.cfg": dump_yaml(_audiocraft_keys(config, _T5[width])), "exported": True}
     with atomic(path) as part:
         torch.save(about | {"version": "1.3.0"}, part)
 
 
 def main(arguments: list[str]) -> int:
-    """Convert a state_dict.bin into a folder of transformers, or such a folder into a state_dict.bin."""
+    """Convert a state_dict.bin into a transformers folder, or a transformers folder into a state_dict.bin."""
     parser = argparse.ArgumentParser("bench.air.audiocraft", description=main.__doc__)
     parser.add_argument("source", type=Path, help="audiocraft's state_dict.bin, or a MusicGen folder of transformers")
-    parser.add_argument("target", type=Path, help="the folder, or the file, to be written")
-    parser.add_argument("--heads", type=int, help="attention heads, where the file does not say")
-    parser.add_argument("--codec", type=Path, help="a folder with transformers' EnCodec, put beside the decoder")
+    parser.add_argument("target", type=Path, help="the folder or file to write")
+    parser.add_argument("--heads", type=int, help="attention heads; needed if the file does not name them")
+    parser.add_argument("--codec", type=Path, help="a transformers folder with the EnCodec, added to the target")
     try:
-        given = parser.parse_args(arguments)
+        options = parser.parse_args(arguments)
     except SystemExit as stop:
         return int(stop.code or 0)
     try:
-        if given.source.is_dir():
-            write_package(given.target, *_read_folder(given.source))
+        if options.source.is_dir():
+            write_package(options.target, *_read_folder(options.source))
         else:
-            write_folder(given.target, *read_package(given.source, given.heads), given.codec)
+            write_folder(options.target, *read_package(options.source, options.heads), options.codec)
     except (BenchError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    sys.stdout.write(f"written to {given.target}\n")
+    sys.stdout.write(f"written to {options.target}\n")
     return 0
 
 
@@ -157,8 +157,8 @@ def _loaded(path: Path) -> Mapping[str, Any]:
     try:
         package = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged files break the reader in many ways
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise BenchError(f"{path}: cannot be read as weights alone ({said}); get it again") from error
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise BenchError(f"{path}: cannot be read with weights only ({reason}); get it again") from error
     if not isinstance(package, Mapping):
         raise BenchError(f"{path}: holds a {type(package).__name__}; give audiocraft's state_dict.bin")
     return package
@@ -179,12 +179,12 @@ def _at(keys: Any, name: str) -> Any:
 
 def _refuse_others(keys: Any, wanted: Mapping[str, Any]) -> None:
     for name, value in wanted.items():
-        if (found := _at(keys, name)) not in (None, value):
-            raise BenchError(f"xp.cfg: {name} is {found!r}, want {value!r}; only mono MusicGen from text is read")
+        if (setting := _at(keys, name)) not in (None, value):
+            raise BenchError(f"xp.cfg: {name} is {setting!r}, want {value!r}; only mono MusicGen for text is read")
 
 
 def _read_folder(folder: Path) -> tuple[dict[str, Tensor], Config]:
-    """Read the language model's tensors, all of them, from a MusicGen folder of transformers."""
+    """Read all tensors of the language model from a MusicGen folder in transformers' format."""
     state, keys = _read_transformers(folder)
     others = ("audio_encoder.", "text_encoder.")
     tensors = {short_name(name): value for name, value in state.items() if not name.startswith(others)}
@@ -206,7 +206,7 @@ def _read_transformers(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]
         keys = dict(json.loads((folder / "config.json").read_text(encoding="utf-8")))
         return {n: v for path in tensor_files(folder) for n, v in read_tensor_file(path).items()}, keys
     except Exception as error:  # damaged files break the readers in many ways
-        raise BenchError(f"{folder}: is no folder of transformers ({' '.join(str(error).split())[:200]})") from error
+        raise BenchError(f"{folder}: is not a transformers folder ({' '.join(str(error).split())[:200]})") from error
 
 
 def _decoder_keys(config: Config) -> dict[str, Any]:

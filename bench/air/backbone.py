@@ -1,4 +1,4 @@
-"""Backbones: the frozen decoder that an adapter is trained on, and the tokens of its codec."""
+"""Backbones: the decoder that an adapter is trained on, and the tokeniser of its codec."""
 
 import copy
 from dataclasses import dataclass, field
@@ -16,13 +16,13 @@ from bench.training.tokens import Tokeniser
 
 @dataclass(frozen=True)
 class Backbone:
-    """What stays as it is while an adapter learns.
+    """The frozen parts of a training run.
 
     Attributes:
-        decoder: Frozen.
-        tokeniser: Sound to its tokens.
-        label: Names the tokeniser; what is encoded by different ones lies apart.
-        about: What a card says of both beside the files that a recipe needs.
+        decoder: The frozen decoder.
+        tokeniser: Turns sound into the decoder's tokens.
+        label: Name of the tokeniser, used in the folder of encoded songs.
+        about: What the weight file's card says about decoder and codec, besides the weight files that a recipe needs.
     """
 
     decoder: Decoder
@@ -32,24 +32,24 @@ class Backbone:
 
 
 def mini(tokens: Path, language: Path, device: str) -> Backbone:
-    """Return the mini universe's, from the files of codebooks and decoder; raises `BenchError` where one is damaged."""
+    """Return the mini backbone, read from a codebook and a decoder file; raises `BenchError` if one is damaged."""
     decoder = weights.read_decoder(language).to(device).requires_grad_(False)
     return Backbone(decoder, MiniTokeniser.of(read_tensors(tokens)), f"mini-{sha256_of(tokens)[:12]}")
 
 
 def published(size: str, device: str, m: int, batches: list[tuple[int, int]], is_changed: bool) -> Backbone:
-    """Return MusicGen's of a size, from `$BENCH_WEIGHTS`.
+    """Return the MusicGen backbone of a size, read from `$BENCH_WEIGHTS`.
 
     Args:
         size: One of `bench.air.decoder.MUSICGEN`.
         device: `cpu` or `cuda`.
-        m: Prompt vectors a layer and type of frame.
-        batches: Excerpts and frames of each kind of step; on a GPU each has to fit.
-        is_changed: Whether the training changes the decoder in place, which others share.
+        m: Prompt vectors per layer and type of frame.
+        batches: Excerpts and frames per excerpt of each kind of step; each must fit into the GPU's memory.
+        is_changed: Whether the training changes the decoder in place; it then gets a copy, since others share it.
 
     Raises:
-        MissingComponent: its files are not here.
-        BenchError: one is damaged, or a step does not fit into memory; a CPU is not asked for the latter.
+        MissingComponent: MusicGen's files are missing.
+        BenchError: a file is damaged, or a step does not fit into the GPU's memory; a CPU's memory is not checked.
     """
     for batch, n_frames in batches if device == "cuda" else []:
         dtype = dtype_of(size, device, "auto")

@@ -1,4 +1,4 @@
-"""Choice: the adapter that fits a request's controls, read when it is first asked for."""
+"""Models with several adapters: each request gets the adapter for its controls, read when first needed."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -12,11 +12,11 @@ from bench.errors import MissingComponent
 from bench.example import Request
 
 _CONTROLS = (("drums",), ("chords",), ("piano",), ("drums", "chords"))
-"""What a system may be asked to follow, so far as it decides which adapter is taken."""
+"""Sets of controls for which a model may have an adapter of its own."""
 
 
 class Choice:
-    """One system over several weight files: an adapter for each control, a joint one for several at once."""
+    """A model with an adapter for each control, and a joint adapter for several controls at once."""
 
     batch_size = Editor.batch_size
 
@@ -30,19 +30,19 @@ class Choice:
         adapter: str = "",
         precision: str = "auto",
     ) -> None:
-        """Name the files.
+        """Find the adapters and load the first.
 
         Args:
-            kind: What the adapter's files are called by.
-            size: Of the frozen network.
+            kind: The adapter's kind, the first part of its files' names, e.g. `air-aligned`.
+            size: Size of the frozen decoder, one of `bench.air.sizes.SIZES`.
             sampling: How tokens are drawn.
             device: `cpu` or `cuda`.
-            follows: Whether controls are heard.
-            adapter: A weight file's path or a shipped one's name, taken for every control; empty for the kind's own.
+            follows: Whether the model is given the controls.
+            adapter: Path of a weight file, or name of a shipped one, used for every control; empty for the kind's own.
             precision: Of the decoder, one of `bench.air.sizes.PRECISIONS`.
 
         Raises:
-            MissingComponent: the frozen network is not here, or no adapter of this kind and size is.
+            MissingComponent: the frozen decoder is missing, or there is no adapter of this kind and size.
             BenchError: a file is damaged, or the network does not fit into memory.
         """
         self._kind, self._size, self._sampling, self._device, self._follows = kind, size, sampling, device, follows
@@ -51,27 +51,27 @@ class Choice:
         self.runs_in_workers = (size, device) == ("mini", "cpu")
         self._editors: dict[Path, Editor] = {}
         self._only = sizes.adapter_called(adapter) if adapter else None
-        self._paths = [self._only] if self._only else self._here()
+        self._paths = [self._only] if self._only else self._installed()
         self._any = self._editor(self._paths[0])
 
     @property
     def identity(self) -> str:
-        """Names the files of every adapter that this system may take."""
+        """The identities of all networks that this model may use, which name every weight file."""
         return " / ".join(self._editor(path).identity for path in self._paths)
 
     @property
     def parameters(self) -> int:
-        """All parameters of the network with one adapter."""
+        """Parameters of decoder, codec and one adapter."""
         return self._any.parameters
 
     @property
     def trainable_parameters(self) -> int:
-        """Those of one adapter."""
+        """Parameters of one adapter."""
         return self._any.trainable_parameters
 
     @property
     def keeps_phase(self) -> bool:
-        """Whether the codec does."""
+        """Whether the codec keeps the phase of the sound."""
         return self._any.keeps_phase
 
     def edit(self, requests: Sequence[Request]) -> list[Audio]:
@@ -87,17 +87,17 @@ class Choice:
             outputs.update(zip(chosen, editor.edit([requests[k] for k in chosen]), strict=True))
         return [outputs[k] for k in range(len(requests))]
 
-    def _here(self) -> list[Path]:
-        """Return the adapters that are here; one control's may be missing, all may not."""
-        found, missing = [], []
+    def _installed(self) -> list[Path]:
+        """Return the adapters that are installed; raises `MissingComponent` if there are none."""
+        paths, missing = [], []
         for controls in _CONTROLS:
             try:
-                found.append(sizes.adapter_of(self._size, self._kind, controls))
+                paths.append(sizes.adapter_of(self._size, self._kind, controls))
             except MissingComponent as error:
                 missing.append(error)
-        if not found:
+        if not paths:
             raise missing[0]
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys(paths))
 
     def _editor(self, path: Path) -> Editor:
         if path not in self._editors:
@@ -107,12 +107,12 @@ class Choice:
 
 
 class Continuing:
-    """The frozen decoder of a size, continuing."""
+    """A model without an adapter: the frozen decoder continues the song."""
 
     batch_size = Continuer.batch_size
 
     def __init__(self, size: str, sampling: Sampling, device: str, precision: str = "auto") -> None:
-        """Name the size; raises `MissingComponent` where its files are not here."""
+        """Load the decoder of a size; raises `MissingComponent` if its files are missing."""
         self._size, self._sampling, self._device, self._precision = size, sampling, device, precision
         self.training_data = sizes.TRAINING_DATA.get(size, sizes.TRAINING_DATA["full"])
         self.runs_in_workers = (size, device) == ("mini", "cpu")
@@ -124,12 +124,12 @@ class Continuing:
 
     @property
     def parameters(self) -> int:
-        """All parameters."""
+        """Parameters of decoder and codec."""
         return self._continuer.parameters
 
     @property
     def keeps_phase(self) -> bool:
-        """Whether the codec does."""
+        """Whether the codec keeps the phase of the sound."""
         return self._continuer.keeps_phase
 
     def edit(self, requests: Sequence[Request]) -> list[Audio]:

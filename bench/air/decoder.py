@@ -1,7 +1,8 @@
-"""The frozen decoder: MusicGen's transformer with its tensors named as in transformers, and room for an adaptation.
+"""The frozen decoder: MusicGen's transformer with tensors named as in transformers, open to an adaptation.
 
 Written out here rather than taken from transformers because prompts enter inside the attention, the cache must not
-grow, and a step must not wait for the host; `tests/air/test_decoder.py` holds it to transformers' logits bit for bit.
+grow, and a step must not wait for the host; `tests/air/test_decoder.py` compares its logits with transformers' bit for
+bit.
 The text is always empty: MusicGen then attends to zeros without biases, which adds exactly nothing, so there is no
 cross-attention here and its weights are not read.
 """
@@ -28,12 +29,12 @@ class Config:
         width: Channels, d.
         depth: Layers, L.
         heads: Attention heads.
-        ffn: Channels inside the feed-forward part.
-        books: Codebooks, K.
-        entries: Entries a codebook.
-        is_mini: Whether it is a decoder of the mini universe, which is no MusicGen: positions begin again at the
-            prediction, prefix and prediction have a vector each, and every predicted step also sees the prefix frames
-            around its own through one linear map each.
+        ffn: Channels inside the feed-forward block.
+        books: Number of codebooks, K.
+        entries: Entries per codebook.
+        is_mini: Whether it is the mini decoder, which differs from MusicGen: positions start again at the prediction,
+            prefix and prediction have a learned vector each, and every predicted step also receives the prefix frames
+            around its own, each through a linear map.
     """
 
     width: int
@@ -45,14 +46,14 @@ class Config:
     is_mini: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse sizes that make no decoder."""
+        """Raise `ValueError` for sizes from which no decoder can be built."""
         sizes = (self.width, self.depth, self.heads, self.ffn, self.books, self.entries)
         if min(sizes) < 1 or self.width % (2 * self.heads):
             raise ValueError(f"{self}: want sizes from 1 and a width that is a multiple of twice the heads")
 
     @property
     def pad(self) -> int:
-        """The token that stands where there is none."""
+        """The token that fills places without a token."""
         return self.entries
 
 
@@ -65,69 +66,70 @@ MUSICGEN = {
 
 
 class Adaptation(Protocol):
-    """What may be added to the frozen decoder at run time; see `bench.air.adapter`."""
+    """An adapter that is applied to the frozen decoder at run time; see `bench.air.adapter`."""
 
     def before(
         self, layer: int, x: Tensor, types: Tensor, start: int, n_prefix: int, memory: "Memory | None"
     ) -> Tensor:
-        """Return the layer's input, changed or not."""
+        """Return the layer's input (B, n, d), possibly changed, at steps start, start + 1, ... of types (B, n)."""
         ...
 
     def attended(self, layer: int, query: Tensor, types: Tensor, decoder: "Decoder") -> Tensor | None:
-        """Return what is added to the heads' outputs (B, heads, n, d / heads), or None."""
+        """Return what to add to the heads' outputs (B, heads, n, d / heads), or None."""
         ...
 
     def keys_values_beside(self, layer: int, decoder: "Decoder") -> tuple[Tensor, Tensor] | None:
-        """Return keys and values (heads, m, d / heads) that every step sees beside the sequence's own, or None."""
+        """Return keys and values (heads, m, d / heads) that every step attends to besides the sequence's, or None."""
         ...
 
     def beside_steps(self, decoder: "Decoder", types: Tensor | None) -> "Beside | None":
-        """Return `attended` and `keys_values_beside` of predicted steps of these types (B, n), for single steps."""
+        """Return the same as `attended` and `keys_values_beside`, for predicted steps taken singly, of types (B, n)."""
         ...
 
     def added_to_steps(self, types: Tensor | None, memory: "Memory") -> Tensor | None:
-        """Return what `before` adds to the layers' inputs at predicted steps (L, B, n, d), the prefix being known."""
+        """Return what `before` adds to the layers' inputs at the predicted steps (L, B, n, d), after the prefix."""
         ...
 
 
 class Memory:
-    """Keys and values of all steps so far, allocated once, and what an adaptation keeps of the prefix.
+    """The cache of keys and values, allocated once, and what an adaptation keeps of the prefix.
 
     Attributes:
-        whole: (L, 2, B, heads, n_beside + n_steps, d / heads): first what single steps see beside the sequence.
-        kept: The part of the sequence's own steps.
-        of_prefix: By layer; what an adaptation keeps.
+        whole: Keys and values (L, 2, B, heads, n_beside + n_steps, d / heads): first the adapter's, for single steps,
+            then the sequence's.
+        kept: The part of `whole` with the sequence's steps.
+        of_prefix: By layer, what an adaptation keeps of the prefix.
     """
 
     def __init__(self, whole: Tensor, n_beside: int = 0) -> None:
-        """Take the room; `Memory.of` makes it."""
+        """Wrap an allocated tensor; `Memory.of` allocates one."""
         self.whole, self.n_beside = whole, n_beside
         self.kept = whole[..., n_beside:, :]
         self.of_prefix: dict[int, Tensor] = {}
 
     @classmethod
     def of(cls, config: Config, batch: int, n_steps: int, like: Tensor, n_beside: int = 0) -> "Memory":
-        """Allocate for `n_steps` in all, with the type and device of `like`."""
+        """Allocate a cache for `n_steps` steps in all, with the type and device of `like`."""
         shape = (config.depth, 2, batch, config.heads, n_beside + n_steps, config.width // config.heads)
         if like.device.type == "cpu" and like.dtype == torch.float32:
-            # numpy takes large arrays in large pages, which are read faster, and clears them when they are first used.
+            # numpy allocates large arrays in large pages, which are read faster and zeroed on first use.
             return cls(torch.from_numpy(np.zeros(shape, np.float32)), n_beside)
         return cls(torch.zeros(shape, dtype=like.dtype, device=like.device), n_beside)
 
     def row(self, number: int) -> "Memory":
-        """Return the memory of one request of the batch; it shares the room, not `of_prefix`."""
+        """Return the cache of one request of the batch: a view of `whole`, with an empty `of_prefix`."""
         return Memory(self.whole[:, :, number : number + 1], self.n_beside)
 
 
 @dataclass(frozen=True)
 class Beside:
-    """What single steps see beside the sequence, alike at all steps and requests.
+    """An adapter's keys and values for single steps, the same at all steps and for all requests.
 
     Attributes:
         keys_values: (L, 2, heads, m, d / heads).
-        gates: None where the keys stand among the sequence's own. Else (L, B, n, kinds) for n predicted steps: the keys
-            fall into so many kinds of equal number, each is attended to on its own, and what is found is added so many
-            times.
+        gates: None if the keys are attended to together with the sequence's own. Else (L, B, n, kinds) for n predicted
+            steps: the keys are split into `kinds` equal groups, each group is attended to on its own, and its result is
+            multiplied by its gate and added.
     """
 
     keys_values: Tensor
@@ -144,12 +146,12 @@ class Attention(nn.Module):
             self.add_module(name, nn.Linear(width, width, bias=False))
 
     def split(self, x: Tensor) -> Tensor:
-        """Return (B, heads, n, d / heads) of (B, n, d)."""
+        """Split (B, n, d) into heads: (B, heads, n, d / heads)."""
         return x.view(*x.shape[:-1], self.heads, -1).transpose(1, 2)
 
 
 class Layer(nn.Module):
-    """Pre-norm attention and feed-forward."""
+    """A transformer layer: pre-norm attention, then pre-norm feed-forward."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -161,7 +163,7 @@ class Layer(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Tokens under the delay pattern to logits."""
+    """A decoder-only transformer, from tokens in the delay pattern to logits."""
 
     def __init__(self, config: Config) -> None:
         """Build it with random weights."""
@@ -177,19 +179,19 @@ class Decoder(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where its weights are."""
+        """The device of the weights."""
         return self.layer_norm.weight.device
 
     def embedded(self, tokens: Tensor) -> Tensor:
-        """Return the sum over books of the embeddings (B, n, d) of tokens (B, K, n)."""
-        # sum() begins with 0, as transformers' does.
+        """Return the embeddings (B, n, d) of tokens (B, K, n), summed over codebooks."""
+        # sum() starts from 0, as in transformers.
         return sum(embedding(tokens[:, k], table.weight) for k, table in enumerate(self.embed_tokens))  # type: ignore[return-value]
 
     def aligned(self, prefix: Tensor) -> Tensor:
-        """Return what mini's predicted steps see of the prefix (B, K, T): (B, T + K - 1, d).
+        """Return what the mini decoder adds at predicted steps (B, T + K - 1, d) from the prefix's tokens (B, K, T).
 
-        The prefix is delayed like the prediction, so that a step sees the very tokens in whose places it predicts, and
-        those of one step before and four steps after, each through its own map.
+        The prefix is delayed like the prediction, so that a step receives the prefix tokens at the places of the tokens
+        it predicts, and those of one step before and four steps after, each through its own linear map.
         """
         n = prefix.shape[2] + self.config.books - 1
         delayed = prefix.new_full((*prefix.shape[:2], n), self.config.pad)
@@ -199,22 +201,22 @@ class Decoder(nn.Module):
         return sum(padded[:, j : j + n] @ path for j, path in enumerate(self.paths))  # type: ignore[return-value]
 
     def places(self, n: int, n_prefix: int, prefix: Tensor | None) -> Tensor:
-        """Return what the first layer is given beside the tokens, (1, n, d) or (B, n, d): where each step stands.
+        """Return what is added to the tokens' embeddings, the positions above all: (1, n, d) or (B, n, d).
 
         Args:
-            n: Steps from the first on.
-            n_prefix: T, where the prediction begins; only mini asks.
-            prefix: The prefix's tokens (B, K, T); only mini asks.
+            n: Number of steps, from the first on.
+            n_prefix: T, where the prediction begins; only the mini decoder uses it.
+            prefix: The prefix's tokens (B, K, T); only the mini decoder uses them.
         """
         steps = torch.arange(n, device=self.device)
         if not self.config.is_mini:
             return positions(steps, self.config.width).to(self.layer_norm.weight.dtype)[None]
         is_predicted = (steps >= n_prefix).long()
-        found = positions(steps - n_prefix * is_predicted, self.config.width) + self.segments[is_predicted]
+        own = positions(steps - n_prefix * is_predicted, self.config.width) + self.segments[is_predicted]
         if prefix is None:
-            return found[None]
+            return own[None]
         seen = self.aligned(prefix)[:, : n - n_prefix]
-        return torch.cat([found[:n_prefix].expand(len(seen), -1, -1), found[n_prefix:] + seen], dim=1)
+        return torch.cat([own[:n_prefix].expand(len(seen), -1, -1), own[n_prefix:] + seen], dim=1)
 
     def forward(
         self,
@@ -225,14 +227,14 @@ class Decoder(nn.Module):
         prefix: Tensor | None = None,
         n_prefix: int = 0,
     ) -> Tensor:
-        """Return the last layer's normed output (B, n, d) of a whole sequence; `logits` turns it into scores.
+        """Return the last layer's normalised output (B, n, d) for a whole sequence; `logits` turns it into scores.
 
         Args:
-            inputs: Tokens (B, K, n) as the delay pattern shows them.
-            types: Types of the steps (B, n); only an adaptation asks.
-            adaptation: What is added to the frozen network.
-            prefix: The prefix's tokens (B, K, T); only mini asks.
-            n_prefix: T; only mini and adaptations ask.
+            inputs: Tokens (B, K, n) in the delay pattern.
+            types: Types of the steps (B, n); only an adaptation uses them.
+            adaptation: The adapter, or None.
+            prefix: The prefix's tokens (B, K, T); only the mini decoder uses them.
+            n_prefix: T; only the mini decoder and adaptations use it.
         """
         x = self.embedded(inputs) + self.places(inputs.shape[2], n_prefix, prefix)
         return self.run(x, 0, n_prefix, types, adaptation, None)
@@ -246,9 +248,9 @@ class Decoder(nn.Module):
         adaptation: Adaptation | None,
         memory: Memory | None,
     ) -> Tensor:
-        """Run the layers over steps start, start + 1, ... (B, n, d), behind what `memory` holds; it is added to.
+        """Run the layers over steps start, start + 1, ... (B, n, d), after those in `memory`, and add these to it.
 
-        With a memory only the last step's output is asked for, and only that is returned (B, 1, d).
+        With a memory, only the last step's output is computed and returned (B, 1, d).
         """
         for number, layer in enumerate(self.layers):
             if adaptation is not None and types is not None:
@@ -260,7 +262,7 @@ class Decoder(nn.Module):
         return self.layer_norm(x)
 
     def logits(self, x: Tensor) -> Tensor:
-        """Return scores (B, K, n, entries) of what `run` gives."""
+        """Return the scores (B, K, n, entries) for an output (B, n, d) of `run`."""
         return torch.stack([head(x) for head in self.lm_heads], dim=1)
 
     def _attended(
@@ -274,7 +276,7 @@ class Decoder(nn.Module):
         adaptation: Adaptation | None,
         memory: Memory | None,
     ) -> Tensor:
-        """Return what attention adds to the steps that are asked for; keys and values are those of all."""
+        """Return what attention adds at the steps in `asked`; keys and values are those of all steps."""
         attention = layer.self_attn
         normed = layer.self_attn_layer_norm(x)
         query = attention.split(attention.q_proj(normed[:, asked]))
@@ -285,17 +287,17 @@ class Decoder(nn.Module):
             kept[0, :, :, start : start + n], kept[1, :, :, start : start + n] = key, value
             key, value = kept[0, :, :, : start + n], kept[1, :, :, : start + n]
         beside = adaptation.keys_values_beside(number, self) if adaptation is not None else None
-        found = self_attention(query, key, value, beside)
+        output = self_attention(query, key, value, beside)
         if adaptation is not None and types is not None:
             added = adaptation.attended(number, query, types[:, asked], self)
-            found = found if added is None else found + added
-        return attention.out_proj(found.transpose(1, 2).flatten(2))
+            output = output if added is None else output + added
+        return attention.out_proj(output.transpose(1, 2).flatten(2))
 
 
 def positions(steps: Tensor, width: int) -> Tensor:
-    """Return MusicGen's sinusoids (n, width) of steps, float32: cosines first."""
+    """Return MusicGen's sinusoidal positions (n, width) of steps, float32, cosines first."""
     half = width // 2
-    # On the CPU in float32, as transformers makes its table; a device's own exponential differs in the last bit.
+    # On the CPU in float32, as in transformers: the exponential of a GPU differs in the last bit.
     rates = torch.exp(torch.arange(half, dtype=torch.int64).float() * -(math.log(10000) / (half - 1)))
     angles = steps.float()[:, None] * rates.to(steps.device)[None]
     return torch.cat([torch.cos(angles), torch.sin(angles)], dim=1)

@@ -1,4 +1,4 @@
-"""Editing: requests to tokens, tokens to the prediction, the prediction to sound; the same at every size."""
+"""Editing: requests to tokens, tokens to predicted tokens, predicted tokens to sound, the same at every size."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from bench.runtime.executor import progress
 
 
 class Codec(Protocol):
-    """Sound to tokens at 50 Hz and back."""
+    """A codec: sound to tokens at 50 Hz and back."""
 
     sample_rate: int
     books: int
@@ -29,24 +29,24 @@ class Codec(Protocol):
     parameters: int
 
     def encode(self, sounds: list[Samples]) -> Tensor:
-        """Return the tokens (B, K, T) of mono sounds of one length at `sample_rate`."""
+        """Return the tokens (B, K, T) of mono sounds of equal length at `sample_rate`."""
         ...
 
     def decode(self, tokens: Tensor) -> list[Samples]:
-        """Return mono sounds of T frames."""
+        """Return the mono sounds of tokens (B, K, T)."""
         ...
 
 
 @dataclass(frozen=True)
 class Network:
-    """A codec with a decoder of its tokens and what is added to it.
+    """A codec, a decoder of its tokens, and an adapter.
 
     Attributes:
-        codec: Its tokens are the decoder's.
-        decoder: Frozen.
-        adaptation: What is added at run time, or None.
-        identity: Names all weight files.
-        trained: Parameters that were trained beside the frozen decoder.
+        codec: The codec whose tokens the decoder predicts.
+        decoder: The frozen decoder.
+        adaptation: The adapter that is applied at run time, or None.
+        identity: Names and hashes of all weight files.
+        trained: Number of the adapter's parameters.
     """
 
     codec: Codec
@@ -57,24 +57,24 @@ class Network:
 
     @property
     def parameters(self) -> int:
-        """All parameters, the codec's among them."""
+        """Parameters of decoder, codec and adapter."""
         return sum(value.numel() for value in self.decoder.parameters()) + self.codec.parameters + self.trained
 
 
 class Editor:
-    """A model that fills holes by predicting the whole excerpt from prefix and control; the context is made anew too.
+    """A model that fills holes by predicting the whole excerpt from a prefix; the context is generated anew too.
 
-    The prefix has the given tokens where the song is visible and the control's where it is masked. Holes of the given
-    sound are filled with its mirrored edges before it is encoded, so that the tokens beside a hole know no silence.
-    Several controls are heard as one track, their sum. Rendered controls (chords, piano) are brought to -20 dBFS, the
-    level at which adapters are trained; drums keep theirs. Where memory is short, fewer requests are made together;
-    each has random numbers of its own, so that its tokens are the same.
+    The prefix has the song's tokens where it is visible and the control's where it is masked. Before the song is
+    encoded, its holes are filled with their mirrored edges, so that the tokens next to a hole are not those of silence.
+    Several controls are summed into one track. Rendered controls (chords, piano) are brought to -20 dBFS, the level at
+    which adapters are trained; drums keep their level. Where memory is short, batches are smaller; a request's tokens
+    stay the same, since each request has random numbers of its own.
     """
 
     batch_size = 8
 
     def __init__(self, network: Network, sampling: Sampling, follows: bool = True) -> None:
-        """Take the network and how tokens are drawn; `follows=False` hears silence for every control."""
+        """Take the network and the sampling; with `follows=False` silence takes the place of every control."""
         self._network, self._sampling, self._follows = network, sampling, follows
         self.identity = (
             f"{network.identity}, temperature {sampling.temperature:g}, top-k {sampling.top_k}, "
@@ -86,8 +86,8 @@ class Editor:
         self.keeps_phase = network.codec.keeps_phase
 
     def edit(self, requests: Sequence[Request]) -> list[Audio]:
-        """Fill every request's holes; outputs of requests of different length are made in groups."""
-        return _by_length(requests, self._made, partial(_together, self._network, self._sampling.contrast != 1))
+        """Fill every request's holes; only requests of equal length share a batch."""
+        return _by_length(requests, self._made, partial(_batch_size, self._network, self._sampling.contrast != 1))
 
     def _made(self, requests: list[Request]) -> list[Audio]:
         codec, decoder = self._network.codec, self._network.decoder
@@ -113,15 +113,15 @@ class Editor:
 
 
 class Continuer:
-    """The frozen decoder alone: the song so far, then its own continuation; it hears nothing behind a hole.
+    """A model that fills a hole by continuing the song before it with the frozen decoder; it does not see what follows.
 
-    Behind a hole the given tokens stand again, and a later hole hears them.
+    After a hole the song's own tokens follow, and the continuation in a later hole sees them.
     """
 
     batch_size = 8
 
     def __init__(self, network: Network, sampling: Sampling) -> None:
-        """Take a network without adaptation and how tokens are drawn."""
+        """Take a network without adaptation and the sampling."""
         self._network, self._sampling = network, sampling
         self.identity = (
             f"{network.identity}, continues, temperature {sampling.temperature:g}, top-k {sampling.top_k}, "
@@ -131,8 +131,8 @@ class Continuer:
         self.keeps_phase = network.codec.keeps_phase
 
     def edit(self, requests: Sequence[Request]) -> list[Audio]:
-        """Fill every request's holes; outputs of requests of different length are made in groups."""
-        return _by_length(requests, self._made, partial(_together, self._network, False))
+        """Fill every request's holes; only requests of equal length share a batch."""
+        return _by_length(requests, self._made, partial(_batch_size, self._network, False))
 
     def _made(self, requests: list[Request]) -> list[Audio]:
         codec, decoder = self._network.codec, self._network.decoder
@@ -153,13 +153,13 @@ class Continuer:
 
 
 def given_and_silence(codec: Codec, requests: Sequence[Request]) -> tuple[Tensor, Tensor]:
-    """Return the tokens (B, K, T) of what requests of one length show, and those of silence."""
+    """Return the tokens (B, K, T) of the visible song of requests of equal length, and those of silence."""
     shown = [sound_of(without_holes(r.masked.mono, r.mask, r.masked.sample_rate), r, codec) for r in requests]
     return codec.encode(shown), codec.encode([np.zeros_like(sound) for sound in shown])
 
 
 def control_track(request: Request) -> Samples:
-    """Return the sum of a request's controls: drums as they are, rendered ones at -20 dBFS; silence without any."""
+    """Return the sum of a request's controls, drums as they are, others at -20 dBFS; without controls, silence."""
     total = np.zeros(request.masked.n_samples, dtype=np.float32)
     for kind, control in request.controls.items():
         sound = control.audio.mono
@@ -170,12 +170,13 @@ def control_track(request: Request) -> Samples:
 
 
 def without_holes(samples: Samples, mask: Mask, sample_rate: int) -> Samples:
-    """Return the sound with the edges of its holes mirrored into them, 0.3 s or as far as both go; the rest is 0.
+    """Return the sound with the edges of each hole mirrored into it, and 0 in the rest of the hole.
 
-    What `samples` hold inside the holes is never read.
+    At most 0.3 s are mirrored, no more than the context next to the hole has, and at most up to the hole's middle. The
+    values of `samples` inside the holes are never read.
     """
-    found, longest = samples.copy(), round(0.3 * sample_rate)
-    found[mask.inside(sample_rate)] = 0
+    filled, longest = samples.copy(), round(0.3 * sample_rate)
+    filled[mask.inside(sample_rate)] = 0
     step = sample_rate // FRAME_RATE
     edges = [0, *(edge * step for hole in mask.holes for edge in hole), len(samples)]
     for k, (first, last) in enumerate(mask.holes):
@@ -183,21 +184,21 @@ def without_holes(samples: Samples, mask: Mask, sample_rate: int) -> Samples:
         before, after = start - edges[2 * k], edges[2 * k + 3] - end
         half = (end - start) // 2
         n = min(longest, before, half)
-        found[start : start + n] = samples[start - n : start][::-1]
+        filled[start : start + n] = samples[start - n : start][::-1]
         n = min(longest, after, half)
-        found[end - n : end] = samples[end : end + n][::-1]
-    return found
+        filled[end - n : end] = samples[end : end + n][::-1]
+    return filled
 
 
 def sound_of(samples: Samples, request: Request, codec: Codec) -> Samples:
-    """Return sound of a request at the codec's rate, of exactly its frames."""
+    """Return samples of a request resampled to the codec's rate, cut or padded to the request's frames."""
     sound = Audio(samples, request.masked.sample_rate).resampled(codec.sample_rate).mono
     n = _n_samples(request, codec)
     return np.pad(sound[:n], (0, max(n - len(sound), 0)))
 
 
 def outputs_of(codec: Codec, tokens: Tensor, requests: Sequence[Request]) -> list[Audio]:
-    """Decode tokens (B, K, T) into outputs of the requests' rate and exact length."""
+    """Decode tokens (B, K, T) into outputs with the requests' sample rate and exact length."""
     outputs = []
     for sound, request in zip(codec.decode(tokens), requests, strict=True):
         audio = Audio(sound, codec.sample_rate).resampled(request.masked.sample_rate).mono
@@ -210,20 +211,20 @@ def _n_samples(request: Request, codec: Codec) -> int:
     return request.mask.n_frames * codec.sample_rate // FRAME_RATE
 
 
-def _together(network: Network, is_contrasted: bool, n_frames: int) -> int:
-    """Return how many requests of a length are made together: as many as fit into memory now, at most 8."""
+def _batch_size(network: Network, is_contrasted: bool, n_frames: int) -> int:
+    """Return the batch size for requests of a length: as many as fit into free memory, at most 8."""
     norm = network.decoder.layer_norm.weight
     dtype = str(norm.dtype).removeprefix("torch.")
     return fitting(network.decoder.config, dtype, n_frames, Editor.batch_size, is_contrasted, norm.device.type)
 
 
 def _by_length(
-    requests: Sequence[Request], make: Callable[[list[Request]], list[Audio]], together: Callable[[int], int]
+    requests: Sequence[Request], make: Callable[[list[Request]], list[Audio]], batch_size: Callable[[int], int]
 ) -> list[Audio]:
-    """Return an output per request, made together with those of its own length, so many at once."""
+    """Return an output per request, made in batches of requests of equal length."""
     outputs: dict[int, Audio] = {}
     for length in sorted({request.mask.n_frames for request in requests}):
-        chosen, size = [k for k, request in enumerate(requests) if request.mask.n_frames == length], together(length)
+        chosen, size = [k for k, request in enumerate(requests) if request.mask.n_frames == length], batch_size(length)
         for part in (chosen[k : k + size] for k in range(0, len(chosen), size)):
             outputs.update(zip(part, make([requests[k] for k in part]), strict=True))
     return [outputs[k] for k in range(len(requests))]

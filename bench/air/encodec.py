@@ -1,4 +1,4 @@
-"""EnCodec as MusicGen uses it: the codec inside a MusicGen folder of transformers."""
+"""EnCodec as MusicGen uses it, read from a MusicGen folder in transformers' format."""
 
 import json
 from pathlib import Path
@@ -15,11 +15,11 @@ from bench.mask import FRAME_RATE
 
 _PREFIX = "audio_encoder."
 _NORMS = {".weight_g": ".parametrizations.weight.original0", ".weight_v": ".parametrizations.weight.original1"}
-"""How the published files, made with an older torch, name the two parts of a weight-normed weight, and how we do."""
+"""Names of the two parts of a weight-normalised weight: in the published files, made with an older torch, and here."""
 
 
 class Encodec:
-    """Mono sound to the tokens (K, T) of its residual books at 50 Hz, and back."""
+    """EnCodec: mono sound to the tokens (K, T) of residual codebooks at 50 Hz, and back."""
 
     keeps_phase = True
 
@@ -30,17 +30,17 @@ class Encodec:
         self.parameters = sum(value.numel() for value in model.parameters())
 
     def encode(self, sounds: list[Samples]) -> Tensor:
-        """Return the tokens (B, K, T); one sound at a time, so that none depends on what stands beside it."""
+        """Return the tokens (B, K, T); one sound at a time, so that none depends on the others in the batch."""
         with torch.inference_mode():
             return torch.cat([self._encoded(sound) for sound in sounds])
 
     def _encoded(self, sound: Samples) -> Tensor:
         waves = torch.from_numpy(sound)[None, None].to(self._device)
-        found: Tensor = self._model.encode(waves, bandwidth=self._model.config.target_bandwidths[-1]).audio_codes[0]
-        return found[:, :, : len(sound) * FRAME_RATE // self.sample_rate]
+        tokens: Tensor = self._model.encode(waves, bandwidth=self._model.config.target_bandwidths[-1]).audio_codes[0]
+        return tokens[:, :, : len(sound) * FRAME_RATE // self.sample_rate]
 
     def decode(self, tokens: Tensor) -> list[Samples]:
-        """Return the sounds."""
+        """Return the sounds of tokens (B, K, T), one at a time."""
         with torch.inference_mode():
             sounds = [self._model.decode(one[None, None], [None]).audio_values[0, 0] for one in tokens]
         return [sound.float().cpu().numpy().astype(np.float32) for sound in sounds]
@@ -50,7 +50,7 @@ def read_codec(folder: Path, device: str = "cpu") -> Encodec:
     """Read the codec from a MusicGen folder (its tensors begin with `audio_encoder.`) or from an EnCodec folder.
 
     Raises:
-        BenchError: a file is missing or damaged, it is not mono at 50 Hz, or its tensors do not fit its configuration.
+        BenchError: a file is missing or damaged, the codec is not mono at 50 Hz, or its tensors do not fit.
     """
     from transformers import EncodecConfig, EncodecModel
 
@@ -63,9 +63,9 @@ def read_codec(folder: Path, device: str = "cpu") -> Encodec:
         model.load_state_dict({_renamed(name): value for name, value in inner.items()})
     except BenchError:
         raise
-    except Exception as error:  # a stranger's configuration may break the constructor in any way
+    except Exception as error:  # an unknown configuration may break the constructor in any way
         raise BenchError(
-            f"{folder}: holds no EnCodec that can be read ({' '.join(str(error).split())[:300]}); get it again"
+            f"{folder}: holds no readable EnCodec ({' '.join(str(error).split())[:300]}); get it again"
         ) from error
     if config.audio_channels != 1 or config.frame_rate != FRAME_RATE or config.normalize:
         raise BenchError(

@@ -1,11 +1,11 @@
-"""Fused steps: one compiled function that takes a step through all layers, for small decoders on a processor.
+"""Fused steps: one compiled function that runs a step through all layers, for small decoders on a CPU.
 
-A step of a small decoder is some hundred operations of a few microseconds each, and torch takes as long to call them as
-to compute them. Here a step is one call. Everything is float32; sums are taken in another order than torch's, so that
-scores differ from its own in the last bits.
+A step of a small decoder is about a hundred operations of a few microseconds each, and torch needs as long to call them
+as to compute them. Here a step is one call. Everything is float32; sums are taken in another order than torch's, so
+that scores differ from torch's in the last bits.
 
-All that is compiled stands in this one file, since numba notices a change of a function's own file, not of one it
-calls; and in one function, so that a process that compiles it and one that loads it give the same bytes.
+All compiled code is in this file, since numba recompiles a function when its own file changes, not when a called
+function's file does. It is one function, so that a process that compiles it and one that loads it give the same bytes.
 """
 
 import math
@@ -28,18 +28,18 @@ _intrinsic: Any = intrinsic
 _FLAGS: Any = {"fastmath": True, "error_model": "numpy", "nogil": True}
 _compiled: Any = numba.njit(cache=True, **_FLAGS)
 _part: Any = numba.njit(forceinline=True, **_FLAGS)
-"""Into the step that calls it, always: a part on its own is linked as it stands in the process that compiles and as it
-stands in the step's file where that is loaded, and the two may add up in another order."""
+"""Always inlined into the step. A part compiled on its own would be linked from memory in the process that compiles,
+and from the cached file in a process that loads, and the two may take sums in different orders."""
 _READ, _SECOND_LEVEL, _DATA = 0, 2, 1
 _LINE = 16
-"""Numbers in a cache line."""
+"""Float32 numbers in a cache line."""
 _ROWS_AHEAD = 16
-"""Rows of a matrix that are fetched before they are read; a processor by itself looks a row or two ahead."""
+"""Rows of a matrix that are prefetched; a processor by itself prefetches one or two."""
 _EPSILON = np.float32(1e-5)
-"""Of layer normalisation, as in the decoder."""
+"""Epsilon of layer normalisation, as in the decoder."""
 _LOG2_E = np.float32(1 / math.log(2))
 _POWERS = tuple(np.float32(math.log(2) ** k / math.factorial(k)) for k in range(8))
-"""Taylor's series of 2^x around 0; for |x| <= 1/2 the term left out is below 1e-8."""
+"""Taylor series of 2^x around 0; for |x| <= 1/2 the first omitted term is below 1e-8."""
 _ERF = tuple(np.float32(a) for a in (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429))
 _ERF_P = np.float32(0.3275911)
 """erf(x) = 1 - (a1 t + ... + a5 t^5) exp(-x^2), t = 1 / (1 + p x), within 1.5e-7 (Abramowitz and Stegun, 7.1.26)."""
@@ -47,7 +47,7 @@ _ERF_P = np.float32(0.3275911)
 
 @_intrinsic
 def _fetch(typing: Any, array: Any, index: Any) -> Any:
-    """Ask for the cache line of a flat array's element, without waiting: a prefetch, which may lie behind the end."""
+    """Prefetch the cache line of an element of a flat array; the index may lie beyond the end."""
 
     def made(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         data = context.make_array(array)(context, builder, arguments[0]).data
@@ -63,14 +63,14 @@ def _fetch(typing: Any, array: Any, index: Any) -> Any:
 
 @_part
 def _fetch_stretch(array: Floats, first: int, n: int) -> None:
-    """Ask for n numbers of a flat array."""
+    """Prefetch n numbers of a flat array."""
     for i in range(first, first + n, _LINE):
         _fetch(array, i)
 
 
 @_part
 def _exp(x: Floats, n: int, whole: Any) -> None:
-    """Set the first n of x to e^x, for x <= 0; `whole` is int32 scratch, and its own bits as float32 are the power."""
+    """Set the first n of x to e^x, for x <= 0; `whole` is int32 scratch, whose bits as float32 are powers of 2."""
     powers = whole.view(np.float32)
     for j in range(n):
         scaled = max(x[j] * _LOG2_E, np.float32(-126))
@@ -91,7 +91,7 @@ def _exp(x: Floats, n: int, whole: Any) -> None:
 
 @_part
 def _gelu(x: Floats, scratch: Floats, whole: Any) -> None:
-    """Set x to x / 2 (1 + erf(x / sqrt 2)); scratch has x's length."""
+    """Set x to gelu(x) = x / 2 (1 + erf(x / sqrt 2)); scratch has x's length."""
     n = len(x)
     for j in range(n):
         scratch[j] = np.float32(-0.5) * x[j] * x[j]
@@ -105,13 +105,13 @@ def _gelu(x: Floats, scratch: Floats, whole: Any) -> None:
         value = value * t + _ERF[1]
         value = value * t + _ERF[0]
         tail = value * t * scratch[j]
-        # 1 + erf is 2 - tail on the right and tail on the left.
+        # 1 + erf is 2 - tail for x >= 0, and tail for x < 0.
         x[j] = np.float32(0.5) * x[j] * (np.float32(2) - tail if x[j] >= 0 else tail)
 
 
 @_part
 def _normed(x: Floats, norm: Floats, out: Floats) -> None:
-    """Normalise rows of x (B, d) with weight and bias (2, d)."""
+    """Set out to the layer normalisation of the rows of x (B, d), with weight and bias in `norm` (2, d)."""
     width = x.shape[1]
     weight, bias = norm[0], norm[1]
     for b in range(len(x)):
@@ -130,7 +130,7 @@ def _normed(x: Floats, norm: Floats, out: Floats) -> None:
 
 @_part
 def _product(x: Floats, matrix: Floats, out: Floats, is_added: bool) -> None:
-    """Set out (B, n), or add to it, x (B, d) times the transpose of a matrix (n, d); n is even."""
+    """Set out (B, n) to x (B, d) times the transpose of a matrix (n, d), or add the product to it; n is even."""
     batch, width = x.shape
     fours = batch // 4 * 4
     flat = matrix.reshape(matrix.size)
@@ -184,7 +184,7 @@ def _product(x: Floats, matrix: Floats, out: Floats, is_added: bool) -> None:
 
 @_part
 def _softmax(scores: Floats, first: int, end: int, gate: Any, whole: Any) -> None:
-    """Turn scores[first:end] into shares that add up to the gate."""
+    """Replace scores[first:end] by their softmax times the gate."""
     part = scores[first:end]
     n = end - first
     top = part[0]
@@ -203,7 +203,7 @@ def _softmax(scores: Floats, first: int, end: int, gate: Any, whole: Any) -> Non
 
 @_part
 def _scored(query: Floats, keys: Floats, n: int, scores: Floats, room: Floats, ahead: int) -> None:
-    """Set the first n scores to the products of a query (s,) with keys (slots, s); fetch as much of the room ahead."""
+    """Set the first n scores to the products of a query (s,) with keys (slots, s); prefetch n s numbers of `room`."""
     size, fours, zero = len(query), n // 4 * 4, np.float32(0)
     for j in range(0, fours, 4):
         _fetch_stretch(room, ahead + j * size, 4 * size)
@@ -224,7 +224,7 @@ def _scored(query: Floats, keys: Floats, n: int, scores: Floats, room: Floats, a
 
 @_part
 def _shared(scores: Floats, n: int, gates: Floats, n_beside: int, whole: Any) -> None:
-    """Turn n scores into shares; those beside the sequence fall into kinds, each with its gate, if there are gates."""
+    """Replace n scores by their softmax; with gates, the first n_beside have one softmax per kind, times its gate."""
     kinds = len(gates)
     if kinds == 0:
         _softmax(scores, 0, n, np.float32(1), whole)
@@ -237,7 +237,7 @@ def _shared(scores: Floats, n: int, gates: Floats, n_beside: int, whole: Any) ->
 
 @_part
 def _gathered(shares: Floats, values: Floats, n: int, out: Floats, room: Floats, ahead: int) -> None:
-    """Set out (s,) to the first n shares of values (slots, s); fetch as much of the room ahead."""
+    """Set out (s,) to the sum of values (slots, s) weighted by n shares; prefetch n s numbers of `room`."""
     size, fours = len(out), n // 4 * 4
     for i in range(size):
         out[i] = np.float32(0)
@@ -269,26 +269,27 @@ def _step(
     added: Floats,
     scores: Floats,
 ) -> None:
-    """Take a step (B, d) through all layers; x is overwritten.
+    """Run one step (B, d) through all layers; x is overwritten.
 
     Args:
-        x: What the first layer is given (B, d).
-        norms: Weights and biases before attention, before the feed-forward, and at last (2 L + 1, 2, d).
-        qkv: Queries (scaled), keys and values (L, 3 d, d).
-        outs: (L, d, d).
+        x: The first layer's input (B, d).
+        norms: Weights and biases of the layer normalisations before attention, before the feed-forward and after the
+            last layer (2 L + 1, 2, d).
+        qkv: Matrices of queries (scaled), keys and values (L, 3 d, d).
+        outs: Matrices of the output projections (L, d, d).
         fc1: (L, f, d).
         fc2: (L, d, f).
-        heads: Of all books (K entries, d).
+        heads: Output heads of all codebooks (K entries, d).
         whole: Keys and values (L, 2, B, heads, slots, d / heads), see `Memory`; the step's own are added.
-        n: Slots that are seen, the step's own, the last, among them.
-        n_beside: Slots of them that stand beside the sequence.
-        gates: (L, B, kinds), see `Beside`; no kinds where the slots stand among the sequence's own.
-        added: What is added to the layers' inputs (L, B, d), or no layers.
+        n: Slots to attend to; the last is the step's own.
+        n_beside: The first slots, which hold the adapter's keys and values.
+        gates: (L, B, kinds), see `Beside`; kinds is 0 if all slots share one softmax.
+        added: What is added to the layers' inputs (L, B, d); L is 0 if nothing is.
         scores: Set to the scores (B, K entries).
     """
     depth, _, batch, n_heads, slots, size = whole.shape
     width = x.shape[1]
-    normed, found = np.empty_like(x), np.empty_like(x)
+    normed, attended = np.empty_like(x), np.empty_like(x)
     parts = np.empty((batch, 3 * width), dtype=np.float32)
     inner = np.empty((batch, fc1.shape[1]), dtype=np.float32)
     room = whole.reshape(whole.size)
@@ -306,12 +307,12 @@ def _step(
                 for i in range(size):
                     own_keys[n - 1, i] = parts[b, width + at + i]
                     own_values[n - 1, i] = parts[b, 2 * width + at + i]
-                # While keys are read, their values are fetched, and with those the next head's keys.
+                # Values are prefetched while keys are read, and the next head's keys while values are read.
                 here = ((2 * layer * batch + b) * n_heads + head) * slots * size
                 _scored(parts[b, at : at + size], own_keys, n, shares, room, here + batch * n_heads * slots * size)
                 _shared(shares, n, gates[layer, b], n_beside, integers)
-                _gathered(shares, own_values, n, found[b, at : at + size], room, here + slots * size)
-        _product(found, outs[layer], x, True)
+                _gathered(shares, own_values, n, attended[b, at : at + size], room, here + slots * size)
+        _product(attended, outs[layer], x, True)
         _normed(x, norms[2 * layer + 1], normed)
         _product(normed, fc1[layer], inner, False)
         _gelu(inner.reshape(inner.size), shares, integers)
@@ -321,13 +322,13 @@ def _step(
 
 
 class Fused:
-    """Matrices of a decoder side by side, ready for steps."""
+    """A decoder's matrices in the form that the compiled step reads."""
 
     def __init__(self, layers: Sequence[Any], last_norm: tuple[Tensor, Tensor], heads: Tensor) -> None:
-        """Take what `bench.air.stepper` has prepared of every layer, the last normalisation and all books' heads.
+        """Take every layer as prepared by `bench.air.stepper`, the last normalisation and the heads of all codebooks.
 
         Raises:
-            ValueError: a matrix has an odd number of rows or is not float32; nothing behind here looks at its ends.
+            ValueError: a matrix has an odd number of rows or is not float32; the compiled step does not check this.
         """
         norms = [torch.stack(norm) for layer in layers for norm in (layer.norm, layer.last_norm)]
         matrices = (
@@ -346,13 +347,13 @@ class Fused:
     def scores(
         self, x: Tensor, whole: Tensor, n: int, n_beside: int, gates: Tensor | None, added: Tensor | None
     ) -> Tensor:
-        """Take a step through all layers; keys and values are added to `whole`.
+        """Run one step through all layers; its keys and values are added to `whole`.
 
         Args:
-            x: What the first layer is given (B, d).
+            x: The first layer's input (B, d).
             whole: Keys and values, see `bench.air.decoder.Memory`.
-            n: Slots that are seen, the step's own, the last, among them.
-            n_beside: Slots of them that stand beside the sequence.
+            n: Slots to attend to; the last is the step's own.
+            n_beside: The first slots, which hold the adapter's keys and values.
             gates: (L, B, kinds), see `bench.air.decoder.Beside`, or None.
             added: What is added to the layers' inputs (L, B, d), or None.
 

@@ -1,7 +1,7 @@
-"""Generation: the prediction, step by step, for a batch of requests at once.
+"""Generation: predict tokens step by step, for a batch of requests at once.
 
-The prefix is run in one pass; then every step costs one token a book, its keys and values kept. Every request has its
-own random numbers, so what it gets does not depend on what stands beside it in the batch.
+The prefix is run in one pass; each step then makes one token per codebook and keeps its keys and values. Every request
+has random numbers of its own, so that its tokens do not depend on the other requests of the batch.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from bench.air.stepper import Stepper
 from bench.air.walk import Counted, Place, walk
 
 _FUSED_WIDTH = 512
-"""Matrices of wider decoders are read no faster by a fused step, and torch shares them among threads."""
+"""Largest width for fused steps: on wider decoders they are no faster, and torch uses several threads."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,9 @@ class Sampling:
 
     Attributes:
         temperature: Divides the scores; 0 takes the likeliest token.
-        top_k: Only the likeliest so many; 250 as published.
-        contrast: Weight w of c: scores are u + w (c - u), u being those without the control; 1 leaves u out.
+        top_k: Number of likeliest tokens to draw from; 250 in the paper.
+        contrast: Weight w in u + w (c - u), where c are the scores with the control and u those without; with 1, u is
+            not computed.
     """
 
     temperature: float = 1.0
@@ -49,19 +50,19 @@ def generate(
     step_done: Callable[[], None] = lambda: None,
     way: str = "",
 ) -> Tensor:
-    """Return predicted tokens (B, K, T).
+    """Return the predicted tokens (B, K, T).
 
     Args:
         decoder: The frozen decoder.
         prefix: Tokens (B, K, T).
         types: Types of the steps (B, 2 T + K - 1), for an adaptation.
-        adaptation: What is added to the decoder, or None.
+        adaptation: The adapter, or None.
         sampling: How tokens are drawn.
-        seeds: One a request.
+        seeds: One per request.
         without: The prefix without the control (B, K, T), for `sampling.contrast`.
-        forced: Tokens (B, K, T) and flags (B, T) of frames that are given rather than predicted.
+        forced: Tokens (B, K, T) and flags (B, T); flagged frames keep these tokens instead of predicted ones.
         step_done: Called after every step.
-        way: One of `bench.air.walk.WAYS`; empty for the fastest, see `usual_way`.
+        way: One of `bench.air.walk.WAYS`; empty for the fastest; see `usual_way`.
     """
     books, n_frames = prefix.shape[1:]
     layout = Layout(n_frames, books)
@@ -95,14 +96,14 @@ def generate(
 
 @dataclass(frozen=True)
 class _Drawing:
-    """What is drawn at every step.
+    """Draws the tokens of each step and stores them.
 
     Attributes:
-        targets: What the steps predict (B, K, n), a part of the grid of tokens; twice over with a contrast.
-        is_open: Which of them are to be drawn.
-        numbers: (B, n, K), or None for the likeliest tokens.
+        targets: Tokens that the steps predict (B, K, n), a part of the grid of tokens; (2 B, K, n) with a contrast.
+        is_open: Flags of the tokens to be drawn, of the shape of `targets`.
+        numbers: Uniform random numbers (B, n, K), or None for the likeliest tokens.
         sampling: How tokens are drawn.
-        is_contrasted: Whether the batch is there twice, with the control and without.
+        is_contrasted: Whether the batch holds every request twice, with the control and without.
     """
 
     targets: Tensor
@@ -112,7 +113,7 @@ class _Drawing:
     is_contrasted: bool
 
     def settle(self, scores: Tensor, place: Place) -> None:
-        """Draw the tokens of a step and write them down."""
+        """Draw the tokens of a step and store them in `targets`."""
         if self.is_contrasted:
             given, free = scores.chunk(2)
             scores = free + self.sampling.contrast * (given - free)
@@ -122,7 +123,7 @@ class _Drawing:
 
 
 def usual_way(decoder: Decoder) -> str:
-    """Return a CUDA graph on a GPU, fused steps for a small decoder on a CPU, counted ones for others."""
+    """Return the fastest way: `graph` on a GPU; on a CPU `fused` for a small float32 decoder, else `counted`."""
     weight, sizes = decoder.layer_norm.weight, decoder.config
     if weight.device.type == "cuda":
         return "graph"
@@ -131,15 +132,15 @@ def usual_way(decoder: Decoder) -> str:
 
 
 def n_generated_steps(n_frames: int, books: int) -> int:
-    """Return how often `step_done` is called."""
+    """Return the number of steps, which is how often `step_done` is called."""
     return n_frames + books - 1
 
 
 def draw(scores: Tensor, numbers: Tensor | None, sampling: Sampling) -> Tensor:
-    """Return a token (B, K) for scores (B, K, entries), by numbers (B, K) in [0, 1); None takes the likeliest.
+    """Draw tokens (B, K) from scores (B, K, entries) with numbers (B, K) in [0, 1); None takes the likeliest.
 
-    Shares are added up in the order of the entries, not of the scores: where two scores are almost equal, their order
-    hangs on last bits, and with it would what is drawn.
+    Probabilities are summed in the order of the entries, not of the scores: the order of almost equal scores depends on
+    the last bits, and the draw would too.
     """
     if numbers is None:
         return scores.argmax(dim=-1)
@@ -151,7 +152,7 @@ def draw(scores: Tensor, numbers: Tensor | None, sampling: Sampling) -> Tensor:
 
 
 def _grid(layout: Layout, prefix: Tensor, forced: tuple[Tensor, Tensor] | None, pad: int) -> tuple[Tensor, Tensor]:
-    """Return the delayed tokens with a column for what the last step predicts, and which of them are to be drawn."""
+    """Return the delayed tokens, the last step's prediction included, and flags of those to be drawn."""
     batch, books = prefix.shape[:2]
     unknown = torch.full_like(prefix, pad)
     is_open = torch.ones_like(prefix, dtype=torch.bool)
@@ -165,7 +166,7 @@ def _grid(layout: Layout, prefix: Tensor, forced: tuple[Tensor, Tensor] | None, 
 
 
 def _numbers(seeds: Sequence[int], layout: Layout, sampling: Sampling, device: torch.device) -> Tensor | None:
-    """Return uniform numbers (B, generated steps, K) in float64, or None where the likeliest token is taken."""
+    """Return uniform numbers (B, generated steps, K) in float64, or None at temperature 0."""
     if sampling.temperature == 0:
         return None
     shape = (n_generated_steps(layout.n_frames, layout.n_books), layout.n_books)

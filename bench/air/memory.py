@@ -1,8 +1,7 @@
-"""Memory: what a decoder of given sizes will take before anything is loaded, and one clear line where it does not fit.
+"""Memory: compute what a decoder will need before anything is loaded, and refuse in one line what does not fit.
 
-All figures follow from the configuration. Weights and the cache of keys and values are exact, being shapes on torch's
-meta device; what the arithmetic holds beside them is an estimate. `tests/air/test_memory.py` compares both with what is
-allocated.
+All figures follow from the configuration. Weights and cache are exact, from shapes on torch's meta device; working
+memory is an estimate. `tests/air/test_memory.py` compares both with what is allocated.
 """
 
 from dataclasses import astuple, dataclass
@@ -23,19 +22,18 @@ ENCODEC: dict[str, Any] = {
     "hidden_size": 128, "upsampling_ratios": [8, 5, 4, 4], "num_lstm_layers": 2, "codebook_size": 2048,
     "codebook_dim": 128, "target_bandwidths": [2.2], "use_conv_shortcut": False,
 }  # fmt: skip
-"""The codec of all sizes of MusicGen (arXiv 2306.05284, section 3.1), as transformers' converter of encodec_32khz has
-it."""
+"""Configuration of MusicGen's codec at all sizes (arXiv 2306.05284, section 3.1), as in transformers' encodec_32khz."""
 
 
 @dataclass(frozen=True)
 class Need:
-    """Bytes that making tokens and sound takes at most.
+    """Peak memory in bytes for generating tokens and decoding them.
 
     Attributes:
-        weights: The decoder and its adapter.
-        side_by_side: Copies of the matrices that single steps read as one.
+        weights: Decoder and adapter.
+        side_by_side: Copies of matrices, concatenated for single steps.
         cache: Keys and values of all steps and prompts.
-        work: What the arithmetic holds beside these.
+        work: Working memory besides these.
         codec: The codec's weights.
     """
 
@@ -47,11 +45,11 @@ class Need:
 
     @property
     def total(self) -> int:
-        """All of it."""
+        """The sum of all parts."""
         return sum(astuple(self))
 
     def __str__(self) -> str:
-        """The parts in 10^9 bytes."""
+        """Format the parts in units of 10^9 bytes."""
         parts = {"weights": self.weights + self.side_by_side, "keys and values": self.cache, "arithmetic": self.work}
         return ", ".join(f"{name} {n / _GB:.1f}" for name, n in {**parts, "codec": self.codec}.items() if n)
 
@@ -67,16 +65,16 @@ def needed(
     has_codec: bool = True,
     device: str = "cpu",
 ) -> Need:
-    """Return what requests made together take.
+    """Return what a batch of requests needs.
 
     Args:
         config: The decoder's sizes.
         dtype: `float32` or `bfloat16`, of decoder and cache.
-        batch: Requests made together.
+        batch: Number of requests.
         n_frames: T, frames of an excerpt.
-        m: Prompt vectors a layer and type of frame.
-        is_contrasted: Whether every request is there twice, with its control and without.
-        has_codec: Whether MusicGen's EnCodec is there too.
+        m: Prompt vectors per layer and type of frame.
+        is_contrasted: Whether every request is run twice, with its control and without.
+        has_codec: Whether MusicGen's EnCodec is loaded too.
         device: `cpu` or `cuda`: a CPU runs the prefix request by request.
     """
     size, rows = _BYTES[dtype], batch * (2 if is_contrasted else 1)
@@ -90,7 +88,7 @@ def needed(
     places = (rows if config.is_mini else 1) * n_steps * config.width
     step = rows * config.books * config.entries * (3 * 8 + 2 * _FLOAT32)
     work = (prefix + places) * size + step
-    # Sound is made when cache and copies are no longer held.
+    # Tokens are decoded after cache and copies are freed.
     sound = _codec_work(n_frames) - cache - side_by_side * size if has_codec else 0
     return Need(
         parameters(config) * size + adapter + prompts,
@@ -103,7 +101,7 @@ def needed(
 
 @lru_cache
 def parameters(config: Config) -> int:
-    """Return how many parameters a decoder has, counted on the meta device."""
+    """Return the number of a decoder's parameters, counted on the meta device."""
     import torch
 
     with torch.device("meta"):
@@ -111,9 +109,9 @@ def parameters(config: Config) -> int:
 
 
 def fitting(config: Config, dtype: str, n_frames: int, most: int, is_contrasted: bool, device: str) -> int:
-    """Return how many requests of one length can be made together in what is free now, at least 1, at most `most`.
+    """Return the largest batch of requests of one length that fits into free memory, from 1 to `most`.
 
-    The weights are there already.
+    The weights count as loaded already.
     """
     left = free_bytes(device)
     if left is None:
@@ -127,13 +125,13 @@ def fitting(config: Config, dtype: str, n_frames: int, most: int, is_contrasted:
 
 @dataclass(frozen=True)
 class Room:
-    """What requests of 15 s need, and what is free.
+    """The memory that requests of 15 s need, and the memory that is free.
 
     Attributes:
-        need: Of the requests together.
-        free: Bytes that can still be taken; None where the system does not tell.
+        need: What the batch needs.
+        free: Free bytes; None if unknown.
         device: `cpu` or `cuda`.
-        batch: Requests.
+        batch: Number of requests.
     """
 
     need: Need
@@ -143,24 +141,24 @@ class Room:
 
     @property
     def is_enough(self) -> bool:
-        """Whether they fit, so far as the system tells."""
+        """Whether the batch fits; true if the free memory is unknown."""
         return self.free is None or self.need.total <= self.free
 
     def __str__(self) -> str:
-        """Need, its parts and what is free, in 10^9 bytes."""
+        """Format need, its parts and free memory in units of 10^9 bytes."""
         what = "for one request" if self.batch == 1 else f"at batch {self.batch}"
         free = "" if self.free is None else f", {self.free / _GB:.1f} GB are free"
         return f"needs about {self.need.total / _GB:.1f} GB on {self.device} {what} of 15 s ({self.need}){free}"
 
 
 def room(config: Config, dtype: str, device: str, batch: int = 1, is_contrasted: bool = False) -> Room:
-    """Compare what requests of 15 s need, weights included, with what is free now; arguments as of `needed`."""
+    """Compare what requests of 15 s need, weights included, with free memory; see `needed` for the arguments."""
     need = needed(config, dtype, batch, is_contrasted=is_contrasted, device=device)
     return Room(need, free_bytes(device), device, batch)
 
 
 def refuse_if_too_big(name: str, config: Config, dtype: str, device: str) -> None:
-    """Raise unless one request of 15 s fits into what is free now.
+    """Raise unless one request of 15 s fits into free memory.
 
     Args:
         name: What is to be loaded, e.g. `musicgen-large`.
@@ -169,7 +167,7 @@ def refuse_if_too_big(name: str, config: Config, dtype: str, device: str) -> Non
         device: `cpu` or `cuda`.
 
     Raises:
-        BenchError: it does not, with what would.
+        BenchError: it does not fit; the message names precisions or sizes that would.
     """
     asked = room(config, dtype, device)
     if asked.is_enough:
@@ -184,31 +182,31 @@ def refuse_if_too_big(name: str, config: Config, dtype: str, device: str) -> Non
 
 
 def learning(config: Config, dtype: str, m: int, batch: int, n_frames: int = N_FRAMES) -> int:
-    """Return the bytes that a step of training prompts on a GPU takes at most, everything else being frozen.
+    """Return the peak memory in bytes of one step of training prompts on a GPU, everything else being frozen.
 
-    Counted are the decoder, prompts with their gradients and AdamW's two moments, what is kept of every layer for the
-    gradient (bfloat16, torch's own attention, which keeps no scores of the sequence), and a tenth of that for what is
-    held in passing. A frozen matrix asks for none of its inputs.
+    The sum of: the decoder; prompts with their gradients and AdamW's two moments; activations kept for the gradient (in
+    bfloat16, with torch's own attention, which keeps no scores of the sequence); and a tenth of those for temporary
+    tensors. A frozen matrix needs no inputs kept.
 
     Args:
         config: The decoder's sizes.
         dtype: Of the decoder.
-        m: Prompt vectors a layer and type of frame.
-        batch: Excerpts a step.
+        m: Prompt vectors per layer and type of frame.
+        batch: Excerpts per step.
         n_frames: T, frames of an excerpt.
     """
     d, heads, columns = config.width, config.heads, 4 * m
     steps = batch * (2 * n_frames + config.books - 1)
     layer = steps * (14 * d + 2 * config.ffn + heads * (4 * columns + 16)) + 8 * columns * d
     scores = _FLOAT32 * batch * (n_frames + config.books - 1) * config.books * config.entries
-    # What goes into the first layer has no gradient yet, and is not kept for its norms.
+    # The first layer's input has no gradient and is not kept for the normalisations.
     kept = config.depth * layer - 8 * steps * d + scores
     trained = config.depth * 4 * (m * d + 1)
     return parameters(config) * _BYTES[dtype] + 4 * _FLOAT32 * trained + kept + kept // 10
 
 
 def refuse_training_if_too_big(name: str, config: Config, dtype: str, m: int, batch: int, n_frames: int) -> None:
-    """Raise `BenchError` unless a step of training fits into what is free on the GPU now; see `learning`."""
+    """Raise `BenchError` unless a training step fits into the GPU's free memory; see `learning`."""
     left, need = free_bytes("cuda"), learning(config, dtype, m, batch, n_frames)
     if left is not None and need > left:
         raise BenchError(
@@ -228,9 +226,9 @@ def _codec_parameters() -> int:
 
 
 def _codec_work(n_frames: int) -> int:
-    """Return what EnCodec holds of a sound at most, in maps of all its filters at the full rate.
+    """Return EnCodec's peak memory in bytes for a sound, as 8 maps of all its filters at the full sample rate.
 
-    Its tensors are 4.5 of them. Convolutions copy some of these into the order that a processor reads best, which took
-    1.2 (SSE4.1), 2.7 (AVX-512) or 4 (AVX2) more where it was measured.
+    Its tensors are 4.5 such maps. Convolutions copy some of them into the memory order that suits the processor: 1.2
+    more maps were measured with SSE4.1, 2.7 with AVX-512 and 4 with AVX2.
     """
     return 8 * n_frames * _SAMPLES_A_FRAME * int(ENCODEC["num_filters"]) * _FLOAT32

@@ -1,7 +1,7 @@
-"""Published MusicGen: where its files come from, pinned, and how the files of a folder are found and read.
+"""Published MusicGen: where to download its files, with pinned revisions, and how to find and read a folder's tensors.
 
-A folder is a copy of `facebook/musicgen-*` as the hub has it or as transformers' `save_pretrained` writes it. Revisions
-and hashes are those that the hub's own pages of these files show: huggingface.co/facebook/musicgen-*/blob/....
+A folder is a copy of `facebook/musicgen-*` from the hub, or as transformers' `save_pretrained` writes it. Revisions and
+hashes are copied from the hub's pages of these files: huggingface.co/facebook/musicgen-*/blob/....
 """
 
 import re
@@ -19,17 +19,17 @@ _SHARD = re.compile(r"-(\d{5})-of-(\d{5})$")
 
 
 class Folder(Weights):
-    """A folder of transformers: the published files, or any others that hold the same tensors."""
+    """A transformers folder with the published files, or with other files that hold the same tensors."""
 
     def is_here(self) -> bool:
-        """Whether config.json and all files with tensors are there; nothing is read."""
+        """Return whether config.json and all tensor files exist; no file is read."""
         try:
             return (self.folder / "config.json").is_file() and bool(tensor_files(self.folder))
         except BenchError:
             return False
 
     def fetch(self) -> None:
-        """Download what is missing, unless a copy of other files is there; raises as `Weights.fetch`."""
+        """Download missing files, unless the folder has a complete copy of its own; raises like `Weights.fetch`."""
         if not self.is_here():
             super().fetch()
 
@@ -74,50 +74,50 @@ ADAPTERS = Weights(
 
 
 def tensor_files(folder: Path) -> list[Path]:
-    """Return the files with a folder's tensors: `model*.safetensors`, else `pytorch_model*.bin`.
+    """Return a folder's tensor files: `model*.safetensors`, else `pytorch_model*.bin`.
 
     Raises:
-        BenchError: there are none, or one of several is missing.
+        BenchError: there are none, or one of several shards is missing.
     """
-    found: list[Path] = next((paths for p in _PATTERNS if (paths := sorted(folder.glob(p)))), [])
-    if not found:
+    files: list[Path] = next((paths for p in _PATTERNS if (paths := sorted(folder.glob(p)))), [])
+    if not files:
         raise BenchError(
             f"{folder}: holds no {' or '.join(_PATTERNS)}; save the model with transformers' save_pretrained"
         )
-    shards = [match for path in found if (match := _SHARD.search(path.stem))]
+    shards = [match for path in files if (match := _SHARD.search(path.stem))]
     if shards and len(shards) < (n := int(shards[0][2])):
-        there = {int(match[1]) for match in shards}
-        lacks = next(k for k in range(1, n + 1) if k not in there)
-        name = found[0].name.replace(shards[0][0], f"-{lacks:05d}-of-{n:05d}")
+        present = {int(match[1]) for match in shards}
+        missing = next(k for k in range(1, n + 1) if k not in present)
+        name = files[0].name.replace(shards[0][0], f"-{missing:05d}-of-{n:05d}")
         raise BenchError(f"{folder / name}: missing, one of {n} files; get it again")
-    return found
+    return files
 
 
 def read_tensor_file(path: Path) -> dict[str, Any]:
-    """Return a file's tensors by name; no code of the file's own runs.
+    """Return a file's tensors by name, without executing any pickled code.
 
     Raises:
-        BenchError: missing, damaged, or something else than tensors by name.
+        BenchError: the file is missing, damaged, or holds other things than tensors by name.
     """
     import torch
     from safetensors.torch import load_file
 
     is_pickle = path.suffix == ".bin"
-    kind = "weights alone" if is_pickle else "safetensors"
+    how = "with weights only" if is_pickle else "as safetensors"
     try:
-        # Mapped where the form allows it: the text encoder's gigabytes are not wanted.
+        # Memory-mapped where the format allows it: the gigabytes of the text encoder are not needed.
         mapped = is_pickle and zipfile.is_zipfile(path)
         load = partial(torch.load, map_location="cpu", weights_only=True, mmap=mapped) if is_pickle else load_file
-        found = load(str(path))
+        state = load(str(path))
     except Exception as error:  # damaged files break the readers in many ways
-        # torch wraps what the unpickler said into advice to read the file unsafely, and keeps it as the context.
+        # torch's own message advises reading the file unsafely; the unpickler's reason is the exception's context.
         reason = " ".join(str(error.__context__ or error).split()).partition(" Please ")[0][:200]
-        raise BenchError(f"{path}: cannot be read as {kind} ({reason}); get it again") from error
-    if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
+        raise BenchError(f"{path}: cannot be read {how} ({reason}); get it again") from error
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise BenchError(f"{path}: holds no tensors by name; get it again")
-    return {str(name): value for name, value in found.items()}
+    return {str(name): value for name, value in state.items()}
 
 
 def identity_of(folder: Path) -> str:
-    """Return the beginnings of the sha256 of all files with tensors; raises as `tensor_files`."""
+    """Return the first 8 digits of the sha256 of each tensor file, joined by +; raises like `tensor_files`."""
     return "+".join(sha256_of(path)[:8] for path in tensor_files(folder))

@@ -1,6 +1,6 @@
-"""Sequences: prefix and prediction side by side under the delay pattern, and the type of every step.
+"""Sequences: prefix and prediction one after the other in the delay pattern, and the type of every step.
 
-Heterogeneous adapter, arXiv 2402.09508, section 3: the prefix holds the given tokens where the song is visible and the
+Heterogeneous adapter (arXiv 2402.09508, section 3): the prefix holds the song's tokens where it is visible and the
 control's where it is masked; the prediction is the whole excerpt. Delay pattern: MusicGen (arXiv 2306.05284, section
 2.2).
 """
@@ -20,13 +20,13 @@ TYPES = 4
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things stand in a sequence of `n_frames` prefix frames and as many predicted ones.
+    """The layout of a sequence of `n_frames` prefix frames and `n_frames` predicted frames.
 
-    Step s has as input, for book k, frame s - 1 - k (the pad token where there is none), and predicts frame s - k.
+    For codebook k, step s has frame s - 1 - k as input (the pad token if there is none) and predicts frame s - k.
 
     Attributes:
         n_frames: T, frames of the excerpt.
-        n_books: K.
+        n_books: Number of codebooks, K.
     """
 
     n_frames: int
@@ -34,42 +34,42 @@ class Layout:
 
     @property
     def n_steps(self) -> int:
-        """Steps until the last book of the last frame is predicted: 2 T + K - 1."""
+        """Steps until the last codebook of the last frame is predicted: 2 T + K - 1."""
         return 2 * self.n_frames + self.n_books - 1
 
     def types(self, masked: npt.NDArray[np.bool_]) -> Tensor:
-        """Return the type (..., n_steps) of every step: that of the frame whose first book it predicts.
+        """Return the type of every step (..., n_steps): that of the frame whose first codebook it predicts.
 
         Args:
-            masked: Flags (..., T), True = to be made anew.
+            masked: Flags (..., T); True where the frame is to be filled.
         """
         prefix = np.where(masked, CONTROL, CONTEXT)
         prediction = np.where(masked, INPAINT, REPEAT)
-        found = np.concatenate(
+        types = np.concatenate(
             [prefix, prediction, np.repeat(prediction[..., -1:], self.n_books - 1, axis=-1)], axis=-1
         )
-        return torch.from_numpy(found)
+        return torch.from_numpy(types)
 
     def inputs(self, frames: Tensor, pad: int) -> Tensor:
-        """Delay the tokens (B, K, 2 T): return what every step sees (B, K, n_steps)."""
+        """Return the delayed input tokens of every step (B, K, n_steps) from tokens (B, K, 2 T)."""
         return self.delayed(frames, pad)[:, :, :-1]
 
     def delayed(self, frames: Tensor, pad: int) -> Tensor:
-        """Delay the tokens (B, K, 2 T): (B, K, n_steps + 1), the last column being what the last step predicts."""
-        found = frames.new_full((*frames.shape[:2], self.n_steps + 1), pad)
+        """Delay tokens (B, K, 2 T) to (B, K, n_steps + 1); the last column is what the last step predicts."""
+        delayed = frames.new_full((*frames.shape[:2], self.n_steps + 1), pad)
         for k in range(self.n_books):
-            found[:, k, k + 1 : k + 1 + frames.shape[2]] = frames[:, k]
-        return found
+            delayed[:, k, k + 1 : k + 1 + frames.shape[2]] = frames[:, k]
+        return delayed
 
     def targets(self, prediction: Tensor, ignored: int = -100) -> Tensor:
-        """Return what steps T and on are to predict (B, K, T + K - 1) of the predicted tokens (B, K, T)."""
+        """Return the targets (B, K, T + K - 1) of the steps from T on, for the predicted tokens (B, K, T)."""
         n = self.n_frames + self.n_books - 1
-        found = prediction.new_full((*prediction.shape[:2], n), ignored)
+        targets = prediction.new_full((*prediction.shape[:2], n), ignored)
         for k in range(self.n_books):
-            found[:, k, k : k + self.n_frames] = prediction[:, k]
-        return found
+            targets[:, k, k : k + self.n_frames] = prediction[:, k]
+        return targets
 
 
 def prefix_of(given: Tensor, control: Tensor, masked: Tensor) -> Tensor:
-    """Return the prefix (B, K, T): the control's tokens where `masked` (B, T), the given ones elsewhere."""
+    """Return the prefix (B, K, T): the control's tokens where `masked` (B, T), the song's elsewhere."""
     return torch.where(masked[:, None, :], control, given)

@@ -1,4 +1,4 @@
-"""Sizes: which files make a network of each size, and where they are."""
+"""Sizes: find and load the codec, decoder and adapter of each size."""
 
 import math
 from dataclasses import dataclass
@@ -33,19 +33,21 @@ def network(size: str, adapter: Path | None = None, device: str = "cpu", precisi
 
     Args:
         size: One of `SIZES`.
-        adapter: The adapter's file, see `adapter_of`; None for the decoder alone.
+        adapter: The adapter's file, e.g. from `adapter_of`; None for the decoder alone.
         device: `cpu` or `cuda`.
         precision: One of `PRECISIONS`.
 
     Raises:
-        MissingComponent: a file is not here, with where it is looked for.
-        BenchError: a file is damaged, there is no such device, or not memory enough on it.
+        MissingComponent: a file is missing; the message says where it is looked for.
+        BenchError: a file is damaged, the device does not exist, or it has too little memory.
     """
     codec, identity = codec_of(size, device)
     decoder, name = decoder_of(size, device, precision)
     identity = f"{name}, {identity}" if size == "mini" else name
     if codec.books != decoder.config.books:
-        raise BenchError(f"{identity}: {codec.books} codebooks, the decoder has {decoder.config.books}; get them again")
+        raise BenchError(
+            f"{identity}: the codec has {codec.books} codebooks, the decoder {decoder.config.books}; get both again"
+        )
     if adapter is None:
         return Network(codec, decoder, None, identity)
     adaptation, tensors = weights.read_adapter(adapter, decoder.config)
@@ -57,15 +59,15 @@ def network(size: str, adapter: Path | None = None, device: str = "cpu", precisi
 
 
 def room(size: str, device: str = "cpu", contrast: float = 1.0) -> memory.Room | None:
-    """Return what one request at a size needs and what is free; no file is read. None for the mini size.
+    """Return the memory that one request needs and that is free, without reading a file; None for the mini size.
 
     Args:
         size: One of `SIZES`.
         device: `cpu` or `cuda`.
-        contrast: As of the models; other than 1 it doubles the cache.
+        contrast: The models' option; unless it is 1, the cache doubles.
 
     Raises:
-        BenchError: there is no such device.
+        BenchError: the device does not exist.
     """
     _known(device)
     if size == "mini":
@@ -74,7 +76,7 @@ def room(size: str, device: str = "cpu", contrast: float = 1.0) -> memory.Room |
 
 
 def codec_of(size: str, device: str = "cpu") -> tuple[Codec, str]:
-    """Return the codec of a size and its identity; raises as `network` does."""
+    """Return the codec of a size and its identity; raises like `network`."""
     _known(device)
     if size == "mini":
         path = shipped("mini-codec", on="mini-tokens")
@@ -87,32 +89,32 @@ def codec_of(size: str, device: str = "cpu") -> tuple[Codec, str]:
 
 @dataclass(frozen=True)
 class Speaker:
-    """The tokens of a size's codec, for `bench.training.tokens`; read where it is used, so it can go to a worker."""
+    """A tokeniser for `bench.training.tokens`; it loads the codec on first use, so that it can be sent to a worker."""
 
     size: str
     device: str = "cpu"
 
     def encode(self, samples: Samples) -> Codes:
         """Return the tokens (K, T) of mono samples at 32 kHz."""
-        found: Codes = codec_of(self.size, self.device)[0].encode([samples])[0].cpu().numpy().astype(np.int64)
-        return found
+        tokens: Codes = codec_of(self.size, self.device)[0].encode([samples])[0].cpu().numpy().astype(np.int64)
+        return tokens
 
 
 def adapter_of(size: str, kind: str, controls: tuple[str, ...]) -> Path:
-    """Return the file of a size's adapter: that of the one control, else the joint one, else the one for everything.
+    """Return the file of a size's adapter: the one for the control, else the joint one, else the one for all.
 
     Args:
         size: One of `SIZES`.
-        kind: What its files are called by, e.g. `air-aligned`.
-        controls: What will be followed.
+        kind: The first part of the files' names, e.g. `air-aligned`.
+        controls: Kinds of controls to follow.
 
     Raises:
-        MissingComponent: there is none, with where it is looked for.
+        MissingComponent: there is none; the message says where it is looked for.
     """
     one = controls[0] if len(controls) == 1 else "joint"
     names = list(dict.fromkeys([f"{kind}-{size}-{one}", f"{kind}-{size}-joint", f"{kind}-{size}"]))
     if size == "mini":
-        return _trained_here(names, " and ".join(controls) or "no control")
+        return _mini_adapter(names, " and ".join(controls) or "no control")
     folder = home() / kind
     for path in (folder / (name + suffix) for name in names for suffix in (".safetensors", ".pth")):
         if path.is_file():
@@ -126,7 +128,7 @@ def adapter_of(size: str, kind: str, controls: tuple[str, ...]) -> Path:
 
 
 def adapter_called(name: str) -> Path:
-    """Return the weight file that a path or the name of a shipped one means; raises `MissingComponent`."""
+    """Return the adapter's file, given its path or the name of a shipped one; raises `MissingComponent`."""
     path = Path(name)
     if path.suffix not in (".safetensors", ".pth", ".pt"):
         return shipped(name)
@@ -135,7 +137,7 @@ def adapter_called(name: str) -> Path:
     return path
 
 
-def _trained_here(names: list[str], followed: str) -> Path:
+def _mini_adapter(names: list[str], followed: str) -> Path:
     for name in names:
         try:
             return shipped(name, on="mini-language")
@@ -145,13 +147,13 @@ def _trained_here(names: list[str], followed: str) -> Path:
         return shipped(made[0], on="mini-language")
     others = [name for name in recipe_names() if name.startswith(names[-1])]
     raise MissingComponent(
-        f"{names[-1]} has no adapter for {followed}: no recipe makes {names[0]}; run `bench train` on a recipe of your "
-        f"own of this name (there are {', '.join(others) or 'none like it'})"
+        f"{names[-1]} has no adapter for {followed} and no recipe makes {names[0]}; write and train a recipe "
+        f"of that name (similar recipes: {', '.join(others) or 'none'})"
     )
 
 
 def decoder_of(size: str, device: str = "cpu", precision: str = "auto") -> tuple[Decoder, str]:
-    """Return the decoder of a size and its identity; raises as `network` does."""
+    """Return the decoder of a size and its identity; raises like `network`."""
     _known(device)
     dtype = dtype_of(size, device, precision)
     if size == "mini":
@@ -164,22 +166,22 @@ def decoder_of(size: str, device: str = "cpu", precision: str = "auto") -> tuple
 
 
 def dtype_of(size: str, device: str, precision: str) -> str:
-    """Return what a precision means: float32 or bfloat16.
+    """Return the type that a precision stands for: `float32` or `bfloat16`.
 
     Raises:
-        UnknownName: none of `PRECISIONS`.
-        BenchError: bfloat16 is asked of the mini size.
+        UnknownName: the precision is not one of `PRECISIONS`.
+        BenchError: the mini size cannot run in bfloat16.
     """
     if precision not in PRECISIONS:
         raise UnknownName("precision", precision, PRECISIONS)
     if size == "mini" and precision == "bfloat16":
-        raise BenchError("precision bfloat16: the mini size is float32 alone; leave it at auto")
+        raise BenchError("precision bfloat16: the mini size runs only in float32; leave precision at auto")
     if precision == "auto":
         return "bfloat16" if size != "mini" and device == "cuda" else "float32"
     return precision
 
 
-# What is read is kept for the systems that share it; the hash is an argument so that a changed file is read again.
+# Loaded files are cached for the models that share them; the hash is an argument, so a changed file is reread.
 
 
 @lru_cache(maxsize=2)

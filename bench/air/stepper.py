@@ -1,8 +1,8 @@
-"""Single steps: a decoder with what is added to it, prepared so that a step costs as few operations as it can.
+"""Single steps: a decoder and its adapter, rearranged so that a step needs as few operations as possible.
 
-Queries, keys and values of a layer are one product, so are the scores of all books; prompts stand in front of the cache
-and are attended to together with the sequence. `Decoder.run` is the form that is trained and compared with
-transformers'; both give the same scores but for the last bits, and `tests/air/test_generate.py` holds them together.
+A layer's queries, keys and values are computed in one product, and so are the scores of all codebooks; prompts are
+stored at the start of the cache and attended to together with the sequence. `Decoder.run` is the form that is trained
+and compared with transformers; `tests/air/test_generate.py` checks that both give the same scores up to the last bits.
 """
 
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class _Weights(NamedTuple):
-    """A layer's matrices; those that come last in an addition are transposed."""
+    """A layer's matrices; `out` and `fc2`, whose products are added to the input, are transposed."""
 
     norm: tuple[Tensor, Tensor]
     qkv: Tensor
@@ -30,7 +30,7 @@ class _Weights(NamedTuple):
 
 
 class Stepper:
-    """What the decoder answers to a prefix, and then to one step after the other."""
+    """Computes a decoder's scores for a prefix, and then step by step."""
 
     def __init__(
         self, decoder: Decoder, adaptation: Adaptation | None, types: Tensor | None, batch: int, n_prefix: int, n: int
@@ -39,11 +39,11 @@ class Stepper:
 
         Args:
             decoder: The frozen decoder.
-            adaptation: What is added to it.
+            adaptation: The adapter, or None.
             types: Types of all steps (B, n_prefix + n).
             batch: B.
-            n_prefix: T, steps before the prediction's first.
-            n: Steps of the prediction.
+            n_prefix: T, steps before the first predicted one.
+            n: Predicted steps.
         """
         self._decoder, self._adaptation, self._types, self._n_prefix = decoder, adaptation, types, n_prefix
         self._predicted = types[:, n_prefix:] if types is not None else None
@@ -63,20 +63,20 @@ class Stepper:
         self._fused: Fused | None = None
 
     def compile(self) -> None:
-        """Let torch fuse what lies between the products; for a GPU, where it pays for the seconds it takes."""
+        """Let torch fuse the operations between the products; worth its compile time only on a GPU."""
         self._through = torch.compile(_through, dynamic=False)
 
     def fuse(self) -> None:
-        """Take each step in one call; for a float32 decoder on a CPU."""
+        """Run each step in one call of `bench.air.fused`; for a float32 decoder on a CPU."""
         from bench.air.fused import Fused
 
         norm = self._decoder.layer_norm
         self._fused = Fused(self._layers, (norm.weight, norm.bias), self._heads)
 
     def prefix(self, inputs: Tensor, places: Tensor) -> Tensor:
-        """Run the prefix and the prediction's first step (B, K, T + 1) at once; return the latter's scores.
+        """Run the prefix and the first predicted step (B, K, T + 1) at once; return that step's scores.
 
-        On a CPU request by request, which is no slower there and needs less memory.
+        On a CPU, request by request: this is as fast and needs less memory.
         """
         x = self._decoder.embedded(inputs) + places
         if x.device.type != "cpu":
@@ -97,14 +97,14 @@ class Stepper:
         return self._decoder.run(x, 0, self._n_prefix, stretch, self._adaptation, memory)
 
     def scores(self, tokens: Tensor, where: Tensor, place: Place) -> Tensor:
-        """Return the scores (B, K, entries) behind a step's tokens (B, K), which stands where (B, d) says."""
+        """Return the scores (B, K, entries) after a step's tokens (B, K), with its position `where` (B, d)."""
         x = embedding(tokens + self._offsets, self._tables).sum(dim=1) + where
         n_prefix, n_beside = self._n_prefix, self._memory.n_beside
         if self._fused is not None:
             gates, added = (place.row(table, 2) if table is not None else None for table in (self._gates, self._added))
             n = place.seen(self._memory.whole[0], n_beside + n_prefix).shape[3]
-            found = self._fused.scores(x, self._memory.whole, n, n_beside, gates, added)
-            return found.unflatten(-1, (len(self._offsets), -1))
+            scores = self._fused.scores(x, self._memory.whole, n, n_beside, gates, added)
+            return scores.unflatten(-1, (len(self._offsets), -1))
         hidden = place.hidden(n_beside + n_prefix)
         depth = len(self._layers)
         gates = place.row(self._gates, 2).unbind() if self._gates is not None else [None] * depth
@@ -113,8 +113,8 @@ class Stepper:
             cache = self._memory.whole[number]
             x = self._through(x, weights, cache, place, n_beside, n_prefix, hidden, gates[number], added[number])
         norm = self._decoder.layer_norm
-        found = linear(layer_norm(x, x.shape[-1:], norm.weight, norm.bias), self._heads)
-        return found.unflatten(-1, (len(self._offsets), -1)).float()
+        scores = linear(layer_norm(x, x.shape[-1:], norm.weight, norm.bias), self._heads)
+        return scores.unflatten(-1, (len(self._offsets), -1)).float()
 
 
 def _prepared(layer: Layer) -> _Weights:
@@ -141,19 +141,19 @@ def _through(
     gates: Tensor | None,
     added: Tensor | None,
 ) -> Tensor:
-    """Take one step (B, d) through a layer; its keys and values go into the cache (2, B, heads, slots, d / heads)."""
+    """Run one step (B, d) through a layer; its keys and values go into the cache (2, B, heads, slots, d / heads)."""
     if added is not None:
         x = x + added
     batch, heads, size = cache.shape[1], cache.shape[2], cache.shape[4]
     parts = linear(layer_norm(x, x.shape[-1:], *weights.norm), weights.qkv).view(batch, 3, heads, size)
     place.write(cache[:, :, :, n_beside + n_prefix :], 3, parts[:, 1:].transpose(0, 1))
-    found = _attended(parts[:, 0], place.seen(cache, n_beside + n_prefix), hidden, gates, n_beside)
-    x = torch.addmm(x, found.view(x.shape), weights.out)
+    attended = _attended(parts[:, 0], place.seen(cache, n_beside + n_prefix), hidden, gates, n_beside)
+    x = torch.addmm(x, attended.view(x.shape), weights.out)
     return torch.addmm(x, gelu(linear(layer_norm(x, x.shape[-1:], *weights.last_norm), weights.fc1)), weights.fc2)
 
 
 def _attended(query: Tensor, seen: Tensor, hidden: Tensor | None, gates: Tensor | None, n_beside: int) -> Tensor:
-    """Return what each query (B, heads, d / heads) finds in keys and values (2, B, heads, n, d / heads)."""
+    """Return the attention of queries (B, heads, d / heads) to keys and values (2, B, heads, n, d / heads)."""
     keys, values = seen.flatten(1, 2)
     scores = torch.bmm(query.reshape(len(keys), 1, -1), keys.transpose(1, 2))
     if hidden is not None:
@@ -162,7 +162,7 @@ def _attended(query: Tensor, seen: Tensor, hidden: Tensor | None, gates: Tensor 
 
 
 def _shares(scores: Tensor, gates: Tensor | None, n_beside: int) -> Tensor:
-    """Return how much each query takes of each value, by scores (B heads, 1, n); gates are (B, kinds)."""
+    """Return the attention weights for scores (B heads, 1, n) and gates (B, kinds)."""
     if gates is None:
         return scores.softmax(dim=-1)
     batch, kinds = gates.shape

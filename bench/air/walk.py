@@ -1,8 +1,8 @@
-"""Walk: how single steps follow each other, and where each reads and writes.
+"""Walk: run single steps one after the other, and give each its place in the tables that it reads and writes.
 
-Tables that a step reads have an axis of steps whose first place is the prediction's first step. On a CPU a step stands
-at a number and reads no more than the steps before it. On a GPU it stands at an index that lies on the device: shapes
-never change and nothing waits for the host, so that one step can be recorded as a CUDA graph and played again.
+A table has an axis of steps that starts at the first predicted step. On a CPU a step's place is a number, and the step
+reads only the steps before it. On a GPU its place is an index on the device: shapes never change and nothing waits for
+the host, so that one step can be recorded as a CUDA graph and replayed.
 """
 
 from collections.abc import Callable
@@ -13,14 +13,14 @@ from torch import Tensor
 
 WAYS = ("counted", "fused", "indexed", "graph", "compiled")
 _STRIDE = 256
-"""Keys are attended to in multiples of this many steps; more would be read for nothing, fewer need more graphs."""
+"""The number of keys read is rounded up to a multiple of this: more reads keys in vain, less needs more graphs."""
 
 
 class Place(Protocol):
-    """Where a single step stands."""
+    """The place of a single step."""
 
     def row(self, table: Tensor, axis: int) -> Tensor:
-        """Return the step's part of a table, without the axis."""
+        """Return the step's part of a table, without the axis of steps."""
         ...
 
     def write(self, table: Tensor, axis: int, value: Tensor) -> None:
@@ -32,7 +32,7 @@ class Place(Protocol):
         ...
 
     def hidden(self, n_before: int) -> Tensor | None:
-        """Return flags of those that are not yet known, or None."""
+        """Return flags of the keys of `seen` that lie ahead and must be hidden, or None."""
         ...
 
     def advance(self) -> None:
@@ -41,14 +41,14 @@ class Place(Protocol):
 
 
 class Counted:
-    """A step at a number."""
+    """A place given by a number."""
 
     def __init__(self, step: int) -> None:
-        """Take the step, 0 being the prediction's first."""
+        """Start at a step; 0 is the first predicted one."""
         self._step = step
 
     def row(self, table: Tensor, axis: int) -> Tensor:
-        """Return a view."""
+        """Return a view of the step's part of a table."""
         return table.select(axis, self._step)
 
     def write(self, table: Tensor, axis: int, value: Tensor) -> None:
@@ -56,11 +56,11 @@ class Counted:
         table.select(axis, self._step).copy_(value)
 
     def seen(self, cache: Tensor, n_before: int) -> Tensor:
-        """Return all up to the step's own."""
+        """Return the keys and values up to the step's own."""
         return cache.narrow(3, 0, n_before + self._step + 1)
 
     def hidden(self, n_before: int) -> Tensor | None:
-        """Hide nothing."""
+        """Return None: `seen` has no keys that lie ahead."""
         return None
 
     def advance(self) -> None:
@@ -69,14 +69,14 @@ class Counted:
 
 
 class Indexed:
-    """A step at an index on the device, which sees a fixed number of steps and hides those that are to come."""
+    """A place given by an index on the device; a fixed number of keys is read, and those ahead are hidden."""
 
     def __init__(self, index: Tensor, n_steps: int) -> None:
-        """Take the index (1,), which moves on, and the number of steps to be seen."""
+        """Take the index (1,), which `advance` changes in place, and the number of steps to read."""
         self._index, self._n_steps = index, n_steps
 
     def row(self, table: Tensor, axis: int) -> Tensor:
-        """Return a copy."""
+        """Return a copy of the step's part of a table."""
         return table.index_select(axis, self._index).squeeze(axis)
 
     def write(self, table: Tensor, axis: int, value: Tensor) -> None:
@@ -84,11 +84,11 @@ class Indexed:
         table.index_copy_(axis, self._index, value.unsqueeze(axis))
 
     def seen(self, cache: Tensor, n_before: int) -> Tensor:
-        """Return the fixed number."""
+        """Return the fixed number of keys and values."""
         return cache.narrow(3, 0, n_before + self._n_steps)
 
     def hidden(self, n_before: int) -> Tensor | None:
-        """Return flags of the slots behind the step's own."""
+        """Return flags of the slots after the step's own."""
         return torch.arange(n_before + self._n_steps, device=self._index.device) > self._index + n_before
 
     def advance(self) -> None:
@@ -99,15 +99,15 @@ class Indexed:
 def walk(
     take: Callable[[Place], None], n_steps: int, n_prefix: int, device: torch.device, way: str, done: Callable[[], None]
 ) -> None:
-    """Take steps 1 to n_steps - 1 of the prediction.
+    """Run steps 1 to n_steps - 1 of the prediction.
 
     Args:
-        take: Takes one step and advances its place.
-        n_steps: Steps of the prediction; the first was taken with the prefix.
-        n_prefix: Steps before them, which every step sees.
+        take: Runs one step and advances its place.
+        n_steps: Steps of the prediction; the first was run with the prefix.
+        n_prefix: Steps of the prefix, to which every step attends.
         device: Where the tables are.
         way: One of `WAYS`.
-        done: Called after every step; on a GPU, when the step is on its way.
+        done: Called after every step; on a GPU, once the step is queued.
     """
     if way in ("counted", "fused"):
         place = Counted(1)
@@ -118,7 +118,7 @@ def walk(
     index = torch.ones(1, dtype=torch.long, device=device)
     graphs, first = [], 1
     while first < n_steps:
-        # Every number of keys would be compiled anew; then all are read at every step.
+        # Compiled code is specialised to the number of keys, so there every step reads all of them.
         end = n_steps if way == "compiled" else (n_prefix + first) // _STRIDE * _STRIDE + _STRIDE - n_prefix
         end = min(end, n_steps)
         again = _indexed(take, Indexed(index, end), end - first, way != "indexed")
@@ -131,7 +131,7 @@ def walk(
 
 
 def _indexed(take: Callable[[Place], None], place: Indexed, n: int, is_graph: bool) -> Callable[[], None]:
-    """Take the first of n steps; return what takes each of the others."""
+    """Run the first of n steps; return a function that runs the next."""
     if not is_graph:
         take(place)
         return lambda: take(place)

@@ -1,4 +1,4 @@
-"""Weight files of decoders and adapters: ours, transformers' folders, and the published AIR checkpoints."""
+"""Read weight files of decoders and adapters: this project's, transformers' folders, and published AIR checkpoints."""
 
 import json
 from collections.abc import Mapping
@@ -19,32 +19,32 @@ _HEADS = ("decoder.lm_heads.", "lm_heads.")
 
 
 def about_decoder(decoder: Decoder) -> dict[str, str]:
-    """Return the metadata that a decoder's weight file needs to be read again."""
+    """Return the metadata that `read_decoder` needs in a decoder's weight file."""
     return {"config": json.dumps(asdict(decoder.config))}
 
 
 def read_decoder(path: Path) -> Decoder:
-    """Read a decoder from our own weight file; float32, ready for use.
+    """Read a decoder from this project's weight file; float32, in inference mode.
 
     Raises:
-        BenchError: missing, damaged, or of no decoder.
+        BenchError: the file is missing or damaged, or holds no decoder.
     """
     about = read_about(path)
     try:
         decoder = Decoder(Config(**about["config"]))
         decoder.load_state_dict({name: torch.from_numpy(v).float() for name, v in read_tensors(path).items()})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise BenchError(f"{path}: is no decoder of ours ({str(error)[:200]}); train it or get it again") from error
+        raise BenchError(f"{path}: is not a mini decoder ({str(error)[:200]}); train it or get it again") from error
     return decoder.eval()
 
 
 def read_transformers(folder: Path, dtype: str = "float32") -> Decoder:
     """Read the decoder from a MusicGen folder: config.json and the files of `bench.air.published.tensor_files`.
 
-    Cross-attention, text encoder and codec in the same files are left alone.
+    Cross-attention, text encoder and codec in the same files are ignored.
 
     Raises:
-        BenchError: a file is missing or damaged, or the configuration is none of a MusicGen decoder.
+        BenchError: a file is missing or damaged, or the configuration is not a MusicGen decoder's.
     """
     config = read_config(folder)
     with torch.device("meta"):
@@ -56,8 +56,8 @@ def read_transformers(folder: Path, dtype: str = "float32") -> Decoder:
             short = _short(name)
             if short in wanted:
                 state[short] = value.to(getattr(torch, dtype))
-    if lacking := sorted(wanted - set(state)):
-        raise BenchError(f"{folder}: lacks {len(lacking)} tensors of the decoder, e.g. {lacking[0]}; get it again")
+    if missing := sorted(wanted - set(state)):
+        raise BenchError(f"{folder}: {len(missing)} tensors are missing, e.g. {missing[0]}; get it again")
     try:
         decoder.load_state_dict(state, assign=True)
     except RuntimeError as error:
@@ -80,7 +80,7 @@ def read_config(folder: Path) -> Config:
     """Read the decoder's sizes from a MusicGen folder's config.json.
 
     Raises:
-        BenchError: missing, damaged, or of no mono MusicGen decoder.
+        BenchError: the file is missing or damaged, or not the configuration of a mono MusicGen decoder.
     """
     path = folder / "config.json"
     try:
@@ -95,21 +95,21 @@ def read_config(folder: Path) -> Config:
             int(keys.get("vocab_size", 2048)),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BenchError(f"{path}: is no configuration of a MusicGen decoder ({error!r})") from error
+        raise BenchError(f"{path}: is not the configuration of a MusicGen decoder ({error!r})") from error
     if keys.get("audio_channels", 1) != 1 or keys.get("activation_function", "gelu") != "gelu":
-        raise BenchError(f"{path}: want a mono decoder with gelu; stereo MusicGen has no published adapter")
+        raise BenchError(f"{path}: want a mono decoder with gelu; give a mono MusicGen")
     return sizes
 
 
 def read_adapter(path: Path, config: Config) -> tuple[Any, dict[str, Any]]:
-    """Read an adapter for a decoder of this configuration: our safetensors, or a published AIR checkpoint (.pth, .pt).
+    """Read an adapter for a decoder of this configuration, from safetensors or a published AIR checkpoint (.pth, .pt).
 
     Returns:
         The adapter (None for a low-rank adaptation, which `bench.air.adapter.merged` adds to the decoder) and all
         tensors.
 
     Raises:
-        BenchError: missing, damaged, or for another decoder.
+        BenchError: the file is missing or damaged, or the adapter is for another decoder.
     """
     tensors = read_tensors(path) if path.suffix == ".safetensors" else _read_published(path)
     if tensors and all(name.startswith(f"{LOW_RANK}.") for name in tensors):
@@ -121,13 +121,13 @@ def read_adapter(path: Path, config: Config) -> tuple[Any, dict[str, Any]]:
 
 
 def _read_published(path: Path) -> dict[str, Any]:
-    """Read the official checkpoint: a dictionary, maybe nested, with tensors that end in `adaptor` and `gates`."""
+    """Read a published checkpoint: a dictionary, possibly nested, with tensors named `...adaptor` and `...gates`."""
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # unpicklers fail in many ways
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise BenchError(f"{path}: cannot be read with weights only ({reason}); give an AIR adapter") from error
-    flat = dict(_leaves(found))
+    flat = dict(_leaves(checkpoint))
     tensors = {}
     for wanted in ("adaptor", "gates"):
         names = [name for name in flat if name.rpartition(".")[2] == wanted]

@@ -1,1 +1,1 @@
-"""The mini universe: small networks with the interfaces of the full-size ones, trained by our recipes alone."""
+"""The mini networks: a small codec and separator with the interfaces of the full-size ones, trained by recipes/."""

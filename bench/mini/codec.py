@@ -1,4 +1,4 @@
-"""The mini codec: the tokeniser and the decoder behind one interface, that of every codec here."""
+"""The mini codec: tokeniser and vocoder behind the interface of every codec, `bench.air.editor.Codec`."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ class Codec:
         """Read the weight file.
 
         Raises:
-            BenchError: it is missing or damaged.
+            BenchError: the file is missing or damaged.
         """
         tensors = read_tensors(path)
         try:
@@ -33,14 +33,14 @@ class Codec:
             self._vocoder, self._device = vocoder.of(tensors).to(device), device
         except (KeyError, ValueError, IndexError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:200]
-            raise BenchError(f"{path}: is no mini codec ({reason}); train it or get it again") from error
+            raise BenchError(f"{path}: is not a mini codec ({reason}); train it or get it again") from error
         self.parameters = sum(value.numel() for value in self._vocoder.parameters())
 
     def encode(self, sounds: list[Samples]) -> Tensor:
-        """Return the tokens (B, 4, T) of sounds of one length."""
+        """Return the tokens (B, 4, T) of sounds of equal length."""
         return torch.from_numpy(np.stack([self.tokeniser.encode(sound) for sound in sounds])).to(self._device)
 
     def decode(self, tokens: Tensor) -> list[Samples]:
-        """Return the sounds, 640 T samples each; one at a time, so that none depends on what stands beside it."""
+        """Return the sounds, 640 T samples each; one at a time, so that none depends on the others in the batch."""
         with torch.inference_mode():
             return [self._vocoder(one[None])[0].cpu().numpy().astype(np.float32) for one in tokens]

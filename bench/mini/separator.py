@@ -1,4 +1,4 @@
-"""The mini separator: a mask over the spectrogram that keeps the drums."""
+"""The mini separator: a network that predicts the drums' share of every bin of the spectrogram."""
 
 from typing import Any
 
@@ -28,14 +28,14 @@ class Mixer(nn.Module):
 
 
 class Separator(nn.Module):
-    """Mono samples (B, n) at 32 kHz to their drums (B, n).
+    """A network that separates the drums (B, n) from mono samples (B, n) at 32 kHz.
 
-    The drums are the mixture's own spectrum times a mask between 0 and 1, which the network draws from log magnitudes
-    relative to the sound's own level: gain in is gain out.
+    The drums are the mixture's spectrum times a mask between 0 and 1. The network predicts the mask from log magnitudes
+    relative to the sound's level, so that a gain of the input is a gain of the output.
     """
 
     def __init__(self, width: int = 192, depth: int = 6) -> None:
-        """Take channels and blocks; dilations run 1, 2, 4, 1, 2, 4, ..."""
+        """Create a random network of so many channels and blocks, with dilations 1, 2, 4, 1, 2, 4, ..."""
         super().__init__()
         self.entry = nn.Linear(BINS, width)
         self.blocks = nn.ModuleList(Mixer(width, 2 ** (k % 3)) for k in range(depth))
@@ -45,11 +45,11 @@ class Separator(nn.Module):
 
     def spectrum(self, samples: Tensor) -> Tensor:
         """Return the complex spectrum (B, T, bins)."""
-        found = torch.stft(samples, WINDOW, HOP, window=self.window, return_complex=True, pad_mode="constant")
-        return found.transpose(1, 2)
+        bins = torch.stft(samples, WINDOW, HOP, window=self.window, return_complex=True, pad_mode="constant")
+        return bins.transpose(1, 2)
 
     def shares(self, spectrum: Tensor) -> Tensor:
-        """Return the drums' share of every bin, 0 to 1."""
+        """Return the drums' share of every bin (B, T, bins), 0 to 1."""
         magnitude = spectrum.abs()
         level = magnitude.pow(2).mean(dim=(1, 2), keepdim=True).sqrt() + 1e-9
         x = self.entry(torch.log(magnitude / level + _QUIET) / 4 + 0.5)

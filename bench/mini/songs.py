@@ -1,4 +1,4 @@
-"""The songs of `synthetic` as sound and as mini tokens."""
+"""The songs of the data set `synthetic`, as sound and as mini tokens."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,17 +13,17 @@ from bench.training.tokens import Songs, encoded
 def prepared(
     data: Path, tokens: Path, manifests: Iterable[str], workers: int
 ) -> tuple[Tokeniser, list[tuple[streams.Streams, Songs]]]:
-    """Return the tokeniser of a weight file, and for each manifest of `synthetic` its songs as sound and as tokens.
+    """Return the tokeniser of a weight file, and the songs of each manifest of `synthetic` as sound and as tokens.
 
     Args:
-        data: Folder of songs and tokens, shared by all trainings; what is there is left alone.
+        data: Folder of songs and tokens, shared by all trainings; existing files are kept.
         tokens: The codebooks' weight file.
-        manifests: Names.
-        workers: Processes that make what is missing.
+        manifests: Names of manifests.
+        workers: Processes that make missing files.
     """
     tokeniser, folder = Tokeniser.of(read_tensors(tokens)), data / f"codes-{sha256_of(tokens)[:12]}"
-    found = []
+    sets = []
     for name in manifests:
         sounds = streams.prepare("synthetic", name, data / "streams", workers=workers)
-        found.append((sounds, encoded(sounds, tokeniser, folder, workers)))
-    return tokeniser, found
+        sets.append((sounds, encoded(sounds, tokeniser, folder, workers)))
+    return tokeniser, sets

@@ -1,8 +1,8 @@
-"""Band tokens: sound as four books of 512 entries at 50 Hz, each book for a band of frequencies (mini's own tokeniser).
+"""The mini tokeniser: sound to tokens at 50 Hz, with four codebooks of 512 entries, one per frequency band.
 
-EnCodec's residual books put phase and everything else into every book; a language model of a few million parameters
-learns little from them, and the chords are lost. Here a book is the k-means index of the log magnitudes of one band,
-fine enough below 900 Hz to tell semitones apart. No phase is kept: `bench.mini.vocoder` makes its own.
+EnCodec's residual codebooks mix phase and everything else in every codebook; a language model of a few million
+parameters learns little from them, and chords are lost. Here a token is the k-means index of the log magnitudes of one
+band, fine enough below 900 Hz to separate semitones. No phase is kept: `bench.mini.vocoder` generates its own.
 """
 
 from collections.abc import Mapping
@@ -21,12 +21,12 @@ _DECIMATION = 16
 _LOW_RATE = SAMPLE_RATE // _DECIMATION
 _LOW_HOP = HOP // _DECIMATION
 _BINS = ((512, 10, 47), (512, 47, 98), (256, 49, 116))
-"""Window at 2 kHz, first and last bin of the three low books: 39-180, 184-379 and 383-898 Hz."""
+"""Window in samples at 2 kHz, first bin and end bin of the three low bands: 39-180, 184-379 and 383-898 Hz."""
 _SHORT = 64
 _SHORT_WEIGHT = 2.5
 _MEL_WINDOW, _MEL_BANDS, _MEL_RANGE_HZ = 1280, 28, (850.0, 14500.0)
 _GAIN = 100.0
-"""log(1 + gain * magnitude): a sine of full scale has magnitude 1, so -40 dB is where the curve bends."""
+"""Gain in log(1 + gain * magnitude); a full-scale sine has magnitude 1, so the curve bends at -40 dB."""
 _BLOCK = 8192
 
 Floats = npt.NDArray[np.float32]
@@ -35,10 +35,10 @@ Codes = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Tokeniser:
-    """Four codebooks.
+    """The tokeniser, which consists of four codebooks.
 
     Attributes:
-        centroids: One array (512, d) a book, float32, in the units of `features`.
+        centroids: One float32 array (512, d) per codebook, in the units of `features`.
     """
 
     centroids: tuple[Floats, ...]
@@ -48,11 +48,11 @@ class Tokeniser:
         return self.quantise(features(samples))
 
     def quantise(self, bands: tuple[Floats, ...]) -> Codes:
-        """Return the nearest entries (4, frames) of what `features` gives."""
+        """Return the nearest entries (4, frames) of the bands that `features` returns."""
         return np.stack([nearest(band, book) for band, book in zip(bands, self.centroids, strict=True)])
 
     def tensors(self) -> dict[str, Floats]:
-        """Return the codebooks by the names they have in a weight file."""
+        """Return the codebooks by their names in a weight file."""
         return {f"tokens.{k}": book for k, book in enumerate(self.centroids)}
 
     @staticmethod
@@ -62,10 +62,10 @@ class Tokeniser:
 
 
 def features(samples: Floats) -> tuple[Floats, ...]:
-    """Return what each book quantises, (frames, d) each; frame t is centred on sample 640 t + 320.
+    """Return the features that each codebook quantises, (frames, d) each; frame t is centred on sample 640 t + 320.
 
-    Three low bands have log magnitudes of long windows and the band's level in two short ones, which tell when a note
-    begins; the high band has 28 mel bands of two windows of 40 ms.
+    The three low bands have log magnitudes of a long window, and the band's level in two short windows, which show when
+    a note begins; the high band has 28 mel bands in two windows of 40 ms.
 
     Args:
         samples: Mono, 32 kHz, at least one frame; the ends are mirrored.
@@ -75,14 +75,14 @@ def features(samples: Floats) -> tuple[Floats, ...]:
     n_frames = len(samples) // HOP
     samples = np.asarray(samples[: n_frames * HOP], dtype=np.float32)
     low = resample_poly(samples, 1, _DECIMATION).astype(np.float32)
-    found = []
+    bands = []
     for size, first, last in _BINS:
         fine = _spectrum(low, size, _LOW_HOP, n_frames, _LOW_HOP // 2)[:, first:last]
         a, b = (round(k * _LOW_RATE / size) for k in (first, last))
         short = [_levels(low, n_frames, at, a, b) for at in (_LOW_HOP // 4, 3 * _LOW_HOP // 4)]
-        found.append(np.concatenate([fine, _SHORT_WEIGHT * np.stack(short, axis=1)], axis=1))
+        bands.append(np.concatenate([fine, _SHORT_WEIGHT * np.stack(short, axis=1)], axis=1))
     mel = [_mel(samples, n_frames, at) for at in (HOP // 4, 3 * HOP // 4)]
-    return (*found, np.concatenate(mel, axis=1))
+    return (*bands, np.concatenate(mel, axis=1))
 
 
 def _spectrum(samples: Floats, size: int, hop: int, n_frames: int, centre: int) -> Floats:
@@ -113,7 +113,7 @@ def _mel(samples: Floats, n_frames: int, centre: int) -> Floats:
 
 @lru_cache(maxsize=1)
 def _mel_filters() -> Floats:
-    """Return triangles (bands, bins) of height 1 on the mel scale of Slaney."""
+    """Return triangular filters (bands, bins) of height 1 on Slaney's mel scale."""
     import librosa
 
     low, high = _MEL_RANGE_HZ
@@ -124,7 +124,7 @@ def _mel_filters() -> Floats:
 
 
 def nearest(rows: Floats, book: Floats) -> Codes:
-    """Return which entry (n,) of a book (entries, d) lies nearest to each row (n, d)."""
+    """Return the index (n,) of the entry of a codebook (entries, d) nearest to each row (n, d)."""
     lengths = (book**2).sum(axis=1)
     parts = [np.argmin(lengths - 2 * (rows[k : k + _BLOCK] @ book.T), axis=1) for k in range(0, len(rows), _BLOCK)]
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)

@@ -1,9 +1,9 @@
-"""The mini decoder: tokens back to sound, as oscillators on the tempered scale plus a short-time spectrum.
+"""The mini vocoder: tokens to sound, as oscillators on the tempered scale plus short-time spectra.
 
-The tokens know magnitudes, not phases. A network that sees a few frames at a time cannot give a steady tone a phase
-that runs on from frame to frame, so tones smear and chords are lost. Here every semitone has an oscillator that runs
-through the whole sound, and the network only says how loud it is (the additive half of DDSP, Engel et al., ICLR 2020,
-on a fixed scale); what is no tone, drums above all, comes from complex spectra of 40 ms (as in Vocos, Siuzdak, ICLR
+The tokens hold magnitudes, not phases. A network that sees a few frames at a time cannot keep the phase of a steady
+tone continuous from frame to frame, so tones smear and chords are lost. Here every semitone has an oscillator that runs
+through the whole sound, and the network only predicts its loudness (the additive half of DDSP, Engel et al., ICLR 2020,
+on a fixed scale). All other sound, drums above all, comes from complex spectra of 40 ms (as in Vocos, Siuzdak, ICLR
 2024).
 """
 
@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from bench.mini.tokens import BOOKS, ENTRIES, HOP, SAMPLE_RATE
 
 LOWEST, HIGHEST = 24, 107
-"""MIDI pitches of the lowest and the highest oscillator: 33 Hz to 3.95 kHz."""
+"""MIDI pitches of the lowest and highest oscillator: 33 Hz to 3.95 kHz."""
 WINDOW, STEPS = 1280, 2
-"""Samples of a spectrum's window, and spectra a frame of tokens."""
+"""Window of a spectrum in samples, and number of spectra per frame of tokens."""
 _LOUDEST = 1.0
 
 
@@ -39,10 +39,10 @@ class Block(nn.Module):
 
 
 class Vocoder(nn.Module):
-    """Tokens (B, 4, T) to mono samples (B, 640 T) at 32 kHz."""
+    """A network from tokens (B, 4, T) to mono samples (B, 640 T) at 32 kHz."""
 
     def __init__(self, sizes: tuple[int, ...], width: int = 256, depth: int = 6) -> None:
-        """Take the widths of the codebooks' entries, which are the network's input beside learned embeddings."""
+        """Take the widths of the codebooks' entries, which are the network's input together with learned embeddings."""
         super().__init__()
         self.sizes, self.width, self.depth = sizes, width, depth
         for k, size in enumerate(sizes):
@@ -74,7 +74,7 @@ class Vocoder(nn.Module):
         return self._tonal(self.tones(x).float()) + self._spectral(self.spectra(x).float())
 
     def _tonal(self, loudness: Tensor) -> Tensor:
-        """Sum the oscillators (B, T, pitches), their loudness drawn from frame to frame by overlapping Hann windows."""
+        """Sum the oscillators at log loudness (B, T, pitches), interpolated between frames by Hann windows."""
         n = loudness.shape[1]
         amplitude = torch.exp(loudness.clamp(max=math.log(_LOUDEST)))
         angle = self.speed * (HOP * torch.arange(n, device=loudness.device, dtype=torch.float64))[:, None] + self.phase
@@ -83,7 +83,7 @@ class Vocoder(nn.Module):
         return _overlapped(frames, HOP)
 
     def _spectral(self, outputs: Tensor) -> Tensor:
-        """Overlap-add the spectra (B, T, 2 * 2 * bins); log magnitude and phase of each bin are the network's."""
+        """Overlap-add the spectra (B, T, 2 * 2 * bins), given as log magnitude and phase of each bin."""
         batch, n = outputs.shape[:2]
         parts = outputs.view(batch, n * STEPS, 2, WINDOW // 2 + 1)
         magnitude = torch.exp(parts[:, :, 0].clamp(max=5.0))
@@ -95,13 +95,13 @@ class Vocoder(nn.Module):
             (1, WINDOW),
             stride=(1, hop),
         )[:, 0, 0]
-        # The window's middle lies on the middle of its part of the frame.
+        # The middle of the window lies on the middle of its half of the frame.
         start = (WINDOW - hop) // 2
         return whole[:, start : start + n * HOP]
 
 
 def _oscillators() -> dict[str, Tensor]:
-    """Return speed (pitches,) in radians a sample and phase, float64, and waves (2 pitches, 2 hops), windowed."""
+    """Return speed (pitches,) in radians per sample and phase, float64, and windowed waves (2 pitches, 2 hops)."""
     pitches = torch.arange(LOWEST, HIGHEST + 1, dtype=torch.float64)
     speed = 2 * math.pi * 440.0 * 2 ** ((pitches - 69) / 12) / SAMPLE_RATE
     # Golden-angle phases keep the sum of many tones from peaking.
@@ -116,7 +116,7 @@ def _oscillators() -> dict[str, Tensor]:
 
 
 def _overlapped(frames: Tensor, hop: int) -> Tensor:
-    """Overlap-add (B, T, 2 hop) with half a hop cut off at either end: (B, T hop)."""
+    """Overlap-add (B, T, 2 hop) and cut half a hop off each end: (B, T hop)."""
     left, right = frames[..., :hop], frames[..., hop:]
     zero = torch.zeros_like(left[:, :1])
     joined = (torch.cat([left, zero], 1) + torch.cat([zero, right], 1)).flatten(1)
@@ -124,7 +124,7 @@ def _overlapped(frames: Tensor, hop: int) -> Tensor:
 
 
 def of(tensors: dict[str, Any]) -> Vocoder:
-    """Build the network from a weight file's tensors (names as in `state_dict`, with `vocoder.` before them)."""
+    """Build the network from a weight file's tensors (names as in `state_dict`, with the prefix `vocoder.`)."""
     state = {name.removeprefix("vocoder."): value for name, value in tensors.items() if name.startswith("vocoder.")}
     sizes = tuple(state[f"book{k}"].shape[1] for k in range(BOOKS))
     depth = len({name.split(".")[1] for name in state if name.startswith("blocks.")})

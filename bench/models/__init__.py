@@ -1,1 +1,1 @@
-"""Models: one file (or folder) is one system that fills holes; floors and ceilings live here too."""
+"""Registry of models: one file is one model that fills holes; floors and ceilings are among them."""

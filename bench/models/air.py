@@ -1,4 +1,4 @@
-"""The heterogeneous adapter of the paper: prompts and gates on a frozen decoder (arXiv 2402.09508)."""
+"""Reference: the heterogeneous adapter, prompts and gates on a frozen decoder (arXiv 2402.09508)."""
 
 from bench.air.choice import Choice
 from bench.air.generate import Sampling
@@ -20,15 +20,15 @@ def build(
     device: str = "cpu",
     precision: str = "auto",
 ) -> Model:
-    """Return the reference.
+    """Return the reference model.
 
     Args:
-        size: Of the frozen decoder; `mini` comes with the installation.
-        contrast: How far scores are pushed away from those without the control; 1 not at all, as published.
-        temperature: Of the draw; 0 takes the likeliest token.
-        top_k: Draw among the likeliest so many.
-        adapter: A weight file's path, or a shipped one's name; empty for the reference's own.
+        size: Size of the frozen decoder; `mini` comes with the installation.
+        contrast: How far scores are moved away from those without the control; 1, as in the paper, is not at all.
+        temperature: Divides the scores before the draw; 0 takes the likeliest token.
+        top_k: Number of likeliest tokens to draw from.
+        adapter: Path of a weight file, or name of a shipped one; empty for the model's own.
         device: `cpu` or `cuda`.
-        precision: Of the decoder: `float32`, `bfloat16`, or `auto`, which is bfloat16 for a full size on a GPU.
+        precision: Of the decoder: `float32`, `bfloat16`, or `auto`: bfloat16 for a full size on a GPU, else float32.
     """
     return Choice("air", size, Sampling(temperature, top_k, contrast), device, adapter=adapter, precision=precision)

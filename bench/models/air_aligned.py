@@ -1,4 +1,4 @@
-"""The heterogeneous adapter with a path from each prefix frame to the predicted frame in its place."""
+"""The heterogeneous adapter with a path from each prefix frame to the predicted frame at the same time."""
 
 from functools import partial
 
@@ -20,7 +20,7 @@ def build(
     device: str = "cpu",
     precision: str = "auto",
 ) -> Model:
-    """Return the reference's step beyond the paper; arguments as of `air`."""
+    """Return the extended reference model; see `air` for the arguments."""
     return Choice(
         "air-aligned", size, Sampling(temperature, top_k, contrast), device, adapter=adapter, precision=precision
     )

@@ -1,4 +1,4 @@
-"""The heterogeneous adapter trained and run without a control: the context alone."""
+"""Baseline: the heterogeneous adapter, trained and run without a control."""
 
 from bench.air.choice import Choice
 from bench.air.generate import Sampling
@@ -12,5 +12,5 @@ MEMORY = room
 def build(
     size: str = "mini", temperature: float = 1.0, top_k: int = 250, device: str = "cpu", precision: str = "auto"
 ) -> Model:
-    """Return the baseline; arguments as of `air`."""
+    """Return the baseline; see `air` for the arguments."""
     return Choice("air-no-control", size, Sampling(temperature, top_k), device, follows=False, precision=precision)

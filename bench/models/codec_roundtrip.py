@@ -1,4 +1,4 @@
-"""The reference through the codec and back: the ceiling of every system that speaks its tokens."""
+"""Ceiling: the reference encoded and decoded, the best that a system with this codec can reach."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -19,14 +19,14 @@ class CodecRoundtrip:
     is_probe: Literal[True] = True
 
     def __init__(self, size: str, device: str) -> None:
-        """Read the codec."""
+        """Load the codec of a size."""
         self._codec, codec = codec_of(size, device)
         self.identity = f"codec-roundtrip, {codec}"
         self.training_data = TRAINING_DATA["mini"] if size == "mini" else _FULL
         self.parameters, self.keeps_phase = self._codec.parameters, self._codec.keeps_phase
 
     def edit(self, examples: Sequence[Example]) -> list[Audio]:
-        """Return every reference as the codec gives it back."""
+        """Return every reference, encoded and decoded."""
         outputs = []
         for example in examples:
             request = example.request
@@ -36,5 +36,5 @@ class CodecRoundtrip:
 
 
 def build(size: str = "mini", device: str = "cpu") -> Probe:
-    """Return the ceiling of the codec of a size."""
+    """Return the ceiling for the codec of a size."""
     return CodecRoundtrip(size, device)

@@ -1,4 +1,4 @@
-"""Floor: the given context with the control itself in the holes."""
+"""Floor: the context, with the control itself in the holes."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,12 @@ from bench.protocols import Model
 
 
 class CopyControl:
-    """Follows perfectly and makes no music: several controls are summed, none leaves silence."""
+    """Follows the control perfectly and generates nothing; several controls are summed, no control gives silence."""
 
     batch_size = 16
 
     def edit(self, requests: Sequence[Request]) -> list[Audio]:
-        """Fill every request's holes with the sum of its controls, at the level they come with, hard cut."""
+        """Fill every request's holes with the sum of its controls at their own level, without fades."""
         return [filled(request.masked, request.mask, _summed(request)) for request in requests]
 
 

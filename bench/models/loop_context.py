@@ -1,4 +1,4 @@
-"""Baseline: repeats the nearest bars of the context, in time with what comes before and after the hole."""
+"""Baseline: repeat the nearest bars of the context, in time with the music before and after the hole."""
 
 import itertools
 from collections.abc import Sequence
@@ -25,28 +25,28 @@ from bench.music.splice import FADE_S, Piece, are_seen, assembled, merged, seen_
 from bench.protocols import Extractor, Model
 
 _EARLY_S = 0.02
-"""Cuts lie this much before a beat, so that a cross-fade is over when the beat's attack begins."""
+"""Cuts are this long before a beat, so that a cross-fade ends before the beat's attack."""
 
 Flags = npt.NDArray[np.bool_]
 
 
 class LoopContext:
-    """Repeats what is visible, whatever the control.
+    """Repeats the visible context and ignores the control.
 
-    A steady beat grid is fitted to the visible context, and every half beat of a hole is copied from the nearest
-    place a whole number of bars away that is visible (of beats, where no such bar is; where no such beat is, the
-    longest visible stretch is repeated). Cuts are cross-faded at equal power over 50 ms inside the hole. Where
-    everything is masked there is nothing to repeat: the output is silence.
+    A steady beat grid is fitted to the visible context. Every half beat of a hole is copied from the nearest visible
+    place a whole number of bars away; if there is none, a whole number of beats away; if there is none either, the
+    longest visible stretch is repeated. Cuts are cross-faded at equal power over 50 ms inside the hole. If the visible
+    context is silent or empty, the output is silence.
     """
 
     batch_size = 8
 
     def __init__(self, beats: Extractor) -> None:
-        """Take the beat tracker that tells the tempo."""
+        """Take a beat tracker, from which the tempo is read."""
         self._beats = beats
 
     def edit(self, requests: Sequence[Request]) -> list[Audio]:
-        """Fill every request's holes; the context is returned bit for bit."""
+        """Fill every request's holes; the context is unchanged bit for bit."""
         return [self._edit(request) for request in requests]
 
     def _edit(self, request: Request) -> Audio:
@@ -69,7 +69,7 @@ def build(beats: str = "librosa-beats") -> Model:
     """Return the baseline.
 
     Args:
-        beats: The extractor that finds beats; only its tempo is used.
+        beats: Name of the beat tracker; only its tempo is used.
     """
     return LoopContext(plugins.load("extractors", beats))
 
@@ -77,7 +77,7 @@ def build(beats: str = "librosa-beats") -> Model:
 def _pieces(
     sound: npt.NDArray[np.float32], visible: Flags, holes_s: list[tuple[float, float]], grid: Grid, rate: int
 ) -> list[Piece]:
-    """Say for every stretch of the holes where it is copied from."""
+    """Return the pieces of the holes, each with the place that it is copied from."""
     lags = _lags(sound, visible, grid, rate)
     counts = seen_counts(visible)
     halves = replace(grid, period_s=grid.period_s / 2).times_s(len(sound) / rate)
@@ -93,7 +93,7 @@ def _pieces(
 
 
 def _lags(sound: npt.NDArray[np.float32], visible: Flags, grid: Grid, rate: int) -> npt.NDArray[np.int64]:
-    """Return lags in samples, the best first: whole bars, nearest and earlier first; then whole beats."""
+    """Return lags in samples in order of preference: whole bars from the nearest on, then whole beats."""
     likeness = likeness_at_lags(sound, visible)
     grid = sharpened(grid, likeness, rate)
     period = grid.period_s * rate

@@ -1,4 +1,4 @@
-"""Low-rank adaptation of the decoder's attention, on the reference's data and budget (Hu et al., ICLR 2022)."""
+"""Baseline: low-rank adaptation of the attention, with the reference's data and steps (Hu et al., ICLR 2022)."""
 
 from bench.air.choice import Choice
 from bench.air.generate import Sampling
@@ -18,5 +18,5 @@ def build(
     device: str = "cpu",
     precision: str = "auto",
 ) -> Model:
-    """Return the baseline; arguments as of `air`."""
+    """Return the baseline; see `air` for the arguments."""
     return Choice("lora", size, Sampling(temperature, top_k, contrast), device, adapter=adapter, precision=precision)

@@ -1,4 +1,4 @@
-"""The frozen decoder without any adapter, continuing what stands left of each hole."""
+"""Baseline: the frozen decoder without an adapter continues the song before each hole."""
 
 from bench.air.choice import Continuing
 from bench.air.generate import Sampling
@@ -12,5 +12,5 @@ MEMORY = room
 def build(
     size: str = "mini", temperature: float = 1.0, top_k: int = 250, device: str = "cpu", precision: str = "auto"
 ) -> Model:
-    """Return the baseline; arguments as of `air`."""
+    """Return the baseline; see `air` for the arguments."""
     return Continuing(size, Sampling(temperature, top_k), device, precision)

@@ -1,4 +1,4 @@
-"""Ceiling: the reference itself, what a perfect system would hand in."""
+"""Ceiling: the reference itself, the output of a perfect system."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -14,7 +14,7 @@ class Oracle:
     is_probe: Literal[True] = True
 
     def edit(self, examples: Sequence[Example]) -> list[Audio]:
-        """Return every example's reference as it is."""
+        """Return every example's reference unchanged."""
         return [example.reference for example in examples]
 
 

@@ -1,4 +1,4 @@
-"""Floor: the given context with another song of the set in the holes, from the same place in its excerpt."""
+"""Floor: the context, with another song of the set in the holes, from the same time in its excerpt."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -11,19 +11,19 @@ from bench.protocols import Probe
 
 
 class OtherSong:
-    """Fills holes with real music that has nothing to do with the request; see `bench.example.other_songs`."""
+    """Fills holes with real music that is unrelated to the request; see `bench.example.other_songs`."""
 
     is_probe: Literal[True] = True
 
     def edit(self, examples: Sequence[Example]) -> list[Audio]:
-        """Fill every example's holes from its partner among the other songs, hard cut.
+        """Fill every example's holes from its partner among the other songs, without fades.
 
         Raises:
-            BenchError: the set holds a single song, or two references differ in rate or length.
+            BenchError: the set has a single song, or two references differ in sample rate or length.
         """
         by_id = {example.request.id: example for example in examples}
         partners = other_songs(list(by_id))
-        return [_stood_in(example, by_id[partners[name]]) for name, example in by_id.items()]
+        return [_filled_from(example, by_id[partners[name]]) for name, example in by_id.items()]
 
 
 def build() -> Probe:
@@ -31,7 +31,7 @@ def build() -> Probe:
     return OtherSong()
 
 
-def _stood_in(example: Example, other: Example) -> Audio:
+def _filled_from(example: Example, other: Example) -> Audio:
     here, there = example.request.masked, other.reference
     if (here.sample_rate, here.n_samples) != (there.sample_rate, there.n_samples):
         raise BenchError(

@@ -1,4 +1,4 @@
-"""Prefix tuning of the decoder, on the reference's data and budget (Li and Liang, ACL 2021)."""
+"""Baseline: prefix tuning, with the reference's data and steps (Li and Liang, ACL 2021)."""
 
 from bench.air.choice import Choice
 from bench.air.generate import Sampling
@@ -18,7 +18,7 @@ def build(
     device: str = "cpu",
     precision: str = "auto",
 ) -> Model:
-    """Return the baseline; arguments as of `air`."""
+    """Return the baseline; see `air` for the arguments."""
     return Choice(
         "prefix-tuning", size, Sampling(temperature, top_k, contrast), device, adapter=adapter, precision=precision
     )

@@ -1,4 +1,4 @@
-"""Baseline: fills holes with the song's own visible beats that match the control and join well; keeps given drums."""
+"""Baseline: fill holes with visible beats of the same song that match the control and join well; keep given drums."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -27,22 +27,47 @@ from bench.protocols import Extractor, Model
 from bench.symbols import Beats, Chords, Floats, Frames, Notes
 
 _EARLY_S = 0.02
-"""Cuts lie this much before a beat, so that a cross-fade is over when the beat's attack begins."""
+"""Cuts are this long before a beat, so that a cross-fade ends before the beat's attack."""
 _RUN_ON_S = 0.025
-"""Beats whose copies lie this near to one another are one copy: tracked beats jitter, and a cut is worse than that."""
+"""Neighbouring beats whose sources differ by less than this are copied without a cut, since tracked beats jitter."""
 _UNSTEADY_S = 0.06
+"""Median deviation of tracked beats from a steady grid above which the tempo counts as unsteady."""
 _LONG_BEAT_S = 0.7
-"""Beats longer than this are chosen by halves."""
+"""Beats longer than this are split into halves."""
 _OWN_GAIN = (0.8, 1.25)
-"""If the drums stand in the context with a gain within these bounds they are the song's own and can be subtracted."""
-_MATCH, _HEARD, _GROOVE, _POSITION, _CUT, _JOIN, _SHORT, _FAR = 2.0, 0.7, 0.4, 0.5, 0.3, 0.8, 6.0, 0.002
+"""If the gain of the given drums in the context is within these bounds, they are the song's own and are subtracted."""
 
 Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
+class _Costs:
+    """Weights of the terms of the cost; a mismatch is 1 - cosine similarity, 0 to 2."""
+
+    control: float = 2.0
+    """Times the mismatch between the control (chords or notes) at the source and in the hole."""
+    sound: float = 0.7
+    """Times the mismatch between the source's chroma and the pitch classes that the control asks for."""
+    groove: float = 0.4
+    """Times the mismatch between the drum control at the source and in the hole."""
+    position: float = 0.5
+    """Added if the source is at another position in its bar."""
+    short: float = 6.0
+    """Times (length of the hole's beat / length of the source - 1), if the source is shorter."""
+    far: float = 0.002
+    """Times the distance between source and hole in beats."""
+    cut: float = 0.3
+    """Added between neighbours whose sources do not follow one another."""
+    join: float = 0.8
+    """Times the mismatch between the sounds on both sides of such a cut."""
+
+
+_COSTS = _Costs()
+
+
+@dataclass(frozen=True)
 class _Grid:
-    """Beats over the whole excerpt (n + 1 edges in seconds) and each one's place in its bar."""
+    """Beats over the whole excerpt: n + 1 edges in seconds, and the place of each beat in its bar."""
 
     edges_s: Floats
     places: npt.NDArray[np.int64]
@@ -51,15 +76,13 @@ class _Grid:
 class Retrieval:
     """Concatenates beats of the visible context (Schwarz, "Concatenative sound synthesis: the early years", JNMR 2006).
 
-    A Viterbi search chooses a visible beat for every beat of a hole. It weighs how well the control at the visible
-    beat matches the control in the hole (chord tones, piano notes, drum pattern), how well the visible sound's chroma
-    matches the control's, whether the place in the bar is the same, whether the visible beat is long enough, and,
-    between neighbours that do not run on, a cut and how unlike the sounds on both sides are. Without a control the
-    last two remain: the best self-similar continuation. Given drums are kept: only the rest of the song is copied
-    (context minus the drums where they are its own, else what the separator leaves), and the drums are added. Nothing
-    is stretched or transposed; given the same request the output is the same, whatever the seed. Where the context is
-    silent or everything is masked there is nothing to copy: the output is the sum of the controls, as `copy-control`
-    has it.
+    A Viterbi search chooses a visible beat, the source, for every beat of a hole. Its costs are those of `_Costs`: how
+    well the control at the source matches the control in the hole (chord tones, piano notes, drum pattern), how well
+    the source's chroma matches the control, the place in the bar, the length, the distance, and the cuts. Without a
+    control, the search finds the best self-similar continuation. Given drums are kept: only the rest of the song is
+    copied (the context minus the drums if they are its own, else the context without the separated drums), and the
+    drums are added. Nothing is stretched or transposed, and the seed has no effect. If the context is silent or
+    everything is masked, the output is the sum of the controls, as in `copy-control`.
     """
 
     batch_size = 8
@@ -71,7 +94,7 @@ class Retrieval:
         self._beats = beats
 
     def edit(self, requests: Sequence[Request]) -> list[Audio]:
-        """Fill every request's holes; the context is returned bit for bit."""
+        """Fill every request's holes; the context is unchanged bit for bit."""
         return [self._edit(request) for request in requests]
 
     def _edit(self, request: Request) -> Audio:
@@ -89,7 +112,7 @@ class Retrieval:
         return filled(masked, mask, accompaniment.mono + added)
 
     def _without_drums(self, request: Request, visible: Flags) -> Audio:
-        """Return the visible context without its drums if drums are given, else the context; zero in the holes."""
+        """Return the visible context, without its drums if drums are given; zero in the holes."""
         masked = request.masked
         if "drums" not in request.controls:
             return masked
@@ -102,7 +125,7 @@ class Retrieval:
         return Audio(np.where(visible, rest, np.float32(0)), masked.sample_rate)
 
     def _grid(self, request: Request) -> _Grid:
-        """Return beats over holes and context: those of the chords if given, else tracked with the controls' help."""
+        """Return the beats of the excerpt: those given with the chords, else tracked in context and controls."""
         masked, duration_s = request.masked, request.masked.duration_s
         given = request.controls["chords"].beats if "chords" in request.controls else None
         controls = _summed(request, request.controls)
@@ -123,44 +146,44 @@ class Retrieval:
         return _spread(Beats(steady.times_s(duration_s)), duration_s, bar)
 
     def _costs(self, request: Request, body: Audio, grid: _Grid) -> tuple[Floats, Floats]:
-        """Return what it costs to put source beat q into hole beat j, and to let q follow p; both (n, n)."""
+        """Return the costs of source beat q for hole beat j, and of q after p; both (n, n)."""
         edges, n = grid.edges_s, len(grid.edges_s) - 1
         seen = visible_frames(request.mask.holes_s, int(body.duration_s * FEATURE_RATE) + 1)
         texture = _by_beat(log_bands(body.mono, body.sample_rate), FEATURE_RATE, edges, 2, seen)
         tones = self._chroma_by_beat(body, request, edges)
         sounds = np.concatenate([texture, tones], axis=1) / np.sqrt(2)
-        local = _FAR * np.abs(np.subtract.outer(np.arange(n), np.arange(n))).astype(np.float64)
+        local = _COSTS.far * np.abs(np.subtract.outer(np.arange(n), np.arange(n))).astype(np.float64)
         lengths = np.diff(edges)
-        # A source shorter than its place would bring the next beat's attack along.
-        local += _SHORT * np.maximum(lengths[:, None] / lengths[None, :] - 1, 0)
-        local += _POSITION * (grid.places[:, None] != grid.places[None, :])
+        # Copying from a source shorter than the hole's beat would include the next beat's attack.
+        local += _COSTS.short * np.maximum(lengths[:, None] / lengths[None, :] - 1, 0)
+        local += _COSTS.position * (grid.places[:, None] != grid.places[None, :])
         for weight, wanted, offered in _targets(request, edges, tones):
             local += weight * (1 - wanted @ offered.T)
         alike = np.zeros((n + 2, n + 2))
         alike[1:-1, 1:-1] = sounds @ sounds.T
-        joins = _CUT + _JOIN * (1 - (alike[1:-1, :-2] + alike[2:, 1:-1]) / 2)
+        joins = _COSTS.cut + _COSTS.join * (1 - (alike[1:-1, :-2] + alike[2:, 1:-1]) / 2)
         joins[np.arange(n - 1), np.arange(1, n)] = 0.0
         return local, joins
 
     def _chroma_by_beat(self, body: Audio, request: Request, edges_s: Floats) -> Floats:
-        found = self._chroma.extract(body)
-        if not isinstance(found, Frames):
+        chroma = self._chroma.extract(body)
+        if not isinstance(chroma, Frames):
             return np.zeros((len(edges_s) - 1, 12))
-        times = np.arange(len(found.values)) / found.rate_hz
+        times = np.arange(len(chroma.values)) / chroma.rate_hz
         seen = np.ones(len(times), dtype=bool)
         for start, end in request.mask.holes_s:
             seen &= (times < start - 0.1) | (times >= end + 0.1)
-        centred = found.values - found.values.mean(axis=1, keepdims=True)
-        return _by_beat(centred, found.rate_hz, edges_s, 1, seen, is_centred=True)
+        centred = chroma.values - chroma.values.mean(axis=1, keepdims=True)
+        return _by_beat(centred, chroma.rate_hz, edges_s, 1, seen, is_centred=True)
 
 
 def build(drums: str = "hpss", chroma: str = "cqt-chroma", beats: str = "librosa-beats") -> Model:
     """Return the baseline.
 
     Args:
-        drums: The extractor that separates drums, for given drums that are not the song's own.
-        chroma: The extractor that finds chroma.
-        beats: The extractor that finds beats.
+        drums: Name of the drum separator, used if given drums are not the song's own.
+        chroma: Name of the chroma extractor.
+        beats: Name of the beat tracker.
     """
     return Retrieval(*(plugins.load("extractors", name) for name in (drums, chroma, beats)))
 
@@ -174,13 +197,13 @@ def _summed(request: Request, kinds: Iterable[str]) -> Floats:
 
 
 def _strays(tracked: Beats, phase_s: float, period_s: float) -> bool:
-    """Say whether tracked beats lie off a steady grid, so that the tempo is not steady."""
+    """Return whether tracked beats deviate so much from a steady grid that the tempo is not steady."""
     off = (tracked.times_s - phase_s + period_s / 2) % period_s - period_s / 2
     return len(off) >= 4 and float(np.median(np.abs(off - np.median(off)))) > _UNSTEADY_S
 
 
 def _spread(beats: Beats, duration_s: float, beats_per_bar: int) -> _Grid:
-    """Extend beats over the whole excerpt at their own period; positions that are unknown count from the first one."""
+    """Extend beats over the whole excerpt at their median period; unknown positions are counted from the first beat."""
     times = np.unique(beats.times_s)
     period = float(np.median(np.diff(times)))
     before = int(np.ceil(max(times[0], 0) / period)) + 1
@@ -202,7 +225,7 @@ def _spread(beats: Beats, duration_s: float, beats_per_bar: int) -> _Grid:
 def _by_beat(
     values: Floats, rate_hz: float, edges_s: Floats, parts: int, seen: Flags, is_centred: bool = False
 ) -> Floats:
-    """Average visible frames over every `parts`-th of a beat; rows of unit length, zero for beats that are hidden.
+    """Average visible frames over each of `parts` parts of a beat; rows have unit length, or are zero if hidden.
 
     Returns:
         Shape (n_beats, parts * d).
@@ -226,27 +249,28 @@ def _unit(rows: Floats) -> Floats:
 
 
 def _targets(request: Request, edges_s: Floats, tones: Floats) -> list[tuple[float, Floats, Floats]]:
-    """Return weight, wanted and offered features (n, d): every control against itself, then against the sound."""
+    """Return weights, and features (n, d) wanted in the hole and offered by the source, to compare by cosine."""
     targets = []
     for kind, control in request.controls.items():
         if isinstance(control.content, Chords):
             named = _chord_tones(control.content, edges_s)
-            targets += [(_MATCH, named, named), (_HEARD, named, tones)]
+            targets += [(_COSTS.control, named, named), (_COSTS.sound, named, tones)]
         elif isinstance(control.content, Notes):
             roll, classes = _note_rolls(control.content, edges_s)
-            targets += [(_MATCH * 0.75, roll, roll), (_MATCH * 0.75, classes, classes), (_HEARD, classes, tones)]
+            share = _COSTS.control * 0.75
+            targets += [(share, roll, roll), (share, classes, classes), (_COSTS.sound, classes, tones)]
         elif kind == "drums":
             bands = log_bands(control.audio.mono, control.audio.sample_rate)
             groove = _by_beat(bands, FEATURE_RATE, edges_s, 8, np.ones(len(bands), dtype=bool))
-            targets.append((_GROOVE, groove, groove))
+            targets.append((_COSTS.groove, groove, groove))
     return targets
 
 
 def _chord_tones(chords: Chords, edges_s: Floats) -> Floats:
-    """Return every beat's share of each pitch class, centred, of unit length; zero where no chord sounds.
+    """Return the share of each pitch class in every beat (n, 12), centred, of unit length; zero without a chord.
 
     Raises:
-        BenchError: a label that is no chord.
+        BenchError: a label is not a chord.
     """
     import mir_eval
 
@@ -264,7 +288,7 @@ def _chord_tones(chords: Chords, edges_s: Floats) -> Floats:
 
 
 def _note_rolls(notes: Notes, edges_s: Floats) -> tuple[Floats, Floats]:
-    """Return every beat's onsets by quarter beat and pitch, and its centred pitch-class durations, of unit length."""
+    """Return every beat's onsets by quarter beat and pitch, and centred pitch-class durations; rows of unit length."""
     n = len(edges_s) - 1
     roll, classes = np.zeros((n, 4, 128)), np.zeros((n, 12))
     for (start, end), pitch in zip(notes.intervals_s, notes.pitches, strict=True):
@@ -284,7 +308,7 @@ def _pieces(
     pieces: list[Piece] = []
     for start, end in (tuple(round(t * rate) for t in hole) for hole in holes_s):
         beats = np.flatnonzero((cuts[1:] > start + half) & (cuts[:-1] < end - half))
-        if not len(beats):  # a hole hardly longer than a fade, with a beat inside it
+        if not len(beats):  # a hole hardly longer than a fade, inside one beat
             beats = np.array([max(int(np.searchsorted(cuts, start, side="right")) - 1, 0)])
         edges = [start, *(int(cut) for cut in cuts[beats[1:]]), end]
         sources, usable = [], []
@@ -299,7 +323,7 @@ def _pieces(
 
 
 def _in_step(pieces: list[Piece], body: Audio, visible: Flags) -> list[Piece]:
-    """Move every copy by up to 15 ms to where the waveform clearly repeats, if it does."""
+    """Move every source by up to 15 ms to the lag at which the waveform clearly repeats, if there is one."""
     likeness = likeness_at_lags(body.mono, visible)
     moved = []
     for piece in pieces:
@@ -309,7 +333,7 @@ def _in_step(pieces: list[Piece], body: Audio, visible: Flags) -> list[Piece]:
 
 
 def _cheapest(costs: tuple[Floats, Floats], beats: npt.NDArray[np.int64], usable: Flags) -> list[int]:
-    """Return the source of every beat on the cheapest path from the beat before the hole to the one behind it."""
+    """Return the source of every beat on the cheapest path from the beat before the hole to the beat after it."""
     local, joins = costs
     hidden = 1e6
     n = len(joins)

@@ -1,4 +1,4 @@
-"""Floor: the given context with silence in the holes."""
+"""Floor: the context, with silence in the holes."""
 
 from collections.abc import Sequence
 
@@ -8,12 +8,12 @@ from bench.protocols import Model
 
 
 class Silence:
-    """Leaves the holes as they are."""
+    """Leaves the holes silent."""
 
     batch_size = 16
 
     def edit(self, requests: Sequence[Request]) -> list[Audio]:
-        """Return the masked sound of every request."""
+        """Return every request's masked sound unchanged."""
         return [Audio(request.masked.mono, request.masked.sample_rate) for request in requests]
 
 

@@ -1,1 +1,1 @@
-"""Trainers: one file makes one kind of weight file; recipes name them."""
+"""Registry of trainers: one file trains one kind of weight file; recipes name them. Shared code: bench/training."""

@@ -1,4 +1,4 @@
-"""Adapters on a frozen decoder of any size: prompts, aligned, prefix tuning or low rank, on the same data and steps."""
+"""Trainer of adapters on a frozen decoder of any size: prompts, aligned, prefix tuning or low rank, on equal data."""
 
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,9 @@ from torch import Tensor
 from bench import plugins
 from bench.air.adapter import LOW_RANK, Aligned, Prefix, Prompts
 from bench.air.backbone import Backbone, mini, published
+from bench.air.loss import HIDDEN, loss_of
 from bench.air.sequence import Layout, prefix_of
 from bench.air.sizes import SIZES
-from bench.air.training import HIDDEN, loss_of
 from bench.errors import BenchError, MissingComponent, UnknownName
 from bench.mask import blocks, draw, scatter
 from bench.mini.songs import prepared
@@ -34,28 +34,28 @@ _PROJECTIONS = ("q_proj", "k_proj", "v_proj", "out_proj")
 
 
 class AdapterTrainer:
-    """Cross-entropy on the prediction, everything frozen but the adapter (arXiv 2402.09508, section 4.2)."""
+    """Trains an adapter by cross-entropy of the prediction, with all else frozen (arXiv 2402.09508, section 4.2)."""
 
     def __init__(self, data: Path, sources: dict[str, Any], sizes: dict[str, Any], seed: int, device: str) -> None:
-        """Take the folder of songs, what to train on, the adapter's sizes and the budget's numbers."""
+        """Take the folder of songs, the training data, the adapter's sizes and budget, seed and device."""
         self._data, self._sources, self._sizes, self._seed, self._device = data, sources, sizes, seed, device
-        self.frozen: dict[str, str] = {}  # what a card says beside the files that a recipe needs
+        self.frozen: dict[str, str] = {}  # what the card says besides the files that a recipe needs
 
     @property
     def licence(self) -> str:
-        """What the weights may be used for; empty where the songs are composed and the decoder is ours."""
+        """The weights' licence; empty, for the default, if the songs are composed and the decoder is the mini one."""
         dataset = self._sources["dataset"]
-        is_ours = self._sources["size"] == "mini" and dataset == "synthetic"
-        return "" if is_ours else _FULL_LICENCE.format(dataset=dataset)
+        is_own = self._sources["size"] == "mini" and dataset == "synthetic"
+        return "" if is_own else _FULL_LICENCE.format(dataset=dataset)
 
     def prepare(self, workers: int) -> None:
         """Make the streams, encode them, build the adapter on the frozen decoder."""
         backbone = self._backbone()
         self._decoder, self._tokeniser, self.frozen = backbone.decoder, backbone.tokeniser, backbone.about
-        # What hears the songs may draw, and only while they are not there yet: the adapter begins alike in both cases.
+        # Extractors may use torch's random numbers, but only if songs are missing: restore them for the adapter's sake.
         with torch.random.fork_rng(devices=[]):
-            (self._sounds, self._songs), (_, self._unseen) = self._prepared(backbone.label, workers)
-        self._adapter = self._built()
+            (self._sounds, self._songs), (_, self._unseen) = self._prepared_songs(backbone.label, workers)
+        self._adapter = self._new_adapter()
         trained = self._decoder if self._adapter is None else self._adapter.to(self._device).train()
         self.learner = Learner(
             trained, self._sizes["rate"], self._sizes["steps"], weight_decay=0.02, clip=self._sizes["clip"],
@@ -63,22 +63,22 @@ class AdapterTrainer:
         )  # fmt: skip
 
     def _backbone(self) -> Backbone:
-        """Return the frozen decoder with its tokens: that of the recipe's files, or a published one of its size."""
+        """Return the frozen decoder with its tokeniser: from the recipe's files, or a published one of the size."""
         size, sizes = self._sources["size"], self._sizes
         if size == "mini":
             if not (self._sources["tokens"] and self._sources["language"]):
                 raise BenchError(
-                    "needs: an adapter of the mini size wants tokens and language, e.g. mini-tokens, mini-language"
+                    "needs: tokens or language is missing; name both for the mini size, e.g. mini-tokens, mini-language"
                 )
-            torch.manual_seed(self._seed)  # reading it draws, and what is drawn next is where the adapter begins
+            torch.manual_seed(self._seed)  # building the decoder draws numbers before the adapter does
             return mini(Path(self._sources["tokens"]), Path(self._sources["language"]), self._device)
         batches = [(sizes["batch"], sizes["frames"]), (sizes["long_batch"], sizes["long_frames"])]
-        found = published(size, self._device, sizes["m"], batches, is_changed=sizes["kind"] == "lora")
+        backbone = published(size, self._device, sizes["m"], batches, is_changed=sizes["kind"] == "lora")
         torch.manual_seed(self._seed)
-        return found
+        return backbone
 
-    def _prepared(self, label: str, workers: int) -> list[tuple[streams.Streams, Songs]]:
-        """Return songs to train on and to validate with, as sound and as tokens of the decoder's codec."""
+    def _prepared_songs(self, label: str, workers: int) -> list[tuple[streams.Streams, Songs]]:
+        """Return the training and validation songs, as sound and as tokens of the decoder's codec."""
         names, dataset = (self._sources["train"], self._sources["validation"]), self._sources["dataset"]
         if self._sources["size"] == "mini" and dataset == "synthetic":
             return prepared(self._data, Path(self._sources["tokens"]), names, workers)[1]
@@ -87,11 +87,11 @@ class AdapterTrainer:
         return of_dataset(
             dataset, names, self._data / dataset, self._tokeniser, label, parts=("mix", *self._sources["controls"]),
             duration_s=self._sizes["stretch_s"], separator=self._sources["separator"], workers=workers,
-            encoders=workers if self._device == "cpu" else 1,  # several would each hold the codec on the one device
+            encoders=workers if self._device == "cpu" else 1,  # each would load the codec onto the one device
         )  # fmt: skip
 
-    def _built(self) -> Prompts | Prefix | None:
-        """Return the adapter's network; None for low rank, which lives inside the decoder."""
+    def _new_adapter(self) -> Prompts | Prefix | None:
+        """Return a new adapter; None for low rank, whose matrices are put into the decoder."""
         config, m, rank = self._decoder.config, self._sizes["m"], self._sizes["rank"]
         kind = self._sizes["kind"]
         if kind == "prompts":
@@ -104,8 +104,8 @@ class AdapterTrainer:
             from peft import LoraConfig, inject_adapter_in_model
         except ImportError as error:
             raise MissingComponent(
-                "low-rank adaptation is trained by peft; get it with `pip install 'steerbench[train]'`; the other "
-                "kinds of adapter need nothing more"
+                "low-rank adaptation needs peft; get it with `pip install 'steerbench[train]'`; the other kinds of "
+                "adapter run without it"
             ) from error
         inject_adapter_in_model(
             LoraConfig(r=rank, lora_alpha=rank, lora_dropout=0.0, target_modules=list(_PROJECTIONS)), self._decoder
@@ -113,7 +113,7 @@ class AdapterTrainer:
         return None
 
     def step(self, k: int) -> dict[str, float]:
-        """Take one step on a batch that depends on seed and `k` alone; every fourth has excerpts of full length."""
+        """Take step `k` on a batch that depends only on seed and `k`; every fourth has long excerpts."""
         is_long = k % 4 == 3
         n = self._sizes["long_frames"] if is_long else self._sizes["frames"]
         size = self._sizes["long_batch"] if is_long else self._sizes["batch"]
@@ -133,7 +133,7 @@ class AdapterTrainer:
     def _example(
         self, songs: Songs, sounds: streams.Streams, rng: np.random.Generator, n: int
     ) -> tuple[Tensor, Tensor, npt.NDArray[np.bool_]]:
-        """Draw a prefix (K, n), its prediction (K, n) and the mask (n,)."""
+        """Draw a prefix (K, n), the tokens to predict (K, n) and the mask (n,)."""
         track, start = songs.place(rng, n)
         mix = torch.from_numpy(songs.crop(track, "mix", start, n))
         control = torch.from_numpy(self._control(songs, sounds, rng, track, start, n))
@@ -143,7 +143,7 @@ class AdapterTrainer:
     def _control(
         self, songs: Songs, sounds: streams.Streams, rng: np.random.Generator, track: str, start: int, n: int
     ) -> Codes:
-        """Draw which controls are given, and return the tokens of their sum (K, n)."""
+        """Draw which controls are given, and return the tokens (K, n) of their sum."""
         kinds = list(self._sources["controls"])
         if not kinds or rng.random() < self._sizes["silent"]:
             return songs.crop(track, "silence", start, n)
@@ -157,7 +157,7 @@ class AdapterTrainer:
         return self._tokeniser.encode(np.asarray(total, dtype=np.float32))
 
     def _masked(self, rng: np.random.Generator, n: int) -> npt.NDArray[np.bool_]:
-        """Draw which frames are to be made anew: everything, one or two long holes, or scattered as in the paper."""
+        """Draw which frames are masked: all, one or two long holes, or scattered ones as in the paper."""
         kind, seed = float(rng.random()), int(rng.integers(2**31))
         if self._sizes["masks"] == "scatter":
             ratio = self._sizes["ratio"]
@@ -170,10 +170,10 @@ class AdapterTrainer:
         return scatter(n, seed).inside(50)
 
     def validate(self) -> dict[str, float]:
-        """Return the loss inside the hole on unseen songs with their own controls, and with exchanged ones more.
+        """Return the loss in the holes of validation songs, and the gap: how much it rises with other songs' controls.
 
-        The same crops every time: full length, half of them with the middle masked, half with everything masked. What
-        other songs' controls cost more is how much the adapter uses its control, in nats a token.
+        Both are in nats per token. The gap shows how much the adapter uses its control. The crops are the same every
+        time: half of them with everything masked, half with the middle masked.
         """
         if self._adapter is not None:
             self._adapter.eval()
@@ -209,15 +209,15 @@ class AdapterTrainer:
         return right, wrong
 
     def state(self) -> dict[str, Any]:
-        """Return what a checkpoint holds."""
+        """Return the state for a checkpoint."""
         return self.learner.state()
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
+        """Resume from a checkpoint's state."""
         self.learner.restore(state)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the weight file, in half precision."""
+        """Return the weight file's tensors, in half precision."""
         if self._adapter is not None:
             return {name: value.detach().half() for name, value in self._adapter.named_parameters()}
         return {
@@ -266,34 +266,34 @@ def build(
     """Return the trainer.
 
     Args:
-        folder: Working folder.
+        folder: Working folder of this training.
         data: Folder of songs and tokens, shared with other trainers.
         kind: `prompts` (the paper's), `aligned`, `prefix` (prefix tuning) or `lora`.
-        controls: What stands in the prefix: `drums`, `chords`, `piano`, several of them, or none.
+        controls: Controls in the prefix: any of `drums`, `chords`, `piano`, or none.
         tokens: The codebooks' weight file.
         language: The mini language model's weight file.
         train: Manifest of training songs.
         validation: Manifest of validation songs.
-        size: Of the frozen decoder; a published one and its codec are read from `$BENCH_WEIGHTS`.
-        dataset: The data set of both manifests. Of `synthetic` the mini size takes whole songs; all else is excerpts.
-        separator: The extractor that hears the drums in every mix; empty for stems, and the usual one without.
-        stretch_s: Seconds of every excerpt, from where it starts.
-        m: Prompt vectors a layer and type, or vectors of prefix tuning.
+        size: Size of the frozen decoder; a published one and its codec are read from `$BENCH_WEIGHTS`.
+        dataset: The data set of both manifests. The mini size takes whole songs of `synthetic`; all else is excerpts.
+        separator: The extractor that separates drums from every mix; empty for stems, or the default extractor if none.
+        stretch_s: Seconds of every excerpt from its start.
+        m: Prompt vectors per layer and type of frame, or vectors of prefix tuning.
         rank: Of the aligned path, or of the low-rank adaptation.
-        masks: `mixed` (everything, one or two long holes, scattered ones) or `scatter` (the paper's alone).
+        masks: `mixed` (everything, one or two long holes, scattered) or `scatter` (only the paper's).
         ratio: The fixed masking rate r of `scatter`; 0 draws it from U(0.4, 0.8) as in the paper.
-        several: Share of examples with several controls at once, where there are several.
+        several: Share of examples with several controls at once, if several are given.
         silent: Share of examples without any control.
-        hidden: Share of predictions of whose inputs stretches are hidden.
+        hidden: Share of predictions whose inputs are hidden in places; see `bench.air.loss`.
         rate: Highest learning rate.
-        clip: Largest norm of a gradient.
-        warm_up: Steps until the highest rate.
+        clip: Largest norm of the gradient.
+        warm_up: Steps until the highest learning rate.
         steps: Steps in all.
         frames: Length of short excerpts in frames of 20 ms.
-        batch: Short excerpts a step.
-        long_frames: Length of long ones, a quarter of the steps.
-        long_batch: Long excerpts a step.
-        seed: Of everything random.
+        batch: Short excerpts per step.
+        long_frames: Length of long excerpts, which a quarter of the steps has.
+        long_batch: Long excerpts per step.
+        seed: Seed of all random numbers.
         device: `cpu` or `cuda`.
     """
     if kind not in KINDS:

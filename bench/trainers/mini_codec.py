@@ -1,4 +1,4 @@
-"""The mini codec: a decoder from the tokens of given codebooks to sound."""
+"""Trainer of the mini codec's vocoder, from the tokens of given codebooks to sound."""
 
 from pathlib import Path
 from typing import Any
@@ -21,17 +21,17 @@ _FLOOR = 1e-3
 
 
 class MiniCodec:
-    """The decoder, by multi-resolution spectra of all parts of the training songs."""
+    """Trains the vocoder by a multi-resolution spectral loss on all parts of the training songs."""
 
     def __init__(self, data: Path, sources: dict[str, str], sizes: dict[str, Any], seed: int, device: str) -> None:
-        """Take the folder of songs, what to train on, the sizes and the budget's numbers."""
+        """Take the folder of songs, the training data, the sizes with the budget's options, seed and device."""
         self._data, self._sources, self._sizes, self._seed, self._device = data, sources, sizes, seed, device
 
     def prepare(self, workers: int) -> None:
         """Make the streams, encode them, build the network."""
         names = (self._sources["train"], self._sources["validation"])
-        self.tokeniser, found = prepared(self._data, Path(self._sources["tokens"]), names, workers)
-        (self._songs, self._codes), (self._unseen, self._unseen_codes) = found
+        self.tokeniser, sets = prepared(self._data, Path(self._sources["tokens"]), names, workers)
+        (self._songs, self._codes), (self._unseen, self._unseen_codes) = sets
         torch.manual_seed(self._seed)
         sizes = tuple(book.shape[1] for book in self.tokeniser.centroids)
         self.network = Vocoder(sizes, self._sizes["width"], self._sizes["depth"]).to(self._device)
@@ -40,12 +40,12 @@ class MiniCodec:
         self.learner = Learner(self.network, self._sizes["rate"], self._sizes["steps"])
 
     def step(self, k: int) -> dict[str, float]:
-        """Take one step on a batch that depends on seed and `k` alone."""
+        """Take step `k` on a batch that depends only on seed and `k`."""
         codes, target = self._batch(self._songs, self._codes, self._seed * 1_000_003 + k)
         return self.learner.learn(k, loss=_loss(self.network(codes), target))
 
     def _batch(self, sounds: streams.Streams, songs: Songs, seed: int) -> tuple[Tensor, Tensor]:
-        """Draw crops; half of them of the mix."""
+        """Draw crops, half of them of the mix: tokens (batch, K, n) and sound (batch, 640 n)."""
         rng = np.random.default_rng(seed)
         n = round(self._sizes["crop_s"] * FRAME_RATE)
         codes, wanted = [], []
@@ -57,7 +57,7 @@ class MiniCodec:
         return torch.stack(codes).to(self._device), torch.stack(wanted).to(self._device)
 
     def validate(self) -> dict[str, float]:
-        """Return the loss on mixes of unseen songs, the same ones every time."""
+        """Return the loss on validation songs, the same crops every time."""
         self.network.eval()
         losses = []
         with torch.no_grad():
@@ -68,15 +68,15 @@ class MiniCodec:
         return {"loss": float(np.mean(losses))}
 
     def state(self) -> dict[str, Any]:
-        """Return what a checkpoint holds."""
+        """Return the state for a checkpoint."""
         return self.learner.state()
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
+        """Resume from a checkpoint's state."""
         self.learner.restore(state)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the weight file: codebooks in full precision, the network in half."""
+        """Return the weight file's tensors: codebooks in full precision, the network in half."""
         kept = {f"vocoder.{name}": value.half() for name, value in self.network.state_dict().items()}
         for k in range(BOOKS):
             kept.pop(f"vocoder.book{k}")
@@ -84,7 +84,7 @@ class MiniCodec:
 
 
 def _loss(made: Tensor, wanted: Tensor) -> Tensor:
-    """Return the distance of log spectra at six resolutions; the two longest only below 2 kHz, where chords live."""
+    """Return the mean spectral distance at six resolutions; the two longest count only below 2 kHz, for chords."""
     total = made.new_zeros(())
     for size in _WINDOWS:
         total = total + _distance(made, wanted, size, None)
@@ -122,18 +122,18 @@ def build(
     """Return the trainer.
 
     Args:
-        folder: Working folder.
+        folder: Working folder of this training.
         data: Folder of songs and tokens, shared with other trainers.
         tokens: The codebooks' weight file.
         train: Manifest of training songs.
         validation: Manifest of validation songs.
-        width: Channels of the decoder.
-        depth: Its blocks.
+        width: Channels of the vocoder.
+        depth: Blocks of the vocoder.
         rate: Highest learning rate.
         steps: Steps in all.
-        batch: Crops a step.
+        batch: Crops per step.
         crop_s: Seconds of a crop.
-        seed: Of everything random.
+        seed: Seed of all random numbers.
         device: `cpu` or `cuda`.
     """
     sources = {"tokens": tokens, "train": train, "validation": validation}

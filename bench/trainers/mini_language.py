@@ -1,4 +1,4 @@
-"""The mini language model: continues music, repeats it, and turns some stems (never a target control) into mixes."""
+"""Trainer of the mini language model: continue music, repeat it, and turn some stems (never a control) into mixes."""
 
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from bench.air.decoder import PATHS_BACK, Config, Decoder
+from bench.air.loss import loss_of
 from bench.air.sequence import prefix_of
-from bench.air.training import loss_of
 from bench.air.weights import about_decoder
 from bench.mask import blocks, scatter
 from bench.mini.songs import prepared
@@ -19,24 +19,24 @@ from bench.training.loop import Learner
 from bench.training.tokens import Songs
 
 PARTS, SHARES = ("bass", "other", "silence"), (0.5, 0.25, 0.25)
-"""What stands in a pair's prefix. Drums, chords and piano never do: to follow them is the adapters' part."""
+"""Contents of the prefix and how often each is drawn; never drums, chords or piano, which adapters learn to follow."""
 _IDENTICAL = 0.15
 _PARTLY = 0.5
 _EMBEDDING, _HEAD, _PATH = 0.5, 0.1, 0.7
 
 
 class MiniLanguage:
-    """Next-token training of the mini decoder on prefix and prediction sequences."""
+    """Trains the mini decoder to predict the next token in sequences of prefix and prediction."""
 
     def __init__(self, data: Path, sources: dict[str, Any], sizes: dict[str, Any], seed: int, device: str) -> None:
-        """Take the folder of songs, what to train on, the network's sizes and the budget's numbers."""
+        """Take the folder of songs, the training data, the network's sizes and budget, seed and device."""
         self._data, self._sources, self._sizes, self._seed, self._device = data, sources, sizes, seed, device
 
     def prepare(self, workers: int) -> None:
         """Make the streams, encode them, build the network."""
         names = (self._sources["train"], self._sources["validation"])
-        _, found = prepared(self._data, Path(self._sources["tokens"]), names, workers)
-        self._songs, self._unseen = (songs for _, songs in found)
+        _, sets = prepared(self._data, Path(self._sources["tokens"]), names, workers)
+        self._songs, self._unseen = (songs for _, songs in sets)
         torch.manual_seed(self._seed)
         network = Decoder(
             Config(
@@ -53,7 +53,7 @@ class MiniLanguage:
         self.learner = Learner(network.to(self._device), self._sizes["rate"], self._sizes["steps"], warm_up=200)
 
     def step(self, k: int) -> dict[str, float]:
-        """Take one step on a batch that depends on seed and `k` alone; long excerpts come at the end."""
+        """Take step `k` on a batch that depends only on seed and `k`; the last steps have long excerpts."""
         is_long = k >= self._sizes["steps"] * (1 - self._sizes["long_share"])
         n_frames, size = (
             (self._sizes["long_frames"], self._sizes["long_batch"])
@@ -68,7 +68,7 @@ class MiniLanguage:
         return loss_of(self.learner.network, prefix, prediction, rng)
 
     def validate(self) -> dict[str, float]:
-        """Return the loss on unseen songs, the same crops every time."""
+        """Return the loss on validation songs in nats per token, the same crops every time."""
         losses = []
         with torch.inference_mode():
             for k in range(4):
@@ -77,11 +77,11 @@ class MiniLanguage:
         return {"loss": float(np.mean(losses))}
 
     def state(self) -> dict[str, Any]:
-        """Return what a checkpoint holds."""
+        """Return the state for a checkpoint."""
         return self.learner.state()
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
+        """Resume from a checkpoint's state."""
         self.learner.restore(state)
 
     def about(self) -> dict[str, str]:
@@ -89,12 +89,12 @@ class MiniLanguage:
         return about_decoder(self.learner.network)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the weight file, in half precision."""
+        """Return the weight file's tensors, in half precision."""
         return {name: value.half() for name, value in self.learner.network.state_dict().items()}
 
 
 def _initialise(network: Decoder) -> None:
-    """Begin where a step that sees a token in the prefix is a little more likely to repeat it than not."""
+    """Initialise the network so that a step slightly prefers the token at its place in the prefix."""
     for table, head in zip(network.embed_tokens, network.lm_heads, strict=True):
         nn.init.normal_(table.weight, std=_EMBEDDING)
         head.weight.data.copy_(_HEAD * table.weight.data[:-1])
@@ -105,7 +105,7 @@ def _initialise(network: Decoder) -> None:
 
 
 def _batch(songs: Songs, rng: np.random.Generator, size: int, n: int) -> tuple[Tensor, Tensor]:
-    """Draw prefixes and predictions (size, 4, n)."""
+    """Draw prefixes and tokens to predict, (size, 4, n) each."""
     prefixes, predictions = [], []
     for _ in range(size):
         track, start = songs.place(rng, n)
@@ -119,7 +119,7 @@ def _batch(songs: Songs, rng: np.random.Generator, size: int, n: int) -> tuple[T
 
 
 def _flags(rng: np.random.Generator, n: int) -> npt.NDArray[np.bool_]:
-    """Draw which frames of the prefix hold the stem: all, or those of a mask."""
+    """Draw which frames of the prefix hold the stem instead of the mix: all, or those of a mask."""
     if rng.random() >= _PARTLY:
         return np.ones(n, dtype=bool)
     seed = int(rng.integers(2**31))
@@ -149,7 +149,7 @@ def build(
     """Return the trainer.
 
     Args:
-        folder: Working folder.
+        folder: Working folder of this training.
         data: Folder of songs and tokens, shared with other trainers.
         tokens: The codebooks' weight file.
         train: Manifest of training songs.
@@ -160,11 +160,11 @@ def build(
         rate: Highest learning rate.
         steps: Steps in all.
         frames: Length of short excerpts in frames of 20 ms.
-        batch: Short excerpts a step.
-        long_frames: Length of long ones.
-        long_batch: Long excerpts a step.
-        long_share: Share of the steps, the last, with long ones.
-        seed: Of everything random.
+        batch: Short excerpts per step.
+        long_frames: Length of long excerpts.
+        long_batch: Long excerpts per step.
+        long_share: Share of the steps, at the end, with long excerpts.
+        seed: Seed of all random numbers.
         device: `cpu` or `cuda`.
     """
     sources = {"train": train, "validation": validation, "tokens": tokens}

@@ -1,4 +1,4 @@
-"""The mini separator: drums out of mixes, trained on stems mixed anew."""
+"""Trainer of the mini separator, on random mixtures of stems."""
 
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,14 @@ _GAIN_DB = 7.0
 
 
 class MiniSeparator:
-    """Learns the drums' spectrum from the stem; both stems at random gains, some without drums, some from two songs."""
+    """Trains on drums plus the rest at random gains; some mixtures have no drums, some come from two songs."""
 
     def __init__(self, data: Path, sources: dict[str, str], sizes: dict[str, Any], seed: int, device: str) -> None:
-        """Take the folder of songs, manifests, the network's sizes and the budget's numbers."""
+        """Take the folder of songs, the manifests, the network's sizes with the budget's options, seed and device."""
         self._data, self._sources, self._sizes, self._seed, self._device = data, sources, sizes, seed, device
 
     def prepare(self, workers: int) -> None:
-        """Make the streams, build the network."""
+        """Make the streams and build the network."""
         parts = ("mix", "drums")
         made = self._data / "streams"
         self._songs = streams.prepare("synthetic", self._sources["train"], made, parts=parts, workers=workers)
@@ -33,18 +33,18 @@ class MiniSeparator:
         self.learner = Learner(network, self._sizes["rate"], self._sizes["steps"])
 
     def step(self, k: int) -> dict[str, float]:
-        """Take one step on a batch that depends on seed and `k` alone."""
+        """Take step `k` on a batch that depends only on seed and `k`."""
         mix, drums = self._batch(np.random.default_rng([self._seed, k]))
         return self.learner.learn(k, loss=self._loss(mix, drums))
 
     def _loss(self, mix: Tensor, drums: Tensor) -> Tensor:
         network = self.learner.network
         spectrum, wanted = network.spectrum(mix), network.spectrum(drums)
-        found = spectrum * network.shares(spectrum)
+        drum_bins = spectrum * network.shares(spectrum)
         level = spectrum.abs().pow(2).mean(dim=(1, 2), keepdim=True).sqrt() + 1e-6
-        gap = (found - wanted).abs() / level
-        # Square-rooted magnitudes hear soft hats beside loud kicks.
-        soft = (found.abs() / level + 1e-4).sqrt() - (wanted.abs() / level + 1e-4).sqrt()
+        gap = (drum_bins - wanted).abs() / level
+        # Square roots of magnitudes give soft hi-hats some weight against loud kicks.
+        soft = (drum_bins.abs() / level + 1e-4).sqrt() - (wanted.abs() / level + 1e-4).sqrt()
         return gap.mean() + soft.abs().mean()
 
     def _batch(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
@@ -64,8 +64,8 @@ class MiniSeparator:
         return str(rng.choice(self._songs.tracks)), int(rng.integers(self._songs.n_samples - n))
 
     def validate(self) -> dict[str, float]:
-        """Return the drums' SDR in dB on 15 s of unseen songs: median over songs of 10 log10(|s|^2 / |s - e|^2)."""
-        found = []
+        """Return the drums' SDR in dB on 15 s of validation songs: median of 10 log10(|s|^2 / |s - e|^2) over songs."""
+        sdrs_db = []
         with torch.inference_mode():
             for track in self._unseen.tracks[:24]:
                 mix, drums = (
@@ -73,19 +73,19 @@ class MiniSeparator:
                     for part in ("mix", "drums")
                 )
                 error = self.learner.network(mix.to(self._device)).cpu() - drums
-                found.append(10 * float(torch.log10(drums.pow(2).sum() / error.pow(2).sum().clamp(min=1e-9))))
-        return {"sdr": float(np.median(found))}
+                sdrs_db.append(10 * float(torch.log10(drums.pow(2).sum() / error.pow(2).sum().clamp(min=1e-9))))
+        return {"sdr": float(np.median(sdrs_db))}
 
     def state(self) -> dict[str, Any]:
-        """Return what a checkpoint holds."""
+        """Return the state for a checkpoint."""
         return self.learner.state()
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
+        """Resume from a checkpoint's state."""
         self.learner.restore(state)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the weight file, in half precision."""
+        """Return the weight file's tensors, in half precision."""
         return {name: value.half() for name, value in self.learner.network.state_dict().items()}
 
 
@@ -110,7 +110,7 @@ def build(
     """Return the trainer.
 
     Args:
-        folder: Working folder.
+        folder: Working folder of this training.
         data: Folder of songs and tokens, shared with other trainers.
         train: Manifest of training songs.
         validation: Manifest of validation songs.
@@ -118,9 +118,9 @@ def build(
         depth: Blocks.
         rate: Highest learning rate.
         steps: Steps in all.
-        batch: Crops a step.
+        batch: Crops per step.
         crop_s: Seconds of a crop.
-        seed: Of everything random.
+        seed: Seed of all random numbers.
         device: `cpu` or `cuda`.
     """
     sizes = {"width": width, "depth": depth, "rate": rate, "steps": steps, "batch": batch, "crop_s": crop_s}

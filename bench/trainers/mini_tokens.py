@@ -1,4 +1,4 @@
-"""The mini codec's codebooks: k-means on every part of the training songs, a book a step."""
+"""Trainer of the mini codec's codebooks: k-means on every part of the training songs, one codebook per step."""
 
 from functools import partial
 from pathlib import Path
@@ -15,52 +15,52 @@ from bench.training import streams
 Floats = npt.NDArray[np.float32]
 _TRACK_S = 30.0
 _THINNED = 3
-"""Of parts that are not the mix every third frame is taken: the mix is what is played in the end."""
+"""Of parts other than the mix, only every third frame is used, since the outputs are mixes."""
 
 
 class MiniTokens:
-    """One codebook a step."""
+    """Makes one codebook per step."""
 
     def __init__(self, data: Path, sources: dict[str, str], seed: int) -> None:
-        """Take the folder of songs, what to train on and the seed."""
+        """Take the folder of songs, the manifests and the seed."""
         self._data, self._sources, self._seed = data, sources, seed
         self._books: dict[int, Floats] = {}
 
     def prepare(self, workers: int) -> None:
-        """Make the streams and the rows that the books are made of."""
+        """Make the streams and the rows of features to cluster."""
         self._rows, self._unseen = (
             _rows(streams.prepare("synthetic", name, self._data / "streams", workers=workers), seed, workers)
             for name, seed in ((self._sources["train"], self._seed), (self._sources["validation"], 10**6))
         )
 
     def step(self, k: int) -> dict[str, float]:
-        """Make book `k`; return the share of the training rows' variance that it leaves."""
+        """Make codebook `k`; return the share of the training rows' variance that it does not explain."""
         self._books[k] = _kmeans(self._rows[k], self._seed)
         return {"unexplained": 1 - _explained(self._rows[k], self._books[k])}
 
     def validate(self) -> dict[str, float]:
-        """Return how much of the variance of unseen songs' features each book explains, in [0, 1]."""
+        """Return the share of the variance of validation songs' features that each codebook explains, at most 1."""
         return {f"explained_{k}": _explained(self._unseen[k], self._books[k]) for k in sorted(self._books)}
 
     def state(self) -> dict[str, Any]:
-        """Return what a checkpoint holds."""
+        """Return the state for a checkpoint."""
         import torch
 
         return {"books": {k: torch.from_numpy(book) for k, book in self._books.items()}}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
+        """Resume from a checkpoint's state."""
         self._books = {k: book.numpy() for k, book in state["books"].items()}
 
     def tensors(self) -> dict[str, Any]:
-        """Return the weight file: the codebooks in full precision."""
+        """Return the weight file's tensors: the codebooks in full precision."""
         return dict(Tokeniser(tuple(self._books[k] for k in range(BOOKS))).tensors())
 
 
 def _rows(songs: streams.Streams, seed: int, workers: int) -> list[Floats]:
-    """Return what each book quantises, (rows, d) each, of half a minute of every track."""
-    found = executor(workers).map(partial(_rows_of, songs, seed), songs.tracks, "features")
-    return [np.concatenate([rows[k] for rows in found]) for k in range(BOOKS)]
+    """Return the features that each codebook quantises, (rows, d) each, of half a minute of every track."""
+    rows_of_tracks = executor(workers).map(partial(_rows_of, songs, seed), songs.tracks, "features")
+    return [np.concatenate([rows[k] for rows in rows_of_tracks]) for k in range(BOOKS)]
 
 
 def _rows_of(songs: streams.Streams, seed: int, track: str) -> list[Floats]:
@@ -84,7 +84,7 @@ def _kmeans(rows: Floats, seed: int) -> Floats:
 
 
 def _explained(rows: Floats, book: Floats) -> float:
-    """Return one minus the squared distance to the nearest entries over that to the mean."""
+    """Return 1 - (squared distances to the nearest entries) / (squared distances to the mean)."""
     left = rows - book[nearest(rows, book)]
     return float(1 - (left.astype(np.float64) ** 2).sum() / ((rows - rows.mean(axis=0)).astype(np.float64) ** 2).sum())
 
@@ -101,12 +101,12 @@ def build(
     """Return the trainer.
 
     Args:
-        folder: Working folder.
+        folder: Working folder of this training.
         data: Folder of songs and tokens, shared with other trainers.
         train: Manifest of training songs.
         validation: Manifest of validation songs.
-        steps: One a book.
-        seed: Of everything random.
+        steps: One per codebook.
+        seed: Seed of all random numbers.
         device: Not used: k-means runs on the processor.
     """
     return MiniTokens(data, {"train": train, "validation": validation}, seed)

@@ -1,1 +1,1 @@
-"""What trainers share: recipes, the loop, songs as sound and as tokens."""
+"""Shared code of the trainers: recipes, the training loop, songs as sound and as tokens; `train` runs a recipe."""

@@ -1,4 +1,4 @@
-"""Training: what every trainer shares, a schedule and weight files, and the loop with its checkpoints and curves."""
+"""The training loop with checkpoints and curves, the protocol of trainers, and the optimiser with its schedule."""
 
 import csv
 import math
@@ -15,14 +15,14 @@ CHECKPOINT, CURVE = "checkpoint.pt", "curve.csv"
 
 
 class Trainer(Protocol):
-    """What makes one weight file. Every batch depends on seed and step alone, so that a resumed run is the same run."""
+    """Makes one weight file. Every batch depends only on seed and step, so that a resumed run equals a whole one."""
 
     def prepare(self, workers: int) -> None:
-        """Make or find the training data and build the network; what is already on disk is left alone."""
+        """Make missing training data and build the network; existing files are kept."""
         ...
 
     def step(self, k: int) -> dict[str, float]:
-        """Take step `k`, counted from 0; return what the curve shows."""
+        """Take step `k`, counted from 0; return values for the curve."""
         ...
 
     def validate(self) -> dict[str, float]:
@@ -30,11 +30,11 @@ class Trainer(Protocol):
         ...
 
     def state(self) -> dict[str, Any]:
-        """Return everything that `restore` needs: tensors and plain values."""
+        """Return the state for a checkpoint: tensors and plain values."""
         ...
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
+        """Resume from a checkpoint's state."""
         ...
 
     def tensors(self) -> dict[str, Any]:
@@ -44,12 +44,12 @@ class Trainer(Protocol):
 
 @dataclass(frozen=True)
 class Schedule:
-    """A learning rate that warms up linearly and falls along a cosine to a twentieth.
+    """A learning rate that warms up linearly and falls along a cosine to a twentieth of its maximum.
 
     Attributes:
-        rate: The highest.
+        rate: The highest learning rate.
         steps: Steps in all.
-        warm_up: Steps until the highest.
+        warm_up: Steps until the highest learning rate.
     """
 
     rate: float
@@ -57,7 +57,7 @@ class Schedule:
     warm_up: int
 
     def at(self, k: int) -> float:
-        """Return the rate of step `k`."""
+        """Return the learning rate of step `k`."""
         if k < self.warm_up:
             return self.rate * (k + 1) / self.warm_up
         share = min((k - self.warm_up) / max(self.steps - self.warm_up, 1), 1.0)
@@ -65,7 +65,7 @@ class Schedule:
 
 
 class Learner:
-    """A network with its optimiser (AdamW) and schedule; tensors that ask for no gradient stay as they are."""
+    """A network with its optimiser (AdamW) and schedule; tensors without a gradient are not changed."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Learner:
         clip: float = 1.0,
         warm_up: int = 100,
     ) -> None:
-        """Take the network, the highest learning rate and how many steps there will be."""
+        """Take the network, the highest learning rate and the number of steps."""
         import torch
 
         self.network = network
@@ -86,7 +86,7 @@ class Learner:
         self._schedule, self._clip = Schedule(rate, steps, min(warm_up, max(steps // 10, 1))), clip
 
     def learn(self, k: int, loss: Any) -> dict[str, float]:
-        """Take step `k` down the gradient of a loss; return it."""
+        """Take step `k` on the gradient of a loss; return the loss."""
         import torch
 
         for group in self._optimiser.param_groups:
@@ -98,21 +98,21 @@ class Learner:
         return {"loss": float(loss.detach())}
 
     def state(self) -> dict[str, Any]:
-        """Return what a checkpoint holds: what is trained, and the optimiser's memory of it."""
+        """Return the state for a checkpoint: the trained tensors and the optimiser's state."""
         kept = {name: value.detach() for name, value in self.network.named_parameters() if value.requires_grad}
         return {"network": kept, "optimiser": self._optimiser.state_dict()}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a state.
+        """Resume from a checkpoint's state.
 
         Raises:
-            ValueError: it is of another network.
+            ValueError: the state belongs to another network.
         """
         import torch
 
         trained = {name: value for name, value in self.network.named_parameters() if value.requires_grad}
         if set(trained) != set(state["network"]):
-            raise ValueError(f"it holds other parameters: {sorted(set(trained) ^ set(state['network']))[:3]}")
+            raise ValueError(f"other parameters: {sorted(set(trained) ^ set(state['network']))[:3]}")
         with torch.no_grad():
             for name, value in trained.items():
                 value.copy_(state["network"][name])
@@ -129,19 +129,19 @@ def run(
     step_done: Callable[[], None] = lambda: None,
     seconds: float = math.inf,
 ) -> tuple[int, float]:
-    """Train until `steps`, from the last checkpoint if there is one, and leave checkpoint and curve in `folder`.
+    """Train until `steps`, from the last checkpoint if there is one; write checkpoint and curve to `folder`.
 
     Args:
-        trainer: Prepared.
-        folder: Where checkpoint and curve lie.
+        trainer: A trainer after `prepare`.
+        folder: Folder of checkpoint and curve.
         steps: Steps in all.
-        needs: sha256 of the weight files that it rests on, by name; a checkpoint on others is refused.
-        every: Steps from one validation and checkpoint to the next.
+        needs: sha256 of the weight files that the training uses, by name; a checkpoint with others is refused.
+        every: Steps between validations, each with a checkpoint.
         step_done: Called after every step.
-        seconds: Stop (with a checkpoint) after so long, to be resumed.
+        seconds: Stop after this time, with a checkpoint to resume from.
 
     Returns:
-        The step reached and the processor seconds spent, earlier runs included.
+        The step reached and the processor seconds used, earlier runs included.
     """
     k, spent, losses = _resume(trainer, folder, steps, needs)
     for _ in range(k):
@@ -166,7 +166,7 @@ def run(
 def _resume(
     trainer: Trainer, folder: Path, steps: int, needs: Mapping[str, str]
 ) -> tuple[int, float, list[dict[str, float]]]:
-    """Return the step to go on from, the seconds spent until then, and what the curve's next row is a mean of."""
+    """Return the step to resume from, the seconds used so far, and the losses since the curve's last row."""
     import torch
 
     path = folder / CHECKPOINT
@@ -180,13 +180,13 @@ def _resume(
         k, spent, losses = int(kept["step"]), float(kept["seconds"]), list(kept.get("losses", []))
     except Exception as error:  # a checkpoint of another recipe or version breaks in many ways
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise BenchError(f"{path}: cannot be gone on from ({reason}); remove it to begin anew") from error
+        raise BenchError(f"{path}: cannot be resumed ({reason}); remove it to start again") from error
     if others:
         raise BenchError(
-            f"{path}: was trained on another {others[0]} than is here now; put that back, or remove it to begin anew"
+            f"{path}: was trained on another {others[0]} than is present; put that back, or remove this to start again"
         )
     if k > steps:
-        raise BenchError(f"{path}: is at step {k}, the recipe ends at {steps}; remove it to begin anew")
+        raise BenchError(f"{path}: is at step {k}, the recipe ends at {steps}; remove it to start again")
     return k, spent, losses
 
 
@@ -206,7 +206,7 @@ def _save(
 
 
 def _record(folder: Path, k: int, seconds: float, row: Mapping[str, float]) -> None:
-    """Add a row to the curve; rows of steps that were lost in a crash and made again are replaced."""
+    """Add a row to the curve; rows from this step on, left by an interrupted run, are replaced."""
     path = folder / CURVE
     rows = []
     if path.is_file():
@@ -219,7 +219,7 @@ def _record(folder: Path, k: int, seconds: float, row: Mapping[str, float]) -> N
 
 
 def last_validation(folder: Path) -> dict[str, float]:
-    """Return the last validation scores of a folder's curve; none before the first."""
+    """Return the last validation scores of a folder's curve; empty if there are none yet."""
     path = folder / CURVE
     if not path.is_file():
         return {}

@@ -1,4 +1,4 @@
-"""Recipes: how a weight file is trained, as a closed YAML in recipes/."""
+"""Recipes: how a weight file is trained, one YAML file each in recipes/."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,16 +11,16 @@ from bench.paths import home
 
 @dataclass(frozen=True)
 class Recipe:
-    """One YAML of recipes/.
+    """One recipe.
 
     Attributes:
-        name: Its file's stem, and the weight file's.
+        name: Name of the recipe's file and of the weight file, without suffix.
         description: What the weight file is.
-        trainer: The trainer plug.
-        needs: By the trainer's option, the weight files that must be there first.
+        trainer: Name of the trainer.
+        needs: Names of the weight files that must exist first, by the trainer's option.
         options: The trainer's options, the same for every budget.
-        budgets: Further options by the name of the budget; each names `steps`.
-        tolerance: By validation score, how far a second training may end from the card.
+        budgets: Further options by the budget's name; each has `steps`.
+        tolerance: By validation score, how far a repeated training may differ from the card.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Recipe:
         return {**self.options, **self.budgets[budget]}
 
     def on(self, dataset: str | None) -> "Recipe":
-        """Return the recipe with a data set's train split in place of its own songs; itself for None or its own."""
+        """Return the recipe with another data set's splits; itself if `dataset` is None or its own data set."""
         if dataset is None or dataset == self.options.get("dataset"):
             return self
         songs = {"dataset": dataset, "train": f"{dataset}-train", "validation": f"{dataset}-validation"}
@@ -50,7 +50,7 @@ _KEYS = ("description", "trainer", "needs", "options", "budgets", "tolerance")
 
 
 def recipe_names() -> list[str]:
-    """List the recipes."""
+    """List the names of all recipes."""
     return sorted(path.stem for path in home("recipes").glob("*.yaml"))
 
 
@@ -58,8 +58,8 @@ def load_recipe(name: str) -> Recipe:
     """Read recipes/<name>.yaml.
 
     Raises:
-        UnknownName: there is none.
-        BenchError: a key is unknown, missing or of a wrong kind.
+        UnknownName: there is no such recipe.
+        BenchError: a key is unknown or missing, or its value is of the wrong type.
     """
     if name not in recipe_names():
         raise UnknownName("recipe", name, recipe_names())
@@ -67,7 +67,7 @@ def load_recipe(name: str) -> Recipe:
 
 
 def read_recipe(path: Path) -> Recipe:
-    """Read a recipe; its file's stem is its name.
+    """Read a recipe from a file, whose name without suffix is the recipe's.
 
     Raises:
         BenchError: see `load_recipe`.

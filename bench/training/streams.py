@@ -1,4 +1,4 @@
-"""Streams: whole tracks of a data set as arrays on disk, one a part, made once and shared by all training."""
+"""Streams: tracks of a data set as arrays on disk, one per part, made once and shared by all trainings."""
 
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -19,7 +19,7 @@ from bench.symbols import Beats, Chords, Notes
 from bench.task import defaults
 
 PARTS = ("mix", "drums", "bass", "other", "chords", "piano")
-"""The mix, three stems, and two controls as a model hears them: block chords and a piano cover."""
+"""The mix, three stems, and two rendered controls: block chords and a piano cover."""
 _FULL_SCALE = 32767.0
 _SLACK_S = 0.01
 
@@ -28,14 +28,14 @@ Samples = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Streams:
-    """Parts of tracks, mono, at one rate and of one length, as int16 arrays that are mapped, not read.
+    """Parts of tracks, mono, of one sample rate and length, as memory-mapped int16 arrays.
 
     Attributes:
-        folder: Where `<track>/<part>.npy` lie.
+        folder: Folder of the files `<track>/<part>.npy`.
         tracks: The tracks' names, in order.
         sample_rate: Hz.
         duration_s: Length of every track in seconds.
-        parts: Which there are.
+        parts: The parts of every track.
     """
 
     folder: Path
@@ -45,7 +45,7 @@ class Streams:
     parts: tuple[str, ...] = PARTS
 
     def cut(self, track: str, part: str, start: int, n: int) -> Samples:
-        """Return samples [start, start + n) of a part."""
+        """Return samples [start, start + n) of a part, from -1 to 1."""
         return np.asarray(self._mapped(track, part)[start : start + n], dtype=np.float32) / np.float32(_FULL_SCALE)
 
     def whole(self, track: str, part: str) -> Samples:
@@ -60,28 +60,28 @@ class Streams:
     def _mapped(self, track: str, part: str) -> npt.NDArray[np.int16]:
         path = self.folder / track / f"{part}.npy"
         try:
-            found: npt.NDArray[np.int16] = np.load(path, mmap_mode="r")
+            samples: npt.NDArray[np.int16] = np.load(path, mmap_mode="r")
         except (OSError, ValueError) as error:
-            raise BenchError(f"{path}: cannot be read ({error}); remove it to have it made again") from error
-        if found.shape != (self.n_samples,):
-            raise BenchError(f"{path}: has shape {found.shape}, want {self.n_samples} samples; remove it and run again")
-        return found
+            raise BenchError(f"{path}: cannot be read ({error}); remove it and run again") from error
+        if samples.shape != (self.n_samples,):
+            raise BenchError(f"{path}: has shape {samples.shape}, want ({self.n_samples},); remove it and run again")
+        return samples
 
 
 @dataclass(frozen=True)
-class Ears:
-    """What is heard in a mix for want of something that a data set knows.
+class Fallbacks:
+    """Extractors for parts that a data set does not have.
 
     Attributes:
-        extractors: Extractor by kind; none, and whatever a data set lacks is an error.
-        separates: Whether drums are always heard in the mix, even where there is a stem of them.
+        extractors: Pairs of kind and extractor; a missing part without an extractor is an error.
+        separates: Whether drums are separated from the mix even if there is a drum stem.
     """
 
     extractors: tuple[tuple[str, str], ...] = ()
     separates: bool = False
 
-    def find(self, kind: str, mix: Audio) -> Any:
-        """Return what the extractor of this kind finds in the mix; None without one."""
+    def extract(self, kind: str, mix: Audio) -> Any:
+        """Return the extractor's result for this kind and mix; None if there is no extractor."""
         name = dict(self.extractors).get(kind)
         return _plug("extractors", name).extract(mix) if name else None
 
@@ -96,24 +96,24 @@ def prepare(
     duration_s: float = 60.0,
     workers: int = 1,
     are_whole: bool = True,
-    ears: Ears = Ears(),
+    fallbacks: Fallbacks = Fallbacks(),
 ) -> Streams:
-    """Make the streams of a manifest's tracks, leaving finished files alone.
+    """Make the streams of a manifest's tracks; existing files are kept.
 
     Args:
-        dataset: The data set plug's name.
+        dataset: Name of the data set.
         manifest: Its manifest, e.g. `synthetic-train-240`.
-        folder: Where the tracks' folders lie or will lie.
+        folder: Folder of the tracks' folders.
         parts: Some of `PARTS`.
         sample_rate: Hz.
         duration_s: Seconds of every track.
-        workers: Processes.
-        are_whole: Take the beginning of each track. Else each excerpt from its own start; it is called by its id and
-            the frame of 20 ms that it starts at.
-        ears: What to do where the data set lacks something.
+        workers: Number of processes.
+        are_whole: Whether to take the beginning of each track; else each excerpt from its own start, named by its id
+            and start in frames of 20 ms.
+        fallbacks: Extractors for parts that the data set does not have.
 
     Raises:
-        BenchError: a track is too short, or a part is neither known nor heard.
+        BenchError: a track is too short, or the data set does not have a part and no extractor finds it.
     """
     excerpts = plugins.load("datasets", dataset).select(manifest).excerpts
     jobs = {e.track: Excerpt(e.track, dataset, e.track, 0.0, duration_s) for e in excerpts}
@@ -121,63 +121,65 @@ def prepare(
         jobs = {f"{e.id}-{round(e.start_s * 50)}": replace(e, duration_s=duration_s) for e in excerpts}
     made = Streams(folder, tuple(jobs), sample_rate, duration_s, parts)
     todo = [job for job in jobs.items() if not all((folder / job[0] / f"{part}.npy").is_file() for part in parts)]
-    executor(workers).map(partial(_make, made, dataset, ears), todo, f"preparing {manifest}")
+    executor(workers).map(partial(_make, made, dataset, fallbacks), todo, f"preparing {manifest}")
     return made
 
 
 @cache
 def _plug(kind: str, name: str) -> Any:
-    return plugins.load(kind, name)  # kept from track to track: renderers cache what songs share
+    return plugins.load(kind, name)  # kept from track to track, since renderers cache sounds
 
 
-def _make(streams: Streams, dataset: str, ears: Ears, job: tuple[str, Excerpt]) -> None:
+def _make(streams: Streams, dataset: str, fallbacks: Fallbacks, job: tuple[str, Excerpt]) -> None:
     track, excerpt = job
     for part in streams.parts:
         path = streams.folder / track / f"{part}.npy"
         if not path.is_file():
             renderer = _plug("renderers", defaults().renderer)
-            sound = _part(_plug("datasets", dataset), renderer, excerpt, part, streams.sample_rate, ears)
+            sound = _part(_plug("datasets", dataset), renderer, excerpt, part, streams.sample_rate, fallbacks)
             _write(path, sound, streams.n_samples)
 
 
-def _part(dataset: Any, renderer: Any, whole: Excerpt, part: str, sample_rate: int, ears: Ears = Ears()) -> Samples:
+def _part(
+    dataset: Any, renderer: Any, whole: Excerpt, part: str, sample_rate: int, fallbacks: Fallbacks = Fallbacks()
+) -> Samples:
     if part not in ("chords", "piano"):
-        found = _heard(dataset, whole, ears, part) if part == "drums" else dataset.read(whole, part)
-        if part in getattr(dataset, "without", ()) or not isinstance(found, Audio):
+        audio = _read_or_extract(dataset, whole, fallbacks, part) if part == "drums" else dataset.read(whole, part)
+        if part in getattr(dataset, "without", ()) or not isinstance(audio, Audio):
             raise BenchError(f"{whole.track}: {whole.dataset} has no {part}; train on a data set with stems")
-        if found.duration_s < whole.duration_s - _SLACK_S:
+        if audio.duration_s < whole.duration_s - _SLACK_S:
             raise BenchError(
-                f"{whole.track}: {whole.dataset} gives {found.duration_s:.2f} s of {part} from {whole.start_s:g} s on, "
+                f"{whole.track}: {whole.dataset} gives {audio.duration_s:.2f} s of {part} from {whole.start_s:g} s on, "
                 f"want {whole.duration_s:g} s; take shorter excerpts"
             )
-        return Audio(found.mono, found.sample_rate).resampled(sample_rate).mono
-    notes = _chord_notes(dataset, whole, ears) if part == "chords" else _cover(dataset, whole, ears)
+        return Audio(audio.mono, audio.sample_rate).resampled(sample_rate).mono
+    notes = _chord_notes(dataset, whole, fallbacks) if part == "chords" else _cover(dataset, whole, fallbacks)
     sound = renderer.render(notes, whole.duration_s, sample_rate)
     return level_matched(sound, None).mono
 
 
-def _heard(dataset: Any, whole: Excerpt, ears: Ears, kind: str) -> Any:
-    """Return what the data set knows of this kind, else what is heard in its mix."""
-    is_asked = not (kind == "drums" and ears.separates)
-    known = dataset.read(whole, kind) if is_asked else None
+def _read_or_extract(dataset: Any, whole: Excerpt, fallbacks: Fallbacks, kind: str) -> Any:
+    """Return what the data set has of this kind, else what an extractor finds in its mix, else None."""
+    is_read = not (kind == "drums" and fallbacks.separates)
+    known = dataset.read(whole, kind) if is_read else None
     if known is not None:
         return known
     mix = dataset.read(whole, "mix")
-    return ears.find(kind, mix) if isinstance(mix, Audio) else None
+    return fallbacks.extract(kind, mix) if isinstance(mix, Audio) else None
 
 
-def _chord_notes(dataset: Any, whole: Excerpt, ears: Ears) -> Notes:
-    chords, beats = (_heard(dataset, whole, ears, kind) for kind in ("chords", "beats"))
+def _chord_notes(dataset: Any, whole: Excerpt, fallbacks: Fallbacks) -> Notes:
+    chords, beats = (_read_or_extract(dataset, whole, fallbacks, kind) for kind in ("chords", "beats"))
     if not isinstance(chords, Chords) or not isinstance(beats, Beats):
         raise BenchError(f"{whole.track}: {whole.dataset} has no chords or beats; train on a data set with both")
     return block_chords(chords, beats, whole.duration_s)
 
 
-def _cover(dataset: Any, whole: Excerpt, ears: Ears) -> Notes:
+def _cover(dataset: Any, whole: Excerpt, fallbacks: Fallbacks) -> Notes:
     given = dataset.read(whole, "piano")
     if isinstance(given, Notes):
         return given
-    notes = _heard(dataset, whole, ears, "notes")
+    notes = _read_or_extract(dataset, whole, fallbacks, "notes")
     if not isinstance(notes, Notes):
         raise BenchError(f"{whole.track}: {whole.dataset} has no notes; train on a data set with MIDI")
     return piano_cover(notes)

@@ -1,4 +1,4 @@
-"""Songs as tokens: every part of every training song, encoded once, and crops of them."""
+"""Songs as tokens: every part of every training song is encoded once; trainers draw crops."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from bench.errors import BenchError
 from bench.runtime.executor import executor
 from bench.runtime.tensors import read_tensors, write_tensors
 from bench.task import defaults
-from bench.training.streams import Ears, Streams, prepare
+from bench.training.streams import Fallbacks, Streams, prepare
 
 Shorts = npt.NDArray[np.int16]
 Codes = npt.NDArray[np.int64]
 
 
 class Tokeniser(Protocol):
-    """Sound to tokens at 50 Hz."""
+    """Turns sound into tokens at 50 Hz."""
 
     def encode(self, samples: Samples) -> Codes:
         """Return the tokens (K, T) of mono samples at 32 kHz."""
@@ -33,8 +33,8 @@ class Songs:
     """Tokens of whole tracks.
 
     Attributes:
-        tracks: Names, in order.
-        parts: By track and part, int16 (K, frames).
+        tracks: Names of the tracks, in order.
+        parts: Tokens by track and part, int16 (K, frames).
         silence: The tokens of silence (K,).
     """
 
@@ -43,7 +43,7 @@ class Songs:
     silence: Codes
 
     def place(self, rng: np.random.Generator, n: int) -> tuple[str, int]:
-        """Draw a track and where a crop of `n` frames begins in it; raises `BenchError` where it is shorter."""
+        """Draw a track and the first frame of a crop of `n` frames; raises `BenchError` if the track is shorter."""
         track = self.tracks[int(rng.integers(len(self.tracks)))]
         room = self.parts[track, "mix"].shape[1] - n + 1
         if room < 1:
@@ -51,14 +51,14 @@ class Songs:
         return track, int(rng.integers(room))
 
     def crop(self, track: str, part: str, start: int, n: int) -> Codes:
-        """Return tokens (K, n) of a part; `silence` is a part too."""
+        """Return the tokens (K, n) of a part from frame `start` on; `silence` is a part too."""
         if part == "silence":
             return np.repeat(self.silence[:, None], n, axis=1)
         return self.parts[track, part][:, start : start + n].astype(np.int64)
 
 
 def encoded(songs: Streams, tokeniser: Tokeniser, folder: Path, workers: int) -> Songs:
-    """Encode every part of every track, leaving finished files alone."""
+    """Encode every part of every track; existing files are kept."""
     jobs = [(track, folder / f"{track}.safetensors") for track in songs.tracks]
     todo = [job for job in jobs if not job[1].is_file()]
     executor(workers).map(partial(_encode, songs, tokeniser), todo, "encoding")
@@ -86,29 +86,29 @@ def of_dataset(
     workers: int = 1,
     encoders: int = 1,
 ) -> list[tuple[Streams, Songs]]:
-    """Return every excerpt of a data set's manifests as sound and as tokens; what is there is left alone.
+    """Return every excerpt of a data set's manifests as sound and as tokens; existing files are kept.
 
-    What the data set does not know is heard in its mixes by the suite's extractors.
+    Parts that the data set does not have are extracted from its mixes by the default extractors.
 
     Args:
-        dataset: The data set plug's name.
-        manifests: Names.
-        folder: Where streams and tokens lie or will lie.
+        dataset: Name of the data set.
+        manifests: Names of manifests.
+        folder: Folder of streams and tokens.
         tokeniser: Turns sound into tokens.
-        label: Names the tokeniser; tokens of different ones lie apart.
-        parts: The mix and the controls that are asked for.
+        label: Name of the tokeniser, a part of the name of the tokens' folder.
+        parts: The mix and the controls needed.
         duration_s: Seconds of every excerpt, from its own start.
-        separator: The extractor that hears the drums in every mix; empty for stems, and the usual one without.
+        separator: The extractor that separates drums from every mix; empty for stems, or the default extractor if none.
         workers: Processes that make the sound.
         encoders: Processes that make the tokens.
     """
-    ears = {**defaults().extractors, **({"drums": separator} if separator else {})}
+    extractors = {**defaults().extractors, **({"drums": separator} if separator else {})}
     codes = folder / f"codes-{label}-{'-'.join(parts)}"
-    streams, found = folder / f"{separator or 'stems'}-{duration_s:g}s", []
+    streams, sets = folder / f"{separator or 'stems'}-{duration_s:g}s", []
     for name in manifests:
         sounds = prepare(
             dataset, name, streams, parts=parts, duration_s=duration_s, workers=workers, are_whole=False,
-            ears=Ears(tuple(sorted(ears.items())), bool(separator)),
+            fallbacks=Fallbacks(tuple(sorted(extractors.items())), bool(separator)),
         )  # fmt: skip
-        found.append((sounds, encoded(sounds, tokeniser, codes / streams.name, encoders)))
-    return found
+        sets.append((sounds, encoded(sounds, tokeniser, codes / streams.name, encoders)))
+    return sets

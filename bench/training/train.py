@@ -1,4 +1,4 @@
-"""Train: a recipe to a weight file with its card, resumable, checkpoints and curve beside it."""
+"""Train a recipe: weight file, card, checkpoint and curve in one folder; an interrupted training is resumed."""
 
 import hashlib
 import inspect
@@ -29,15 +29,15 @@ LICENCE = (
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training left.
+    """The result of a training.
 
     Attributes:
-        recipe: Its name.
-        budget: The budget's.
+        recipe: Name of the recipe.
+        budget: Name of the budget.
         step: The step reached.
-        steps: Steps in all; the weight file and card are there when `step` is.
-        seconds: Processor seconds, earlier runs included.
-        validation: Last scores on validation songs.
+        steps: Steps in all; weight file and card are written when `step` equals it.
+        seconds: Processor seconds used, earlier runs included.
+        validation: The last validation scores.
         path: The weight file.
     """
 
@@ -66,36 +66,36 @@ def train(
     workers: int = 1,
     seconds: float = math.inf,
 ) -> Trained:
-    """Train a recipe, or go on with it, below `out`.
+    """Train a recipe, or resume its training, below `out`.
 
     Args:
-        name: The recipe.
-        budget: One of its budgets; the first when None.
-        dataset: Train on this data set's `-train` manifest, and validate on `-validation`; the recipe's own when None.
-        out: Songs and tokens go to `out`/data, everything else to `out`/<name>.
-        seed: In place of the recipe's own; the weight file is then called <name>-seed<seed>.
+        name: Name of the recipe.
+        budget: One of its budgets; None for the first.
+        dataset: Train on this data set's `-train` manifest and validate on `-validation`; None for the recipe's own.
+        out: Folder of the output: songs and tokens in `out`/data, everything else in `out`/<name>.
+        seed: Replaces the recipe's seed; the weight file is then named <name>-seed<seed>.
         device: `auto`, `cpu` or `cuda`.
-        workers: Processes that prepare the songs; the training itself is one.
-        seconds: Stop after so long, with a checkpoint; the next call goes on.
+        workers: Processes that prepare the songs; the training itself runs in one.
+        seconds: Stop after this time, with a checkpoint; the next call resumes.
 
     Raises:
         UnknownName: no such recipe, budget or device.
-        MissingComponent: a weight file that it needs is not there, with the recipe that makes it.
-        BenchError: `seconds` is no number from 0 on, the checkpoint is of another budget or rests on other weight
-            files, or one file that it needs was trained on another than is here.
+        MissingComponent: a needed weight file is missing; the message names the recipe that makes it.
+        BenchError: `seconds` is negative or NaN, the checkpoint belongs to another budget or to other weight files, or
+            a needed weight file was trained on another version of a second one.
     """
     if not seconds >= 0:
         raise BenchError(f"--minutes {seconds / 60:g}: want 0 or more")
     recipe = load_recipe(name).on(dataset)
     budget = budget or next(iter(recipe.budgets))
     options, device = recipe.with_budget(budget), chosen(device)
-    _must_fit(recipe, options)
+    _check_options(recipe, options)
     if seed is not None:
         name, options = f"{name}-seed{seed}", {**options, "seed": seed}
     folder = out / name
     _claim(folder, recipe, budget)
     needs = {option: _needed(need, out) for option, need in recipe.needs.items()}
-    _agree(list(needs.values()))
+    _check_needs(list(needs.values()))
     shas = {path.stem: sha256_of(path) for path in needs.values()}
     trainer = plugins.load(
         "trainers", recipe.trainer, folder=folder, data=out / "data", device=device, **options,
@@ -113,8 +113,8 @@ def train(
     return made
 
 
-def _must_fit(recipe: Recipe, options: dict[str, Any]) -> None:
-    """Raise `BenchError` where an option is of another kind than the trainer's own value, or a number below 0."""
+def _check_options(recipe: Recipe, options: dict[str, Any]) -> None:
+    """Raise `BenchError` if an option is negative, or not of the type of the trainer's default."""
     parameters = inspect.signature(plugins.builder("trainers", recipe.trainer)).parameters
     for key, value in options.items():
         usual = parameters[key].default if key in parameters else value
@@ -124,31 +124,31 @@ def _must_fit(recipe: Recipe, options: dict[str, Any]) -> None:
 
 
 def _claim(folder: Path, recipe: Recipe, budget: str) -> None:
-    """Note which recipe, budget and data set a folder's files belong to, and the commit that began; refuse others."""
+    """Record the recipe, budget, data set and first commit of a folder's training; refuse a folder of another."""
     path = folder / "budget.txt"
     dataset = recipe.options.get("dataset")
     mine = " ".join([budget, _sha256(recipe), *([dataset] if dataset else [])]) + "\n"
     begun = folder / COMMIT
-    found = path.read_text(encoding="utf-8") if path.is_file() else mine
-    if found != mine and any(one not in (path, begun) for one in folder.iterdir()):
-        theirs, _, songs = found.rstrip().partition(" ")
+    recorded = path.read_text(encoding="utf-8") if path.is_file() else mine
+    if recorded != mine and any(one not in (path, begun) for one in folder.iterdir()):
+        theirs, _, songs = recorded.rstrip().partition(" ")
         what = f"with the budget {theirs}" if theirs != budget else f"by another {recipe.name}.yaml"
         if songs.partition(" ")[0] == _sha256(recipe) and theirs == budget:
             what = f"on {songs.partition(' ')[2] or 'other songs'}"
-        raise BenchError(f"{folder}: holds a training {what}; give another --out, or remove the folder to begin anew")
+        raise BenchError(f"{folder}: holds a training {what}; give another --out, or remove the folder to start again")
     write_text(path, mine)
-    if found != mine or not begun.is_file():
+    if recorded != mine or not begun.is_file():
         write_text(begun, f"{commit()}\n")
 
 
 def _needed(name: str, out: Path) -> Path:
-    """Return a weight file: the one trained below `out` if there is one, else the shipped one."""
+    """Return the path of a weight file: the one trained below `out` if there is one, else the shipped one."""
     mine = out / name / f"{name}.safetensors"
     return mine if mine.is_file() else shipped(name)
 
 
-def _agree(paths: list[Path]) -> None:
-    """Raise `BenchError` where the card of one needed file says that it was trained on another file than is needed."""
+def _check_needs(paths: list[Path]) -> None:
+    """Raise `BenchError` if a needed file's card names another version of a second needed file."""
     for path in paths:
         card = path.with_suffix(".yaml")
         theirs = (read_yaml(card).get("needs") or {}) if card.is_file() else {}
@@ -164,7 +164,7 @@ def _sha256(recipe: Recipe) -> str:
 
 
 def _trained_on(recipe: Recipe, budget: str) -> str:
-    """Return the manifest of training songs: the recipe's, else what the trainer takes by itself."""
+    """Return the manifest of training songs: the recipe's, else the trainer's default."""
     usual = inspect.signature(plugins.builder("trainers", recipe.trainer)).parameters["train"].default
     return str(recipe.with_budget(budget).get("train", usual))
 

@@ -1,4 +1,4 @@
-"""Small decoders and adapters with random weights, all of them far from their beginnings."""
+"""Small decoders and adapters with random weights, all of them far from their initial values."""
 
 import numpy as np
 import torch
@@ -35,7 +35,7 @@ def small_adapter(kind, config, seed=1, is_fresh=False):
 
 
 def small_request(seed=2):
-    """Return a prefix (B, 4, T), the mask (B, T) and types of all steps."""
+    """Return a prefix (B, 4, T), the mask (B, T) and the types of all steps."""
     rng = np.random.default_rng(seed)
     prefix = torch.from_numpy(rng.integers(0, ENTRIES, (BATCH, 4, N_FRAMES)))
     masked = rng.random((BATCH, N_FRAMES)) < 0.5

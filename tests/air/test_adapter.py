@@ -7,13 +7,13 @@ import torch
 from bench.air.adapter import Aligned, Prefix, Prompts, merged, of
 from bench.air.decoder import MUSICGEN, Config
 from bench.air.generate import Sampling, generate
-from bench.air.training import loss_of
+from bench.air.loss import loss_of
 from bench.errors import BenchError
 from bench.training.loop import Learner
 from tests.air.small import small_adapter, small_decoder, small_request
 
 
-def test_the_number_of_parameters_is_the_papers():
+def test_the_number_of_parameters_is_that_of_the_paper():
     config = small_decoder().config
     assert count(Prompts(config, 5)) == 4 * 3 * (5 * 32 + 1)
     with torch.device("meta"):
@@ -40,7 +40,7 @@ def test_attention_to_prompts_is_the_papers_formula_step_by_step():
     adapter = small_adapter("prompts", decoder.config)
     _, _, types = small_request()
     query = torch.randn(3, 4, types.shape[1], 8)
-    found = adapter.attended(1, query, types, decoder)
+    attended = adapter.attended(1, query, types, decoder)
     frozen = decoder.layers[1]
     normed = frozen.self_attn_layer_norm(adapter.adaptor[1])
     for b, n in [(0, 0), (1, 17), (2, 40), (0, 62)]:
@@ -50,24 +50,24 @@ def test_attention_to_prompts_is_the_papers_formula_step_by_step():
             keys = frozen.self_attn.k_proj(normed[kind])[:, part]
             values = frozen.self_attn.v_proj(normed[kind])[:, part]
             weights = torch.softmax(keys @ query[b, head, n] / 8**0.5, dim=0)
-            torch.testing.assert_close(found[b, head, n], adapter.gates[1, kind] * (weights @ values))
+            torch.testing.assert_close(attended[b, head, n], adapter.gates[1, kind] * (weights @ values))
 
 
-def test_the_path_adds_the_prefix_frame_in_place_of_which_is_predicted():
+def test_the_path_adds_the_prefix_frame_at_the_time_of_the_predicted_one():
     decoder = small_decoder()
     adapter = small_adapter("aligned", decoder.config)
     _, masked, types = small_request()
     x = torch.randn(3, types.shape[1], 32)
-    found = adapter.before(2, x, types, 0, 30, None)
-    assert torch.equal(found[:, :30], x[:, :30])
+    changed = adapter.before(2, x, types, 0, 30, None)
+    assert torch.equal(changed[:, :30], x[:, :30])
     for b, t in [(0, 0), (1, 11), (2, 25), (0, 29)]:
         source = torch.nn.functional.layer_norm(x[b, min(t + 4, 29)], (32,))
         path = adapter.up[2] @ torch.nn.functional.gelu(adapter.down[2] @ source)
         gate = adapter.path_gates[2, 0 if masked[b, t] else 1]
-        torch.testing.assert_close(found[b, 30 + t], x[b, 30 + t] + gate * path)
+        torch.testing.assert_close(changed[b, 30 + t], x[b, 30 + t] + gate * path)
 
 
-def test_prompts_keys_and_values_are_made_once_in_use_and_anew_after_training():
+def test_cached_keys_and_values_of_prompts_are_dropped_by_training():
     decoder = small_decoder()
     adapter = small_adapter("prompts", decoder.config)
     _, _, types = small_request()
@@ -92,7 +92,7 @@ def test_low_rank_matrices_are_added_to_a_copy():
 
 
 @pytest.mark.parametrize("kind", ["prompts", "aligned", "prefix"])
-def test_an_adapter_comes_back_from_its_tensors(kind):
+def test_an_adapter_is_rebuilt_from_its_tensors(kind):
     config = small_decoder().config
     adapter = small_adapter(kind, config)
     again = of({name: value.detach() for name, value in adapter.named_parameters()}, config)
@@ -109,7 +109,7 @@ def test_tensors_of_another_decoder_are_refused_by_name():
         of({"weights": torch.zeros(3)}, config)
 
 
-def test_aligned_begins_as_the_paper_form():
+def test_untrained_aligned_paths_are_closed():
     config = small_decoder().config
     assert not Aligned(config, 5, 8).path_gates.any()
 
@@ -123,7 +123,7 @@ def test_the_aligned_form_adds_two_matrices_and_two_gates_a_layer(depth, width, 
 
 
 @pytest.mark.parametrize("size", ["small", "medium", "large"])
-def test_the_published_sizes_have_the_closed_forms_number_of_parameters(size):
+def test_the_number_of_aligned_parameters_follows_its_formula_at_published_sizes(size):
     config = MUSICGEN[size]
     with torch.device("meta"):
         aligned = Aligned(config, 10, 32)
@@ -131,7 +131,7 @@ def test_the_published_sizes_have_the_closed_forms_number_of_parameters(size):
 
 
 def stepped(decoder, adapter):
-    """Take one training step and return the frozen decoder as it was before it."""
+    """Take one training step and return the decoder's tensors from before it."""
     before = {name: value.detach().clone() for name, value in decoder.state_dict().items()}
     prefix, _, types = small_request()
     learner = Learner(decoder if adapter is None else adapter, 0.1, 10)
@@ -140,7 +140,7 @@ def stepped(decoder, adapter):
 
 
 @pytest.mark.parametrize("kind", ["prompts", "aligned", "prefix"])
-def test_a_training_step_moves_the_adapter_and_not_one_bit_of_the_decoder(kind):
+def test_a_training_step_changes_the_adapter_and_no_bit_of_the_decoder(kind):
     decoder = small_decoder(is_mini=True)
     adapter = small_adapter(kind, decoder.config).train()
     trained = {name: value.detach().clone() for name, value in adapter.named_parameters()}
@@ -157,18 +157,18 @@ def with_low_rank(decoder):
     return inject_adapter_in_model(LoraConfig(r=2, lora_alpha=2, lora_dropout=0.0, target_modules=names), decoder)
 
 
-def test_a_training_step_of_low_rank_moves_its_own_matrices_alone():
+def test_a_low_rank_training_step_changes_only_its_own_matrices():
     decoder = with_low_rank(small_decoder(is_mini=True))
     before = stepped(decoder, None)
     for name, value in decoder.named_parameters():
         is_its_own = "lora_" in name
         assert value.requires_grad == is_its_own and (value.grad is not None) == is_its_own, name
-        # At first B is 0, so that A gets a gradient of 0 and only decays.
+        # B is initialised with 0, so that A gets a gradient of 0 and only decays.
         assert torch.equal(value, before[name]) != is_its_own, name
 
 
 @pytest.mark.parametrize("is_half", [False, True])
-def test_merged_low_rank_matrices_give_the_logits_of_peft(is_half):
+def test_merged_low_rank_matrices_give_pefts_logits(is_half):
     frozen = small_decoder(is_mini=True)
     injected = with_low_rank(copy.deepcopy(frozen))
     tensors = {}
@@ -183,15 +183,15 @@ def test_merged_low_rank_matrices_give_the_logits_of_peft(is_half):
     prefix, _, types = small_request()
     tokens = torch.randint(0, 48, (3, 4, types.shape[1]))
     with torch.inference_mode():
-        expected, found, plain = (
+        expected, logits, plain = (
             d.logits(d(tokens, prefix=prefix, n_prefix=30)) for d in (injected, merged(frozen, tensors), frozen)
         )
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
-    assert not torch.allclose(found, plain, atol=1e-2)
+    torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(logits, plain, atol=1e-2)
 
 
 @pytest.mark.parametrize("kind", ["prompts", "aligned", "prefix"])
-def test_an_adapter_in_full_precision_works_on_a_decoder_in_bfloat16(kind):
+def test_a_float32_adapter_works_on_a_bfloat16_decoder(kind):
     decoder = small_decoder().bfloat16()
     adapter = small_adapter(kind, decoder.config)
     prefix, _, types = small_request()
@@ -208,7 +208,7 @@ def test_an_adapter_in_full_precision_works_on_a_decoder_in_bfloat16(kind):
         ({"adaptor": (3, 4, 5, 32), "gates": (3,)}, r"tensor gates: is \(3,\), want \(3, 4\)"),
         ({"past": (3, 2, 4, 5)}, r"tensor past: is \(3, 2, 4, 5\), want 5 axes"),
         ({"past": (3, 2, 5, 5, 8)}, r"tensor past: is \(3, 2, 5, 5, 8\), want \(3, 2, 4, 5, 8\)"),
-        ({}, "holds nothing; want adaptor and gates"),
+        ({}, "holds no tensors, want adaptor and gates"),
     ],
 )
 def test_tensors_of_wrong_shapes_are_refused_by_name(tensors, said):

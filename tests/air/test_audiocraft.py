@@ -15,7 +15,7 @@ DELAYS = {"modeling": "delay", "delay": {"delays": [0, 1, 2, 3]}}
 
 
 def state_of(config=CONFIG, dtype=torch.float32):
-    """Return random tensors named as audiocraft names a MusicGen's."""
+    """Return random tensors with audiocraft's names of a MusicGen."""
     d = config.width
     shapes = {"out_norm.weight": (d,), "out_norm.bias": (d,), f"{TEXT}.weight": (d, 768), f"{TEXT}.bias": (d,)}
     for k in range(config.books):
@@ -42,7 +42,7 @@ def file_of(path, state, said="", **more):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
-def test_there_and_back_every_tensor_is_the_same_bit_for_bit(dtype):
+def test_converting_there_and_back_keeps_every_tensor_bit_for_bit(dtype):
     state = state_of(dtype=dtype)
     tensors = to_transformers(state)
     assert same(to_audiocraft(tensors), state)
@@ -58,7 +58,7 @@ def test_the_stacked_projections_are_query_key_and_value_in_this_order():
             assert torch.equal(tensors[f"layers.1.{place}.{part}_proj.weight"], stacked[128 * k : 128 * k + 128])
 
 
-def test_all_names_of_transformers_are_met():
+def test_all_of_transformers_names_and_shapes_are_made():
     from transformers import MusicgenDecoderConfig, MusicgenForCausalLM
 
     model = MusicgenForCausalLM(
@@ -68,12 +68,12 @@ def test_all_names_of_transformers_are_met():
         )
     )  # fmt: skip
     theirs = {name: value.shape for name, value in model.state_dict().items()}
-    found = {name: value.shape for name, value in to_transformers(state_of()).items() if "enc_to_dec" not in name}
-    assert {name.removeprefix("model.decoder."): shape for name, shape in theirs.items()} == found
+    shapes = {name: value.shape for name, value in to_transformers(state_of()).items() if "enc_to_dec" not in name}
+    assert {name.removeprefix("model.decoder."): shape for name, shape in theirs.items()} == shapes
     assert to_audiocraft(model.state_dict()).keys() == {name for name in state_of() if TEXT not in name}
 
 
-def test_a_tensor_without_a_place_is_named_either_way():
+def test_a_tensor_without_a_counterpart_is_named_in_both_directions():
     with pytest.raises(BenchError, match=r"transformer\.layers\.0\.self_attn\.in_proj_bias: no such tensor"):
         to_transformers(state_of() | {"transformer.layers.0.self_attn.in_proj_bias": torch.zeros(384)})
     with pytest.raises(
@@ -87,14 +87,14 @@ def test_a_tensor_without_a_place_is_named_either_way():
         to_transformers(state_of() | many)
 
 
-def test_what_cannot_be_split_or_stacked_is_named():
+def test_a_matrix_that_cannot_be_split_or_stacked_is_named():
     with pytest.raises(BenchError, match=r"in_proj_weight: is \(380, 128\), want three square"):
         to_transformers(state_of() | {"transformer.layers.0.self_attn.in_proj_weight": torch.zeros(380, 128)})
     tensors = to_transformers(state_of())
     without = {name: value for name, value in tensors.items() if name != "layers.1.self_attn.k_proj.weight"}
-    with pytest.raises(BenchError, match=r"layers\.1\.self_attn\.k_proj\.weight: missing beside"):
+    with pytest.raises(BenchError, match=r"layers\.1\.self_attn\.k_proj\.weight: missing from an attention"):
         to_audiocraft(without)
-    with pytest.raises(BenchError, match=r"want three equal squares"):
+    with pytest.raises(BenchError, match=r"want equal squares"):
         to_audiocraft(tensors | {"layers.1.self_attn.k_proj.weight": torch.zeros(64, 128)})
     with pytest.raises(BenchError, match=r"give each once"):
         to_audiocraft(tensors | {"decoder.model.decoder.layer_norm.weight": torch.zeros(128)})
@@ -105,9 +105,9 @@ def test_sizes_are_read_from_the_tensors_and_heads_from_the_published_rule():
     assert config_of(tensors) == CONFIG
     assert config_of(tensors, 4).heads == 4
     for heads in (3, 0, "2"):
-        with pytest.raises(BenchError, match=rf"{heads} heads do not divide 128 channels; give the heads"):
+        with pytest.raises(BenchError, match=rf"{heads} heads do not divide 128 channels; give the number"):
             config_of(tensors, heads)
-    with pytest.raises(BenchError, match="is no MusicGen decoder"):
+    with pytest.raises(BenchError, match="is not a MusicGen decoder"):
         config_of({"weight": torch.zeros(1)})
 
 
@@ -154,7 +154,7 @@ def test_a_damaged_or_foreign_file_is_one_error(tmp_path):
         path.write_bytes(raw)
         with pytest.raises(BenchError, match=rf"{path}: .*; (get it again|give .*)"):
             read_package(path)
-    with pytest.raises(BenchError, match=r"none\.bin: cannot be read as weights alone"):
+    with pytest.raises(BenchError, match=r"none\.bin: cannot be read with weights only"):
         read_package(tmp_path / "none.bin")
     torch.save([1, 2], path)
     with pytest.raises(BenchError, match=r"a\.bin: holds a list; give audiocraft's state_dict\.bin"):
@@ -178,7 +178,7 @@ def test_tensors_that_are_missing_or_do_not_fit_are_one_error(tmp_path):
 def test_no_code_of_a_file_runs(tmp_path):
     path = tmp_path / "a.bin"
     torch.save({"best_state": state_of(), "xp.cfg": Loud()}, path)
-    with pytest.raises(BenchError, match="cannot be read as weights alone"):
+    with pytest.raises(BenchError, match="cannot be read with weights only"):
         read_package(path)
 
 
@@ -187,7 +187,7 @@ class Loud:
         return print, ("code ran",)
 
 
-def test_files_go_both_ways_through_the_command(tmp_path, capsys):
+def test_the_command_converts_files_in_both_directions(tmp_path, capsys):
     source = file_of(tmp_path / "a.bin", state_of())
     assert main([str(source), str(tmp_path / "folder")]) == 0
     assert main([str(tmp_path / "folder"), str(tmp_path / "again.bin")]) == 0
@@ -199,7 +199,7 @@ def test_files_go_both_ways_through_the_command(tmp_path, capsys):
     assert same(read_transformers(tmp_path / "folder").state_dict(), read_decoder(source).state_dict())
 
 
-def test_a_codec_is_put_beside_the_decoder(tmp_path):
+def test_a_codec_is_added_to_the_decoders_folder(tmp_path):
     from safetensors.torch import load_file
     from transformers import EncodecConfig, EncodecModel
 
@@ -220,26 +220,26 @@ def test_a_codec_is_put_beside_the_decoder(tmp_path):
     third = torch.load(tmp_path / "third.bin", weights_only=True)["best_state"]
     assert same(third, state_of())
     assert any(name.startswith("audio_encoder.") for name in load_file(tmp_path / "folder" / "model.safetensors"))
-    with pytest.raises(BenchError, match="is no folder of transformers"):
+    with pytest.raises(BenchError, match="is not a transformers folder"):
         write_folder(tmp_path / "other", *read_package(source), codec=tmp_path)
 
 
-def test_bad_use_is_exit_code_2_in_one_line(tmp_path, capsys):
+def test_wrong_arguments_give_exit_code_2_and_one_line(tmp_path, capsys):
     assert main([]) == 2
     capsys.readouterr()
     assert main([str(tmp_path / "none.bin"), str(tmp_path / "x")]) == 2
     assert main([str(tmp_path), str(tmp_path / "x.bin")]) == 2
     said = capsys.readouterr().err
-    assert "none.bin: cannot be read" in said and "is no folder of transformers" in said
+    assert "none.bin: cannot be read" in said and "is not a transformers folder" in said
     assert "Traceback" not in said
     assert main(["--help"]) == 0
 
 
-def test_what_audiocraft_could_not_read_is_not_written(tmp_path):
+def test_a_file_that_audiocraft_could_not_read_is_not_written(tmp_path):
     tensors, config = read_package(file_of(tmp_path / "a.bin", state_of()))
     tensors["enc_to_dec_proj.weight"] = torch.zeros(128, 100)
     with pytest.raises(
-        BenchError, match=r"output_proj\.weight: missing, or from 100 channels; want one of 512, 768, 1024"
+        BenchError, match=r"output_proj\.weight: missing, or of 100 channels; want one of 512, 768, 1024"
     ):
         write_package(tmp_path / "b.bin", tensors, config)
     assert not (tmp_path / "b.bin").exists()

@@ -1,4 +1,4 @@
-"""Choice: the adapter that fits each request, in one call, and systems that have some adapters only."""
+"""Choice: each request gets the adapter for its controls, and models that have only some adapters."""
 
 import shutil
 
@@ -39,7 +39,7 @@ def request(kinds, seed=0):
     )
 
 
-def test_requests_with_different_controls_come_back_in_their_places():
+def test_outputs_of_requests_with_different_controls_keep_their_order():
     model = Choice("air", "mini", Sampling(temperature=0), "cpu")
     requests = [request(("drums",), 1), request((), 2), request(("drums", "piano"), 3), request(("drums",), 4)]
     together = model.edit(requests)
@@ -49,7 +49,7 @@ def test_requests_with_different_controls_come_back_in_their_places():
     assert model.edit([]) == []
 
 
-def test_the_adapter_of_the_control_is_taken(weights):
+def test_the_adapter_of_the_control_is_used(weights):
     mine = weights / "mini"
     model = Choice("air", "mini", Sampling(), "cpu")
     drums, joint = (sha256_of(mine / f"air-mini-{name}.safetensors")[:12] for name in ("drums", "joint"))
@@ -58,7 +58,7 @@ def test_the_adapter_of_the_control_is_taken(weights):
     assert model.trainable_parameters == 4 * (3 * 32 + 1) and model.parameters > model.trainable_parameters
 
 
-def test_a_system_with_one_adapter_has_an_identity_and_says_what_it_cannot_follow():
+def test_a_model_with_one_adapter_refuses_other_controls():
     model = plugins.load("models", "lora-mini")
     assert "lora-mini-drums" in model.identity and " / " not in model.identity
     assert model.edit([request(("drums",))])[0].n_samples == N_FRAMES * 640
@@ -66,7 +66,7 @@ def test_a_system_with_one_adapter_has_an_identity_and_says_what_it_cannot_follo
         model.edit([request(("chords",))])
 
 
-def test_a_system_without_any_adapter_is_not_built():
+def test_a_model_without_any_adapter_is_not_built():
     with pytest.raises(MissingComponent, match=r"no recipe makes another-mini-drums"):
         Choice("another", "mini", Sampling(), "cpu")
 
@@ -78,7 +78,7 @@ def test_the_frozen_decoder_needs_no_adapter_and_follows_nothing():
     assert "continues" in model.identity and model.parameters > 0
 
 
-def test_one_file_may_be_taken_for_every_control(weights, tmp_path):
+def test_one_file_may_be_used_for_every_control(weights, tmp_path):
     mine = tmp_path / "mine.safetensors"
     shutil.copy(weights / "mini" / "air-mini-joint.safetensors", mine)
     usual, named = (
@@ -87,8 +87,8 @@ def test_one_file_may_be_taken_for_every_control(weights, tmp_path):
     )
     assert named.identity.startswith("mine ") and " / " not in named.identity
     for kinds, is_same in (((), True), (("drums",), False)):
-        found = [model.edit([request(kinds)])[0].sha256() for model in (usual, named)]
-        assert (found[0] == found[1]) == is_same
+        hashes = [model.edit([request(kinds)])[0].sha256() for model in (usual, named)]
+        assert (hashes[0] == hashes[1]) == is_same
     shipped = plugins.load("models", "air-mini", adapter="air-mini-joint")
     assert shipped.identity.startswith("air-mini-joint ")
     with pytest.raises(MissingComponent, match=r"none\.pth: no such file; give an adapter's path"):

@@ -30,14 +30,14 @@ def ours_of(model, entries=64):
     return decoder
 
 
-def test_logits_equal_those_of_transformers_bit_for_bit():
+def test_logits_equal_transformers_bit_for_bit():
     model = theirs()
     decoder = ours_of(model)
-    tokens = torch.randint(0, 65, (2, 4, 100))  # longer than the table that transformers begins with
+    tokens = torch.randint(0, 65, (2, 4, 100))  # longer than the initial table of transformers
     with torch.inference_mode():
         expected = model(input_ids=tokens.reshape(8, 100)).logits.view(2, 4, 100, 64)
-        found = decoder.logits(decoder(tokens))
-    assert torch.equal(found, expected)
+        logits = decoder.logits(decoder(tokens))
+    assert torch.equal(logits, expected)
 
 
 def test_an_empty_text_adds_nothing_in_transformers_either():
@@ -78,17 +78,17 @@ def test_a_later_token_never_changes_an_earlier_score(kind):
     assert not torch.allclose(first[:, 45:], second[:, 45:])
 
 
-def test_mini_sees_the_prefix_frame_in_whose_place_it_predicts():
+def test_mini_receives_the_prefix_frame_at_the_predicted_place():
     decoder = small_decoder(is_mini=True)
     prefix, _, _ = small_request()
     other = prefix.clone()
     other[:, :, 10] = (other[:, :, 10] + 1) % 48
-    # Frame 10's books stand at steps 10 to 13 of the prediction, which are seen from four steps before to one behind.
+    # Frame 10's codebooks are at steps 10 to 13 of the prediction; steps from four before to one after receive them.
     changed = (decoder.aligned(prefix) != decoder.aligned(other)).any(dim=-1).any(dim=0)
     assert changed.nonzero().flatten().tolist() == list(range(6, 15))
 
 
-def test_mini_counts_positions_anew_at_the_prediction():
+def test_mini_restarts_positions_at_the_prediction():
     decoder = small_decoder(is_mini=True)
     decoder.segments.zero_()
     places = decoder.places(40, 20, None)
@@ -97,7 +97,7 @@ def test_mini_counts_positions_anew_at_the_prediction():
 
 
 @pytest.mark.parametrize(("size", "millions"), [("small", 420), ("medium", 1838), ("large", 3260)])
-def test_published_sizes_without_their_weights(size, millions):
+def test_published_sizes_have_transformers_names_and_shapes(size, millions):
     from transformers import MusicgenDecoderConfig, MusicgenForCausalLM
 
     sizes = MUSICGEN[size]
@@ -107,6 +107,6 @@ def test_published_sizes_without_their_weights(size, millions):
     with torch.device("meta"):
         model, decoder = MusicgenForCausalLM(config), Decoder(sizes)
     shapes = {name: value.shape for name, value in model.named_parameters() if "encoder_attn" not in name}
-    found = {name: value.shape for name, value in decoder.named_parameters()}
-    assert {name.removeprefix("model.decoder."): shape for name, shape in shapes.items()} == found
+    ours = {name: value.shape for name, value in decoder.named_parameters()}
+    assert {name.removeprefix("model.decoder."): shape for name, shape in shapes.items()} == ours
     assert sum(value.numel() for value in model.parameters()) == pytest.approx(millions * 1e6, rel=0.01)

@@ -1,4 +1,4 @@
-"""Editing: what the network is given, what it may not hear, and how long the outputs are."""
+"""Editing: the network's inputs, what they may not depend on, and the length of outputs."""
 
 from dataclasses import replace
 
@@ -53,7 +53,7 @@ def request(mask, kinds=(), seed=0, rate=RATE):
 
 
 class Seen:
-    """Stands in for `generate`: keeps what it is given and answers with the prefix."""
+    """Replaces `generate`: records its arguments and returns the prefix."""
 
     def __init__(self, monkeypatch):
         self.calls = []
@@ -72,7 +72,7 @@ MASKS = [
 
 @pytest.mark.parametrize("mask", MASKS)
 @pytest.mark.parametrize("rate", [16000, 32000, 44100])
-def test_what_is_in_a_hole_is_never_read(mask, rate):
+def test_samples_inside_a_hole_are_never_read(mask, rate):
     whole = sound(60, rate=rate)
     first = without_holes(whole, mask, rate)
     hidden = mask.inside(rate)
@@ -82,29 +82,29 @@ def test_what_is_in_a_hole_is_never_read(mask, rate):
     assert np.isfinite(first).all()
 
 
-def test_edges_are_mirrored_as_far_as_0_3_s_and_the_rest_is_silent():
+def test_edges_are_mirrored_up_to_0_3_s_and_the_rest_is_silent():
     mask, rate = Mask(((50, 100),), 150), 1000
     samples = np.arange(1.0, 3001.0, dtype=np.float32)
-    found = without_holes(samples, mask, rate)
-    assert np.array_equal(found[1000:1300], samples[700:1000][::-1])
-    assert np.array_equal(found[1700:2000], samples[2000:2300][::-1])
-    assert not found[1300:1700].any()
+    filled = without_holes(samples, mask, rate)
+    assert np.array_equal(filled[1000:1300], samples[700:1000][::-1])
+    assert np.array_equal(filled[1700:2000], samples[2000:2300][::-1])
+    assert not filled[1300:1700].any()
 
 
-def test_short_holes_are_mirrored_to_their_middle_and_short_contexts_only_as_far_as_they_go():
+def test_mirroring_ends_at_the_holes_middle_and_at_the_end_of_the_context():
     rate = 1000
     samples = np.arange(1.0, 1001.0, dtype=np.float32)
-    found = without_holes(samples, Mask(((20, 24),), 50), rate)
-    assert np.array_equal(found[400:440], samples[360:400][::-1])
-    assert np.array_equal(found[440:480], samples[480:520][::-1])
-    found = without_holes(samples, Mask(((0, 20), (22, 50)), 50), rate)
-    assert not found[:360].any() and np.array_equal(found[360:400], samples[400:440][::-1])
-    assert np.array_equal(found[440:480], samples[400:440][::-1]) and not found[480:].any()
+    filled = without_holes(samples, Mask(((20, 24),), 50), rate)
+    assert np.array_equal(filled[400:440], samples[360:400][::-1])
+    assert np.array_equal(filled[440:480], samples[480:520][::-1])
+    filled = without_holes(samples, Mask(((0, 20), (22, 50)), 50), rate)
+    assert not filled[:360].any() and np.array_equal(filled[360:400], samples[400:440][::-1])
+    assert np.array_equal(filled[440:480], samples[400:440][::-1]) and not filled[480:].any()
 
 
 @pytest.mark.parametrize("mask", [centre(60), two_gaps(60)])
 @pytest.mark.parametrize("kinds", [(), ("drums",)])
-def test_no_token_that_the_network_is_given_depends_on_the_hole(network, mask, kinds, monkeypatch):
+def test_no_input_token_depends_on_the_hole(network, mask, kinds, monkeypatch):
     seen = Seen(monkeypatch)
     clean = request(mask, kinds)
     rng = np.random.default_rng(5)
@@ -122,7 +122,7 @@ def test_no_token_that_the_network_is_given_depends_on_the_hole(network, mask, k
             assert torch.equal(first["without"], second["without"])
 
 
-def test_the_prefix_is_the_song_where_it_is_visible_and_the_control_where_it_is_not(network, monkeypatch):
+def test_the_prefix_is_the_visible_song_and_the_control_in_the_holes(network, monkeypatch):
     seen = Seen(monkeypatch)
     mask = centre(60)
     one = request(mask, ("drums",))
@@ -139,7 +139,7 @@ def test_the_prefix_is_the_song_where_it_is_visible_and_the_control_where_it_is_
     assert call["seeds"] == [0]
 
 
-def test_without_contrast_nothing_is_run_twice(network, monkeypatch):
+def test_without_contrast_every_request_is_run_once(network, monkeypatch):
     seen = Seen(monkeypatch)
     Editor(network, Sampling()).edit([request(centre(60), ("drums",))])
     assert seen.calls[0]["without"] is None
@@ -158,7 +158,7 @@ def test_a_model_without_control_is_given_silence_for_every_control(network, mon
     assert model.identity.endswith("no control") and not Editor(network, Sampling()).identity.endswith("no control")
 
 
-def test_drums_keep_their_level_and_rendered_controls_come_at_20_db_under_full_scale():
+def test_drums_keep_their_level_and_rendered_controls_are_at_minus_20_dbfs():
     one = request(centre(60), ("drums", "chords", "piano"))
     drums, chords, piano = (one.controls[kind].audio.mono for kind in ("drums", "chords", "piano"))
     assert np.array_equal(control_track(replace(one, controls={"drums": one.controls["drums"]})), drums)
@@ -169,7 +169,7 @@ def test_drums_keep_their_level_and_rendered_controls_come_at_20_db_under_full_s
     assert control_track(one) == pytest.approx(total, abs=1e-6)
 
 
-def test_no_control_and_a_silent_one_are_silence():
+def test_missing_and_silent_controls_give_silence():
     one = request(centre(60), ("chords",))
     silent = Control("chords", one.controls["chords"].content, Audio(np.zeros(60 * 640), RATE))
     for controls in ({}, {"chords": silent}):
@@ -180,7 +180,7 @@ def test_no_control_and_a_silent_one_are_silence():
 @pytest.mark.parametrize(
     "make", [lambda network: Editor(network, Sampling()), lambda network: Continuer(network, Sampling())]
 )
-def test_requests_of_15_and_30_s_come_back_in_their_places_and_exact(network, make):
+def test_requests_of_different_lengths_keep_their_order_and_exact_length(network, make):
     masks = [centre(1500), Mask(((10, 20),), 40), centre(750), Mask(((0, 5),), 40)]
     rates = [32000, 44100, 16000, 32000]
     requests = [request(m, seed=k, rate=rate) for k, (m, rate) in enumerate(zip(masks, rates, strict=True))]
@@ -192,14 +192,14 @@ def test_requests_of_15_and_30_s_come_back_in_their_places_and_exact(network, ma
     assert make(network).edit([]) == []
 
 
-def test_seeds_tell_outputs_apart_and_nothing_else_does(network):
+def test_outputs_depend_on_the_seed_and_are_repeatable(network):
     one = request(centre(40), ("drums",))
     same, other = (Editor(network, Sampling()).edit([replace(one, seed=s)])[0].samples for s in (0, 1))
     assert np.array_equal(same, Editor(network, Sampling()).edit([one])[0].samples)
     assert not np.array_equal(same, other)
 
 
-def test_an_editor_hears_its_control_and_a_deaf_one_does_not(network):
+def test_the_control_changes_the_output_only_if_it_is_followed(network):
     first, second = (request(centre(40), ("drums",)) for _ in range(2))
     drums = second.controls["drums"]
     second.controls["drums"] = replace(drums, audio=Audio(drums.audio.mono[::-1].copy() * 3, RATE))
@@ -208,7 +208,7 @@ def test_an_editor_hears_its_control_and_a_deaf_one_does_not(network):
     assert np.array_equal(deaf.edit([first])[0].samples, deaf.edit([second])[0].samples)
 
 
-def test_a_continuer_forces_what_is_visible_and_never_hears_behind_the_hole(network, monkeypatch):
+def test_a_continuer_keeps_visible_tokens_and_does_not_see_after_the_hole(network, monkeypatch):
     made = []
     real = editor.generate
     monkeypatch.setattr(editor, "generate", lambda *a, **k: made.append(real(*a, **k)) or made[-1])
@@ -220,7 +220,7 @@ def test_a_continuer_forces_what_is_visible_and_never_hears_behind_the_hole(netw
     visible = torch.from_numpy(~mask.inside(50))
     assert torch.equal(made[0][:, :, visible], given[:, :, visible])
     assert not torch.equal(made[0], given)
-    # Another song behind the hole: what is predicted stays, up to the last books, which stand beside it.
+    # With another song after the hole, predicted tokens stay the same, except the last codebooks at the hole's end.
     changed = one.masked.mono.copy()
     changed[45 * 640 :] = sound(60, seed=3)[45 * 640 :]
     model.edit([replace(one, masked=Audio(changed, RATE))])
@@ -238,7 +238,7 @@ def test_a_continuer_is_given_silence_in_its_prefix_and_no_adaptation(network, m
     assert torch.equal(call["forced"][1], torch.from_numpy(~centre(60).inside(50))[None])
 
 
-def test_parameters_count_decoder_codec_and_what_was_trained(network):
+def test_parameters_count_decoder_codec_and_adapter(network):
     config = Config(32, 1, 4, 64, 4, 512, is_mini=True)
     decoder = sum(value.numel() for value in Decoder(config).parameters())
     prompts = sum(value.numel() for value in adapter("air").values())

@@ -1,4 +1,4 @@
-"""EnCodec through our interface against transformers' own, and folders that hold none."""
+"""EnCodec through this project's interface against transformers', and folders that hold no EnCodec."""
 
 import json
 
@@ -23,7 +23,7 @@ def sounds(n=3, seconds=1.0):
 
 
 def copied(folder, tmp_path, renamed=lambda name: name, **changes):
-    """Write the folder again with other names of tensors and other keys of the codec's configuration."""
+    """Write the folder again with other tensor names and other keys in the codec's configuration."""
     keys = json.loads((folder / "config.json").read_text())
     keys["audio_encoder"] |= changes
     (tmp_path / "config.json").write_text(json.dumps(keys))
@@ -32,7 +32,7 @@ def copied(folder, tmp_path, renamed=lambda name: name, **changes):
     return tmp_path
 
 
-def test_tokens_and_sound_are_those_of_transformers(folder):
+def test_tokens_and_sound_equal_those_of_transformers(folder):
     codec, theirs = read_codec(folder), musicgen().audio_encoder
     tokens = codec.encode(sounds())
     assert tokens.shape == (3, 4, 50) and (codec.sample_rate, codec.books, codec.keeps_phase) == (32000, 4, True)
@@ -48,14 +48,14 @@ def test_tokens_and_sound_are_those_of_transformers(folder):
     assert codec.parameters == sum(value.numel() for value in theirs.parameters())
 
 
-def test_a_sound_alone_has_the_tokens_it_has_in_company(folder):
+def test_a_sounds_tokens_do_not_depend_on_its_batch(folder):
     codec = read_codec(folder)
     together = codec.encode(sounds())
     assert all(torch.equal(codec.encode([sound])[0], together[k]) for k, sound in enumerate(sounds()))
 
 
 @pytest.mark.parametrize("n_frames", [1, 7, 50])
-def test_frames_are_whole_and_as_many_as_the_sound_has(folder, n_frames):
+def test_only_whole_frames_are_encoded(folder, n_frames):
     codec = read_codec(folder)
     tokens = codec.encode([sounds(1)[0][: 640 * n_frames]])
     assert tokens.shape == (1, 4, n_frames)
@@ -64,8 +64,8 @@ def test_frames_are_whole_and_as_many_as_the_sound_has(folder, n_frames):
 
 def test_the_names_of_the_published_files_are_read_too(folder, tmp_path):
     def older(name):
-        found = name.replace("parametrizations.weight.original0", "weight_g")
-        return found.replace("parametrizations.weight.original1", "weight_v")
+        older = name.replace("parametrizations.weight.original0", "weight_g")
+        return older.replace("parametrizations.weight.original1", "weight_v")
 
     copied(folder, tmp_path, older)
     assert any(name.endswith("weight_g") for name in load_file(tmp_path / "model.safetensors"))
@@ -80,11 +80,11 @@ def test_an_encodec_folder_alone_is_read_too(folder, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"audio_channels": 2}, "holds no EnCodec that can be read .*size mismatch"),
+        ({"audio_channels": 2}, "holds no readable EnCodec .*size mismatch"),
         ({"normalize": True}, "normalize=True; want the mono codec of MusicGen"),
         ({"sampling_rate": 24000, "target_bandwidths": [0.95]}, "38 frames a second .* want the mono codec"),
-        ({"hidden_size": 8}, "holds no EnCodec that can be read .*get it again"),
-        ({"upsampling_ratios": "many"}, "holds no EnCodec that can be read .*get it again"),
+        ({"hidden_size": 8}, "holds no readable EnCodec .*get it again"),
+        ({"upsampling_ratios": "many"}, "holds no readable EnCodec .*get it again"),
     ],
 )
 def test_another_codec_is_refused_with_the_reason(folder, tmp_path, changes, said):
@@ -93,7 +93,7 @@ def test_another_codec_is_refused_with_the_reason(folder, tmp_path, changes, sai
 
 
 def test_missing_and_damaged_files_are_refused(folder, tmp_path):
-    with pytest.raises(BenchError, match=r"holds no EnCodec that can be read \(.*config\.json"):
+    with pytest.raises(BenchError, match=r"holds no readable EnCodec \(.*config\.json"):
         read_codec(tmp_path)
     copied(folder, tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"\x00" * 40)
@@ -103,5 +103,5 @@ def test_missing_and_damaged_files_are_refused(folder, tmp_path):
     with pytest.raises(BenchError, match=r"holds no model\*\.safetensors"):
         read_codec(tmp_path)
     save_file({"other": torch.zeros(2)}, tmp_path / "model.safetensors")
-    with pytest.raises(BenchError, match=r"holds no EnCodec that can be read .*Missing key"):
+    with pytest.raises(BenchError, match=r"holds no readable EnCodec .*Missing key"):
         read_codec(tmp_path)

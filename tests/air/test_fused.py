@@ -23,7 +23,7 @@ def numbers(*shape):
     return RNG.normal(size=shape).astype(np.float32)
 
 
-def test_exp_is_exact_to_some_last_bits_from_0_down_to_where_it_vanishes():
+def test_exp_is_exact_to_a_few_last_bits_from_0_down_to_underflow():
     x = -np.concatenate([[0.0], np.geomspace(1e-6, 80, 5000)]).astype(np.float32)
     made = x.copy()
     fused._exp(made, len(x), np.empty(len(x), np.int32))
@@ -35,14 +35,14 @@ def test_exp_is_exact_to_some_last_bits_from_0_down_to_where_it_vanishes():
     assert (far >= 0).all() and (far < 1e-37).all()
 
 
-def test_gelu_is_torchs():
+def test_gelu_equals_torchs():
     x = np.linspace(-12, 12, 4001).astype(np.float32)
     made = x.copy()
     fused._gelu(made, np.empty_like(x), np.empty(len(x), np.int32))
     assert np.abs(made - torch.nn.functional.gelu(torch.from_numpy(x).double()).numpy()).max() < 2e-6
 
 
-def test_normalisation_is_torchs():
+def test_normalisation_equals_torchs():
     x, norm = numbers(3, 24) + 5, numbers(2, 24)
     made = np.empty_like(x)
     fused._normed(x, norm, made)
@@ -51,7 +51,7 @@ def test_normalisation_is_torchs():
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 4, 5, 8, 11])
-def test_products_are_numpys_at_any_batch(batch):
+def test_products_equal_numpys_at_any_batch_size(batch):
     x, matrix, before = numbers(batch, 40), numbers(6, 40), numbers(batch, 6)
     exact = x.astype(np.float64) @ matrix.astype(np.float64).T
     for is_added in (False, True):
@@ -65,13 +65,13 @@ def test_products_are_numpys_at_any_batch(batch):
 
 @pytest.mark.parametrize("n", [6, 7, 8, 9, 31])
 @pytest.mark.parametrize("gates", [(), (0.5,), (2.0, 0.0)])
-def test_attention_is_that_of_float64(n, gates):
+def test_attention_equals_that_in_float64(n, gates):
     size, n_beside = 16, 4
     query, keys, values = numbers(size), numbers(40, size), numbers(40, size)
-    shares, found, room = np.empty(40, np.float32), np.empty(size, np.float32), numbers(2000)
+    shares, output, room = np.empty(40, np.float32), np.empty(size, np.float32), numbers(2000)
     fused._scored(query, keys, n, shares, room, 0)
     fused._shared(shares, n, np.array(gates, np.float32), n_beside, np.empty(40, np.int32))
-    fused._gathered(shares, values, n, found, room, 0)
+    fused._gathered(shares, values, n, output, room, 0)
     scores = keys[:n].astype(np.float64) @ query.astype(np.float64)
 
     def of(first, end):
@@ -82,7 +82,7 @@ def test_attention_is_that_of_float64(n, gates):
     each = n_beside // max(len(gates), 1)
     for kind, gate in enumerate(gates):
         expected = expected + gate * of(kind * each, (kind + 1) * each)
-    assert np.abs(found - expected).max() < 1e-5
+    assert np.abs(output - expected).max() < 1e-5
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -116,7 +116,7 @@ def test_small_decoders_of_float32_take_fused_steps_and_others_do_not():
     assert usual_way(decoder.bfloat16()) == "counted"
 
 
-def test_odd_numbers_of_rows_are_left_to_torch_and_refused_by_name():
+def test_odd_numbers_of_rows_use_torch_and_are_refused_by_the_fused_step():
     odd = Decoder(Config(16, 1, 2, 32, 1, 5)).eval()
     assert usual_way(odd) == "counted"
     prefix = torch.zeros(1, 1, 8, dtype=torch.long)
@@ -135,7 +135,7 @@ torch.manual_seed(0)
 decoder = Decoder(Config(96, 2, 2, 192, 4, 50)).eval()
 with torch.inference_mode():
     for weight in decoder.parameters():
-        weight.mul_(5)  # Far scores: attention with small weights stays where every way of compiling rounds alike.
+        weight.mul_(5)  # Large scores: with small weights, every way of compiling would round alike.
     for batch in (1, 8):
         stepper = Stepper(decoder, None, None, batch, 20, 30)
         tokens = torch.randint(0, 50, (batch, 4, 50))

@@ -12,7 +12,7 @@ GREEDY = Sampling(temperature=0)
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("is_mini", [False, True])
-def test_cached_tokens_are_the_likeliest_of_the_whole_forward(kind, is_mini):
+def test_tokens_with_a_cache_equal_those_of_the_whole_forward_pass(kind, is_mini):
     decoder = small_decoder(is_mini)
     adapter = small_adapter(kind, decoder.config)
     prefix, _, types = small_request()
@@ -28,7 +28,7 @@ def test_cached_tokens_are_the_likeliest_of_the_whole_forward(kind, is_mini):
 
 
 @pytest.mark.parametrize("sampling", [GREEDY, Sampling(), Sampling(contrast=1.7)])
-def test_a_batch_gives_each_request_what_it_gets_alone(sampling):
+def test_tokens_do_not_depend_on_the_batch(sampling):
     decoder = small_decoder(is_mini=True)
     adapter = small_adapter("aligned", decoder.config)
     prefix, _, types = small_request()
@@ -41,7 +41,7 @@ def test_a_batch_gives_each_request_what_it_gets_alone(sampling):
     assert torch.equal(together, torch.cat(alone))
 
 
-def test_seeds_tell_what_is_drawn():
+def test_seeds_decide_the_draw():
     decoder = small_decoder(is_mini=True)
     prefix, _, _ = small_request()
     same = prefix[:1].expand(3, -1, -1)
@@ -50,7 +50,7 @@ def test_seeds_tell_what_is_drawn():
     assert not torch.equal(made[0], made[2])
 
 
-def test_contrast_1_is_no_contrast_and_0_forgets_the_control():
+def test_contrast_1_changes_nothing_and_0_ignores_the_control():
     decoder = small_decoder(is_mini=True)
     prefix, _, _ = small_request()
     free = prefix.flip(2)
@@ -60,7 +60,7 @@ def test_contrast_1_is_no_contrast_and_0_forgets_the_control():
     assert torch.equal(forgetful, generate(decoder, free, None, None, GREEDY, [1, 2, 3]))
 
 
-def test_forced_frames_come_back_and_change_what_follows():
+def test_forced_frames_are_kept_and_change_what_follows():
     decoder = small_decoder(is_mini=True)
     prefix, masked, _ = small_request()
     given = (prefix + 3) % ENTRIES
@@ -72,7 +72,7 @@ def test_forced_frames_come_back_and_change_what_follows():
     assert not torch.equal(made[~flags], other[~flags])
 
 
-def test_draws_follow_the_shares_of_the_likeliest():
+def test_draws_follow_the_probabilities_of_the_top_k():
     scores = torch.log(torch.tensor([0.5, 0.3, 0.15, 0.05])).expand(1, 1, 4)
     numbers = (torch.arange(1000, dtype=torch.float64) + 0.5) / 1000
     drawn = torch.stack([draw(scores, u.view(1, 1), Sampling(top_k=4)) for u in numbers]).flatten()
@@ -83,7 +83,7 @@ def test_draws_follow_the_shares_of_the_likeliest():
     assert torch.bincount(cold).tolist() == [735, 265]
 
 
-def test_every_step_is_told():
+def test_step_done_is_called_after_every_step():
     decoder, steps = small_decoder(), []
     prefix, _, _ = small_request()
     generate(decoder, prefix, None, None, GREEDY, [1, 2, 3], step_done=lambda: steps.append(1))
@@ -92,7 +92,7 @@ def test_every_step_is_told():
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("is_mini", [False, True])
-def test_steps_at_an_index_and_fused_ones_give_the_same_tokens_as_counted_ones(kind, is_mini, monkeypatch):
+def test_indexed_and_fused_steps_give_the_tokens_of_counted_steps(kind, is_mini, monkeypatch):
     monkeypatch.setattr(walk, "_STRIDE", 8)
     decoder = small_decoder(is_mini)
     adapter = small_adapter(kind, decoder.config)
@@ -106,14 +106,14 @@ def test_steps_at_an_index_and_fused_ones_give_the_same_tokens_as_counted_ones(k
         assert torch.equal(counted, indexed) and torch.equal(counted, fused)
 
 
-def test_every_step_is_told_at_an_index_too():
+def test_step_done_is_called_after_every_indexed_step():
     decoder, steps = small_decoder(), []
     prefix, _, _ = small_request()
     generate(decoder, prefix, None, None, GREEDY, [1, 2, 3], step_done=lambda: steps.append(1), way="indexed")
     assert len(steps) == N_FRAMES + 3
 
 
-def test_in_bfloat16_adapters_of_float32_fit():
+def test_float32_adapters_generate_on_a_bfloat16_decoder():
     decoder = small_decoder().to(torch.bfloat16)
     prefix, _, types = small_request()
     for kind in KINDS:
@@ -124,7 +124,7 @@ def test_in_bfloat16_adapters_of_float32_fit():
         assert torch.equal(counted, indexed)
 
 
-def test_what_is_drawn_hangs_on_no_order_of_almost_equal_scores():
+def test_the_draw_does_not_depend_on_the_order_of_almost_equal_scores():
     torch.manual_seed(0)
     scores = torch.randn(1, 4, ENTRIES).round(decimals=1)
     numbers = torch.rand(1, 4, dtype=torch.float64)

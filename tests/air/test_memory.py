@@ -1,4 +1,4 @@
-"""Memory: the estimate against what is allocated, and what is said and done where it does not fit."""
+"""Memory: the estimate against measured allocations, and errors and batch sizes if memory is short."""
 
 import math
 import re
@@ -14,10 +14,10 @@ from bench import plugins
 from bench.air import memory, sizes
 from bench.air.adapter import Prompts
 from bench.air.decoder import MUSICGEN, Config, Decoder, Memory
+from bench.air.loss import loss_of
 from bench.air.memory import ENCODEC, fitting, needed, parameters
 from bench.air.sequence import Layout
 from bench.air.stepper import Stepper
-from bench.air.training import loss_of
 from bench.errors import BenchError, UnknownName
 from bench.runtime.weights import VARIABLE
 from tests.air.small import N_FRAMES, small_adapter, small_decoder, small_request
@@ -45,7 +45,7 @@ def test_weights_copies_and_cache_are_counted_to_the_byte(config, dtype):
     assert need.cache == whole.numel() * whole.element_size()
     copies = [*(layer.qkv for layer in stepper._layers), stepper._tables, stepper._heads]
     assert need.side_by_side == sum(one.numel() * one.element_size() for one in copies)
-    prompts = sum(2 * keys.numel() * keys.element_size() for keys, _ in adapter._known.values())
+    prompts = sum(2 * keys.numel() * keys.element_size() for keys, _ in adapter._cached.values())
     assert need.weights == bytes_of(decoder) + bytes_of(adapter) + prompts
 
 
@@ -136,8 +136,8 @@ print(measured, most / 2**20, estimated / 2**20)
 
 
 @pytest.mark.parametrize(("what", "in_tensors"), [("decoder", 0.87), ("codec", 4.54 / 8)])
-def test_the_peak_is_what_was_estimated(what, in_tensors):
-    """Tensors are the same everywhere; what a process takes beside them for convolutions hangs on its processor."""
+def test_the_measured_peak_is_near_the_estimate(what, in_tensors):
+    """Tensors are the same on every machine; the memory of convolutions depends on the processor."""
     script = [sys.executable, "-c", MEASURE, what]
     done = subprocess.run(script, capture_output=True, text=True, check=True)
     process, tensors, estimated = (float(word) for word in done.stdout.split())
@@ -158,20 +158,20 @@ def free(monkeypatch, n_bytes):
         ("medium", "bfloat16", 4.0, "musicgen-medium needs .*: take the size small or a device with more"),
     ],
 )  # fmt: skip
-def test_what_does_not_fit_is_refused_in_one_line_with_what_would(monkeypatch, size, dtype, gigabytes, said):
+def test_too_little_memory_is_one_error_that_names_what_would_fit(monkeypatch, size, dtype, gigabytes, said):
     free(monkeypatch, int(gigabytes * 1e9))
     with pytest.raises(BenchError, match=said) as got:
         memory.refuse_if_too_big(f"musicgen-{size}", MUSICGEN[size], dtype, "cuda")
     assert "\n" not in str(got.value)
 
 
-def test_what_fits_passes_and_so_does_what_nobody_can_tell(monkeypatch):
+def test_enough_or_unknown_free_memory_passes(monkeypatch):
     for n_bytes in (needed(MUSICGEN["small"]).total, None):
         free(monkeypatch, n_bytes)
         memory.refuse_if_too_big("musicgen-small", MUSICGEN["small"], "float32", "cpu")
 
 
-def test_it_is_refused_before_anything_is_read(tmp_path, monkeypatch):
+def test_memory_is_checked_before_any_file_is_read(tmp_path, monkeypatch):
     write_musicgen(tmp_path)
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     monkeypatch.setattr("bench.air.weights.read_transformers", lambda *a: pytest.fail("read"))
@@ -180,7 +180,7 @@ def test_it_is_refused_before_anything_is_read(tmp_path, monkeypatch):
         plugins.load("models", "musicgen-continue-small")
 
 
-def test_as_many_requests_as_fit_are_made_together(monkeypatch):
+def test_the_batch_size_is_what_fits_into_free_memory(monkeypatch):
     needs = [needed(MINI, batch=k, has_codec=False) for k in range(1, 9)]
     for k, need in enumerate(needs, 1):
         free(monkeypatch, need.total - need.weights)
@@ -192,7 +192,7 @@ def test_as_many_requests_as_fit_are_made_together(monkeypatch):
         assert fitting(MINI, "float32", 750, 8, False, "cpu") == expected
 
 
-def test_outputs_do_not_depend_on_how_many_are_made_together(tmp_path, monkeypatch):
+def test_outputs_do_not_depend_on_the_batch_size(tmp_path, monkeypatch):
     write_musicgen(tmp_path)
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     model = plugins.load("models", "musicgen-continue-small")
@@ -205,7 +205,7 @@ def test_outputs_do_not_depend_on_how_many_are_made_together(tmp_path, monkeypat
     assert [output.sha256() for output in model.edit(requests)] == together and made == [2, 2, 1]
 
 
-def test_a_precision_is_in_the_identity_and_others_are_refused(tmp_path, monkeypatch):
+def test_the_precision_is_in_the_identity_and_unknown_ones_are_refused(tmp_path, monkeypatch):
     write_musicgen(tmp_path)
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     usual, half = (plugins.load("models", "musicgen-continue-small", precision=p) for p in ("auto", "bfloat16"))
@@ -214,7 +214,7 @@ def test_a_precision_is_in_the_identity_and_others_are_refused(tmp_path, monkeyp
     assert half.edit([request])[0].samples.shape == usual.edit([request])[0].samples.shape
     assert {sizes.dtype_of("large", d, "auto") for d in ("cpu", "cuda")} == {"float32", "bfloat16"}
     assert sizes.dtype_of("mini", "cuda", "auto") == "float32"
-    with pytest.raises(BenchError, match="the mini size is float32 alone"):
+    with pytest.raises(BenchError, match="the mini size runs only in float32"):
         sizes.network("mini", precision="bfloat16")
     with pytest.raises(UnknownName, match="no precision is called 'bf16'; did you mean"):
         plugins.load("models", "musicgen-continue-small", precision="bf16")
@@ -230,7 +230,7 @@ def test_an_adapter_of_float32_runs_on_a_decoder_of_bfloat16():
 
 
 def kept_for_gradient(config, m, batch, n_frames, monkeypatch):
-    """Return the bytes that a step keeps for the gradient beside all parameters, with the attention that a GPU takes."""
+    """Return the bytes that a step keeps for the gradient besides all parameters, with the attention used on a GPU."""
     monkeypatch.setattr(
         "bench.air.decoder.self_attention",
         lambda q, k, v, beside: scaled_dot_product_attention(q, k, v, is_causal=True),
@@ -256,7 +256,7 @@ def kept_for_gradient(config, m, batch, n_frames, monkeypatch):
     ("config", "m", "batch"),
     [(Config(256, 4, 4, 1024, 4, 64), 5, 1), (Config(256, 3, 8, 512, 4, 256), 20, 2), (Config(128, 4, 8, 512), 50, 1)],
 )
-def test_what_a_training_step_keeps_is_estimated_within_a_tenth(config, m, batch, monkeypatch):
+def test_the_memory_of_a_training_step_is_estimated_within_a_tenth(config, m, batch, monkeypatch):
     measured = kept_for_gradient(config, m, batch, 200, monkeypatch)
     trained = config.depth * 4 * (m * config.width + 1)
     fixed = parameters(config) * 2 + 16 * trained
@@ -270,7 +270,7 @@ def test_training_the_papers_setting_fits_the_documented_batches():
             assert memory.learning(MUSICGEN[size], "bfloat16", 50, batch) < 0.9 * gigabytes * 1e9
 
 
-def test_every_sized_system_says_what_it_will_need_before_any_file_is_there(tmp_path, monkeypatch):
+def test_every_sized_model_states_its_memory_without_any_file(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     free(monkeypatch, int(15e9))
     plain, contrasted = (plugins.memory("models", f"{name}-large", "cpu") for name in ("air", "air-aligned"))

@@ -1,4 +1,4 @@
-"""Published files: pinned, found under every name that hub and transformers give them, read without running code."""
+"""Published files: pinned, read under every name that hub and transformers use, and without running code."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def folder(weights, tmp_path, monkeypatch):
 
 
 def as_pickles(folder, n=1):
-    """Turn the folder's tensors into what transformers wrote before safetensors: one or several pickles."""
+    """Rewrite the folder's tensors as transformers did before safetensors: one or several pickles."""
     state = read_tensor_file(folder / "model.safetensors")
     (folder / "model.safetensors").unlink()
     names = sorted(state)
@@ -63,10 +63,10 @@ def test_every_size_is_pinned_to_a_commit_and_its_tensors_to_hashes():
 def test_pickles_of_the_hub_are_read_like_safetensors(folder, tmp_path, n):
     shutil.copytree(folder, tmp_path / "older")
     older = as_pickles(tmp_path / "older", n)
-    expected, found = (read_transformers(one).state_dict() for one in (folder, older))
-    assert set(found) == set(expected) and all(torch.equal(found[name], expected[name]) for name in expected)
-    expected, found = (read_codec(one)._model.state_dict() for one in (folder, older))
-    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    expected, state = (read_transformers(one).state_dict() for one in (folder, older))
+    assert set(state) == set(expected) and all(torch.equal(state[name], expected[name]) for name in expected)
+    expected, state = (read_codec(one)._model.state_dict() for one in (folder, older))
+    assert all(torch.equal(state[name], expected[name]) for name in expected)
     files = sorted(older.glob("*.bin"))
     assert identity_of(older) == "+".join(sha256_of(file)[:8] for file in files) and len(files) == n
 
@@ -82,11 +82,11 @@ OLDER = {
     "tie_word_embeddings": True, "torch_dtype": "float32", "torchscript": False, "transformers_version": "4.31.0.dev0",
     "typical_p": 1.0, "use_bfloat16": False,
 }  # fmt: skip
-"""What configurations of 2023 say beside the sizes: the keys of generation that transformers then wrote everywhere."""
+"""Keys of a configuration of 2023 besides the sizes: transformers then wrote the options of generation everywhere."""
 
 
 def test_a_folder_as_the_hub_has_had_it_since_2023_is_read(folder, tmp_path):
-    """Pickles, both parts of a normed weight under their older names, positions as a tensor, configurations of then."""
+    """Pickles, older names of the parts of normalised weights, positions as a tensor, and configurations of 2023."""
     shutil.copytree(folder, tmp_path / "now")
     keys = json.loads((folder / "config.json").read_text())
     for part in ("audio_encoder", "decoder"):
@@ -102,18 +102,18 @@ def test_a_folder_as_the_hub_has_had_it_since_2023_is_read(folder, tmp_path):
     assert any(name.endswith("weight_g") for name in state)
     state["decoder.model.decoder.embed_positions.weights"] = torch.zeros(64, 32)
     torch.save(state, folder / "pytorch_model.bin")
-    expected, found = (read_transformers(one).state_dict() for one in (tmp_path / "now", folder))
-    assert all(torch.equal(found[name], expected[name]) for name in expected)
-    expected, found = (read_codec(one)._model.state_dict() for one in (tmp_path / "now", folder))
-    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    expected, state = (read_transformers(one).state_dict() for one in (tmp_path / "now", folder))
+    assert all(torch.equal(state[name], expected[name]) for name in expected)
+    expected, state = (read_codec(one)._model.state_dict() for one in (tmp_path / "now", folder))
+    assert all(torch.equal(state[name], expected[name]) for name in expected)
 
 
-def test_safetensors_go_before_pickles_that_lie_beside_them(folder):
+def test_safetensors_take_precedence_over_pickles(folder):
     (folder / "pytorch_model.bin").write_bytes(b"never read")
     assert [path.name for path in tensor_files(folder)] == ["model.safetensors"]
 
 
-def test_a_shard_that_is_missing_is_named_and_the_folder_is_not_there_yet(tmp_path, monkeypatch):
+def test_a_missing_shard_is_named_and_the_folder_counts_as_missing(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     folder = write_musicgen(tmp_path, max_shard_size="60KB")
     files = tensor_files(folder)
@@ -124,7 +124,7 @@ def test_a_shard_that_is_missing_is_named_and_the_folder_is_not_there_yet(tmp_pa
     assert not MUSICGEN["small"].is_here()
 
 
-def test_a_copy_of_ones_own_is_here_and_nothing_is_fetched_beside_it(folder, monkeypatch):
+def test_setup_downloads_nothing_into_a_users_own_copy(folder, monkeypatch):
     monkeypatch.setattr("urllib.request.urlopen", lambda *a, **k: pytest.fail("asked the hub"))
     assert MUSICGEN["small"].is_here() and not MUSICGEN["large"].is_here()
     assert "musicgen-small is in" in setup.setup("musicgen-small")
@@ -175,7 +175,7 @@ def test_no_code_of_a_pickle_runs(folder, tmp_path, read):
     for save in (torch.save, lambda value, path: path.write_bytes(pickle.dumps(value))):
         save({**good, "x": Payload(str(harm))}, path)
         with pytest.raises(
-            BenchError, match=r"pytorch_model\.bin: cannot be read as weights alone .*get it again"
+            BenchError, match=r"pytorch_model\.bin: cannot be read with weights only .*get it again"
         ) as got:
             read(folder)
         assert not harm.exists() and "weights_only" not in str(got.value)
@@ -184,11 +184,11 @@ def test_no_code_of_a_pickle_runs(folder, tmp_path, read):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.99])
-def test_a_pickle_that_broke_off_and_one_without_tensors_are_refused(folder, share):
+def test_a_truncated_pickle_and_one_without_tensors_are_refused(folder, share):
     path = as_pickles(folder) / "pytorch_model.bin"
     path.write_bytes(path.read_bytes()[: round(share * path.stat().st_size)])
     for read in (read_transformers, read_codec):
-        with pytest.raises(BenchError, match=r"pytorch_model\.bin: cannot be read as weights alone"):
+        with pytest.raises(BenchError, match=r"pytorch_model\.bin: cannot be read with weights only"):
             read(folder)
     for content in ([1, 2], {"a": 3}):
         torch.save(content, path)
@@ -204,5 +204,5 @@ def test_tensors_of_another_shape_are_refused_by_both_readers(folder):
     torch.save(state, folder / "pytorch_model.bin")
     with pytest.raises(BenchError, match=r"musicgen-small: its tensors do not fit its config\.json .*fc1"):
         read_transformers(folder)
-    with pytest.raises(BenchError, match=r"musicgen-small: holds no EnCodec that can be read .*embed"):
+    with pytest.raises(BenchError, match=r"musicgen-small: holds no readable EnCodec .*embed"):
         read_codec(folder)

@@ -5,7 +5,7 @@ from bench.air.sequence import CONTEXT, CONTROL, INPAINT, REPEAT, Layout, prefix
 
 
 def test_the_delay_pattern_written_out_by_hand():
-    frames = torch.tensor([[[1, 2, 3, 4], [11, 12, 13, 14]]])  # T = 2, two books
+    frames = torch.tensor([[[1, 2, 3, 4], [11, 12, 13, 14]]])  # T = 2, two codebooks
     layout = Layout(2, 2)
     assert layout.n_steps == 5
     assert layout.inputs(frames, 99).tolist() == [[[99, 1, 2, 3, 4], [99, 99, 11, 12, 13]]]
@@ -29,7 +29,7 @@ def test_it_is_the_delay_pattern_of_transformers():
     assert torch.equal(theirs[known], ours[:, : theirs.shape[1]][known])
 
 
-def test_every_token_of_the_prediction_is_a_target_once_and_sees_only_what_is_before_it():
+def test_every_predicted_token_is_a_target_once_and_depends_only_on_earlier_ones():
     n_frames, books = 7, 4
     layout = Layout(n_frames, books)
     frames = torch.arange(books * 2 * n_frames).reshape(1, books, 2 * n_frames)

@@ -1,4 +1,4 @@
-"""Weight files: ours, transformers', the published adapters; and every way in which a file can be wrong."""
+"""Weight files of this project, transformers and the published adapters, and errors for every kind of wrong file."""
 
 import json
 import pickle
@@ -24,7 +24,7 @@ def written(tmp_path, is_mini=True):
 
 
 @pytest.mark.parametrize("is_mini", [False, True])
-def test_a_decoder_comes_back_from_its_own_file(tmp_path, is_mini):
+def test_a_decoder_is_read_back_from_its_own_file(tmp_path, is_mini):
     decoder, path = written(tmp_path, is_mini)
     again = read_decoder(path)
     assert again.config == decoder.config and not again.training
@@ -57,14 +57,14 @@ def test_a_missing_file_is_refused_with_its_name(tmp_path):
 @pytest.mark.parametrize(
     ("about", "said"),
     [
-        ({}, "is no decoder of ours .'config'"),
+        ({}, "is not a mini decoder .'config'"),
         ({"config": "not JSON"}, "metadata cannot be read"),
-        ({"config": "[1, 2]"}, "is no decoder of ours"),
-        ({"config": json.dumps({"width": 32})}, "is no decoder of ours .*missing"),
+        ({"config": "[1, 2]"}, "is not a mini decoder"),
+        ({"config": json.dumps({"width": 32})}, "is not a mini decoder .*missing"),
         ({"config": json.dumps({"width": 32, "depth": 3, "heads": 5, "ffn": 64})}, "multiple of twice the heads"),
         ({"config": json.dumps({"width": 32, "depth": 3, "heads": 0, "ffn": 64})}, "want sizes from 1"),
-        ({"config": json.dumps({"width": "32", "depth": 3, "heads": 4, "ffn": 64})}, "is no decoder of ours"),
-        ({"config": json.dumps({"width": 64, "depth": 3, "heads": 4, "ffn": 64})}, "is no decoder of ours"),
+        ({"config": json.dumps({"width": "32", "depth": 3, "heads": 4, "ffn": 64})}, "is not a mini decoder"),
+        ({"config": json.dumps({"width": 64, "depth": 3, "heads": 4, "ffn": 64})}, "is not a mini decoder"),
         ({"config": json.dumps({"width": 32, "depth": 3, "heads": 4, "ffn": 64, "spin": 1})}, "spin"),
     ],
 )
@@ -99,8 +99,8 @@ def test_a_folder_in_several_files_is_read_whole(tmp_path):
     model = theirs()
     model.save_pretrained(tmp_path, max_shard_size="40KB")
     assert len(list(tmp_path.glob("model*.safetensors"))) > 2
-    expected, found = ours_of(model).state_dict(), read_transformers(tmp_path).state_dict()
-    assert all(torch.equal(value, found[name]) for name, value in expected.items())
+    expected, state = ours_of(model).state_dict(), read_transformers(tmp_path).state_dict()
+    assert all(torch.equal(value, state[name]) for name, value in expected.items())
 
 
 @pytest.mark.parametrize(
@@ -109,10 +109,10 @@ def test_a_folder_in_several_files_is_read_whole(tmp_path):
         ({"audio_channels": 2}, r"config\.json: want a mono decoder with gelu"),
         ({"activation_function": "relu"}, r"config\.json: want a mono decoder with gelu"),
         ({"hidden_size": 64}, "its tensors do not fit its config.json"),
-        ({"hidden_size": None}, r"config\.json: is no configuration of a MusicGen decoder"),
-        ({"num_hidden_layers": 4}, "lacks 10 tensors of the decoder, e.g. layers.3.fc1.weight"),
-        ({"num_attention_heads": 5}, r"config\.json: is no configuration .*multiple of twice the heads"),
-        ({"decoder": 7}, r"config\.json: is no configuration of a MusicGen decoder"),
+        ({"hidden_size": None}, r"config\.json: is not the configuration of a MusicGen decoder"),
+        ({"num_hidden_layers": 4}, "10 tensors are missing, e.g. layers.3.fc1.weight"),
+        ({"num_attention_heads": 5}, r"config\.json: is not the configuration .*multiple of twice the heads"),
+        ({"decoder": 7}, r"config\.json: is not the configuration of a MusicGen decoder"),
     ],
 )
 def test_a_folder_that_does_not_fit_is_refused_with_the_reason(tmp_path, changes, said):
@@ -122,7 +122,9 @@ def test_a_folder_that_does_not_fit_is_refused_with_the_reason(tmp_path, changes
 
 
 def test_a_folder_without_its_files_is_refused(tmp_path):
-    with pytest.raises(BenchError, match=r"config\.json: is no configuration of a MusicGen decoder .*No such file"):
+    with pytest.raises(
+        BenchError, match=r"config\.json: is not the configuration of a MusicGen decoder .*No such file"
+    ):
         read_transformers(tmp_path)
     folder_of(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"\x00" * 30)
@@ -132,31 +134,31 @@ def test_a_folder_without_its_files_is_refused(tmp_path):
     with pytest.raises(BenchError, match=r"holds no model\*\.safetensors"):
         read_transformers(tmp_path)
     (tmp_path / "config.json").write_text("{")
-    with pytest.raises(BenchError, match=r"config\.json: is no configuration of a MusicGen decoder"):
+    with pytest.raises(BenchError, match=r"config\.json: is not the configuration of a MusicGen decoder"):
         read_transformers(tmp_path)
 
 
 @pytest.mark.parametrize(("kind", "type_"), [("prompts", Prompts), ("aligned", Aligned), ("prefix", Prefix)])
-def test_our_adapters_are_read_for_what_they_are(tmp_path, kind, type_):
+def test_each_kind_of_adapter_is_recognised_by_its_tensors(tmp_path, kind, type_):
     config = small_decoder().config
     adapter = small_adapter(kind, config)
     path = tmp_path / "a.safetensors"
     write_tensors(path, dict(adapter.named_parameters()))
-    found, tensors = read_adapter(path, config)
-    assert type(found) is type_ and not found.training
+    adaptation, tensors = read_adapter(path, config)
+    assert type(adaptation) is type_ and not adaptation.training
     assert set(tensors) == {name for name, _ in adapter.named_parameters()}
-    assert all(torch.equal(value, getattr(found, name)) for name, value in adapter.named_parameters())
+    assert all(torch.equal(value, getattr(adaptation, name)) for name, value in adapter.named_parameters())
 
 
 def test_a_low_rank_adaptation_is_no_module_but_tensors(tmp_path):
     save_file({"lora.0.q_proj.down": torch.zeros(2, 32)}, tmp_path / "a.safetensors")
-    found, tensors = read_adapter(tmp_path / "a.safetensors", small_decoder().config)
-    assert found is None and set(tensors) == {"lora.0.q_proj.down"}
+    adaptation, tensors = read_adapter(tmp_path / "a.safetensors", small_decoder().config)
+    assert adaptation is None and set(tensors) == {"lora.0.q_proj.down"}
 
 
 def test_an_empty_adapter_and_one_of_another_decoder_name_the_file(tmp_path):
     save_file({}, tmp_path / "empty.safetensors")
-    with pytest.raises(BenchError, match=r"empty\.safetensors: holds nothing; want adaptor and gates"):
+    with pytest.raises(BenchError, match=r"empty\.safetensors: holds no tensors, want adaptor and gates"):
         read_adapter(tmp_path / "empty.safetensors", small_decoder().config)
     save_file({"adaptor": torch.zeros(3, 4, 5, 16), "gates": torch.zeros(3, 4)}, tmp_path / "other.safetensors")
     with pytest.raises(
@@ -179,19 +181,19 @@ def test_the_published_checkpoint_is_read_in_every_form(tmp_path, form, suffix):
     adaptor, gates = torch.randn(3, 4, 5, 32), torch.randn(3, 4)
     path = tmp_path / f"air{suffix}"
     torch.save(PUBLISHED[form](adaptor.half(), gates), path)
-    found, tensors = read_adapter(path, small_decoder().config)
-    assert type(found) is Prompts and set(tensors) == {"adaptor", "gates"}
-    assert torch.equal(found.adaptor, adaptor.half().float()) and torch.equal(found.gates, gates)
+    adaptation, tensors = read_adapter(path, small_decoder().config)
+    assert type(adaptation) is Prompts and set(tensors) == {"adaptor", "gates"}
+    assert torch.equal(adaptation.adaptor, adaptor.half().float()) and torch.equal(adaptation.gates, gates)
 
 
 def test_the_authors_checkpoint_is_read_in_its_own_size(tmp_path):
-    """As the released code saves it (github.com/Kikyo-16/airgen, airgen/models/model.py): two tensors by name, m = 10."""
+    """The format of the released code (github.com/Kikyo-16/airgen, airgen/models/model.py): two tensors, m = 10."""
     torch.manual_seed(0)
     state = {"adaptor": torch.randn(48, 4, 10, 2048), "gates": torch.randn(48, 4)}
     torch.save(state, tmp_path / "air-large-drums.pth")
-    found, _ = read_adapter(tmp_path / "air-large-drums.pth", MUSICGEN["large"])
-    assert torch.equal(found.adaptor, state["adaptor"]) and torch.equal(found.gates, state["gates"])
-    assert sum(value.numel() for value in found.parameters()) == 3_932_352
+    adaptation, _ = read_adapter(tmp_path / "air-large-drums.pth", MUSICGEN["large"])
+    assert torch.equal(adaptation.adaptor, state["adaptor"]) and torch.equal(adaptation.gates, state["gates"])
+    assert sum(value.numel() for value in adaptation.parameters()) == 3_932_352
     with pytest.raises(BenchError, match=r"tensor adaptor: is \(48, 4, 10, 2048\), want \(48, 4, 10, 1536\)"):
         read_adapter(tmp_path / "air-large-drums.pth", MUSICGEN["medium"])
 
@@ -229,7 +231,7 @@ def test_a_pickle_that_would_run_code_is_refused_and_runs_none(tmp_path, save, m
         (torch.zeros(3), "holds 0 tensors called adaptor"),
     ],
 )
-def test_a_published_checkpoint_that_is_none_is_refused_with_file_and_reason(tmp_path, content, said):
+def test_a_pickle_that_is_no_adapter_is_refused_with_file_and_reason(tmp_path, content, said):
     torch.save(content, tmp_path / "air.pth")
     with pytest.raises(BenchError, match=rf"air\.pth: .*{said}"):
         read_adapter(tmp_path / "air.pth", small_decoder().config)

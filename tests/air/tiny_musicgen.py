@@ -1,4 +1,4 @@
-"""MusicGen with random weights, small, as transformers saves it: text encoder, codec and decoder in one folder."""
+"""A small MusicGen with random weights, as transformers saves it: text encoder, codec and decoder in one folder."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -32,7 +32,7 @@ def musicgen():
     model = MusicgenForConditionalGeneration(
         MusicgenConfig(text_encoder=text.to_dict(), audio_encoder=codec.to_dict(), decoder=decoder.to_dict())
     ).eval()
-    # Fresh codebooks are all zero, where every sound would have the same tokens: take them from what the encoder gives.
+    # Fresh codebooks are all zero, so that every sound would have the same tokens: take entries from encoder outputs.
     with torch.no_grad():
         seen = model.audio_encoder.encoder(torch.randn(1, 1, 32 * 6400) * torch.linspace(0, 1, 32 * 6400))[0].T
         for k, layer in enumerate(model.audio_encoder.quantizer.layers):

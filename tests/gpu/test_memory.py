@@ -7,9 +7,9 @@ import torch
 from bench.air.adapter import Prompts
 from bench.air.decoder import Config, Decoder
 from bench.air.generate import Sampling, generate
+from bench.air.loss import loss_of
 from bench.air.memory import learning, needed
 from bench.air.sequence import Layout
-from bench.air.training import loss_of
 from bench.runtime.device import forget_peak, free_bytes, peak_mib
 from bench.training.loop import Learner
 

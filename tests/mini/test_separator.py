@@ -1,4 +1,4 @@
-"""The mini separator with random weights: what holds whatever it has learned."""
+"""The mini separator with random weights: properties that do not depend on training."""
 
 import pytest
 import torch
@@ -39,12 +39,12 @@ def test_shares_lie_between_0_and_1_and_depend_on_the_sound(separator):
 @pytest.mark.parametrize("n", [2048, 15999, 16000, 20001])
 @torch.inference_mode()
 def test_the_drums_are_as_long_as_the_mix(separator, n):
-    found = separator(sound(n))
-    assert found.shape == (2, n) and torch.isfinite(found).all()
+    drums = separator(sound(n))
+    assert drums.shape == (2, n) and torch.isfinite(drums).all()
 
 
 @torch.inference_mode()
-def test_shares_of_1_give_the_mix_back_and_of_0_nothing(separator, monkeypatch):
+def test_shares_of_1_give_the_mix_and_of_0_silence(separator, monkeypatch):
     monkeypatch.setattr(separator, "shares", lambda spectrum: torch.ones_like(spectrum.real))
     torch.testing.assert_close(separator(sound()), sound(), rtol=1e-4, atol=1e-5)
     monkeypatch.setattr(separator, "shares", lambda spectrum: torch.zeros_like(spectrum.real))
@@ -52,12 +52,12 @@ def test_shares_of_1_give_the_mix_back_and_of_0_nothing(separator, monkeypatch):
 
 
 @torch.inference_mode()
-def test_a_batch_gives_each_sound_what_it_gets_alone(separator):
+def test_a_sounds_drums_do_not_depend_on_its_batch(separator):
     both = sound()
     torch.testing.assert_close(separator(both), torch.cat([separator(both[:1]), separator(both[1:])]))
 
 
 @torch.inference_mode()
-def test_it_comes_back_from_a_weight_files_tensors(separator):
+def test_it_is_rebuilt_from_a_weight_files_tensors(separator):
     again = of({name: value.numpy() for name, value in separator.state_dict().items()})
     assert torch.equal(again(sound()), separator(sound()))

@@ -1,4 +1,4 @@
-"""Band tokens against closed forms: where a tone and a click are heard, and what the nearest entry is."""
+"""The mini tokeniser against known results: features of a tone and a click, and the nearest entry."""
 
 import numpy as np
 import pytest
@@ -17,20 +17,20 @@ def tokeniser():
     return Tokeniser.of({**codebooks(), "vocoder.entry.weight": np.zeros(3)})
 
 
-def test_shapes_follow_the_length_and_a_started_frame_is_left_out():
+def test_an_incomplete_last_frame_is_left_out():
     for n_samples in (HOP, 3 * HOP, 3 * HOP + 1, 4 * HOP - 1, 50 * HOP):
-        found = features(np.zeros(n_samples, dtype=np.float32))
-        assert [band.shape for band in found] == [(n_samples // HOP, size) for size in SIZES]
+        bands = features(np.zeros(n_samples, dtype=np.float32))
+        assert [band.shape for band in bands] == [(n_samples // HOP, size) for size in SIZES]
         assert tokeniser().encode(np.zeros(n_samples, dtype=np.float32)).shape == (BOOKS, n_samples // HOP)
 
 
-def test_silence_has_features_of_zero_and_one_token_a_book():
+def test_silence_has_features_of_zero_and_one_token_per_codebook():
     assert not any(band.any() for band in features(np.zeros(SAMPLE_RATE, dtype=np.float32)))
     codes = tokeniser().encode(np.zeros(SAMPLE_RATE, dtype=np.float32))
     assert (codes == codes[:, :1]).all()
 
 
-def test_the_same_sound_gives_the_same_tokens_and_is_left_as_it_was():
+def test_encoding_is_repeatable_and_leaves_its_input_unchanged():
     sound = np.random.default_rng(0).normal(0, 0.1, SAMPLE_RATE).astype(np.float32)
     before = sound.copy()
     first, second = tokeniser().encode(sound), tokeniser().encode(sound)
@@ -41,10 +41,10 @@ def test_the_same_sound_gives_the_same_tokens_and_is_left_as_it_was():
 
 @pytest.mark.parametrize(("book", "hz", "bin_of"), [(0, 2000 * 28 / 512, 28 - 10), (1, 2000 * 70 / 512, 70 - 47), (2, 2000 * 80 / 256, 80 - 49)])  # fmt: skip
 @pytest.mark.parametrize("level", [0.05, 0.5])
-def test_a_tone_in_a_low_band_stands_at_its_bin_with_its_level(book, hz, bin_of, level):
+def test_a_low_tone_has_its_level_at_its_bin(book, hz, bin_of, level):
     bands = features(sine(hz, level))
     middle = bands[book][20:30]
-    # A Hann window leaves half of a tone's magnitude in either neighbouring bin and nothing further away.
+    # A Hann window leaves half of a tone's magnitude in each neighbouring bin and nothing beyond.
     fine = middle[:, :-2]
     assert (fine.argmax(axis=1) == bin_of).all()
     assert fine[:, bin_of] == pytest.approx(np.log1p(GAIN * level), rel=0.01)
@@ -56,7 +56,7 @@ def test_a_tone_in_a_low_band_stands_at_its_bin_with_its_level(book, hz, bin_of,
         assert bands[other][20:30, :-2].max() < 0.35 * np.log1p(GAIN * level)
 
 
-def test_a_high_tone_changes_the_mel_band_above_it_alone():
+def test_a_high_tone_changes_only_its_mel_band():
     bands = features(sine(4000.0))
     high = bands[3][25]
     assert all(bands[k][25].max() < 0.1 for k in range(3))
@@ -68,7 +68,7 @@ def test_a_high_tone_changes_the_mel_band_above_it_alone():
     assert above > halves[0].argmax()
 
 
-def test_semitones_from_low_e_on_are_told_apart():
+def test_semitones_from_low_e_up_have_different_tokens():
     pitches = range(40, 81)
     rows = [
         np.concatenate([band[25] for band in features(sine(440 * 2 ** ((pitch - 69) / 12), 0.2))[:3]])
@@ -79,7 +79,7 @@ def test_semitones_from_low_e_on_are_told_apart():
 
 
 @pytest.mark.parametrize("frame", [10, 25, 33])
-def test_a_click_is_heard_at_its_own_frame(frame):
+def test_a_click_changes_its_own_frame(frame):
     sound = np.zeros(50 * HOP, dtype=np.float32)
     sound[frame * HOP + HOP // 2] = 1.0
     high = features(sound)[3]
@@ -90,7 +90,7 @@ def test_a_click_is_heard_at_its_own_frame(frame):
         assert abs(int(onset.argmax()) - frame) <= 1
 
 
-def test_the_two_short_windows_of_a_frame_tell_its_halves():
+def test_the_two_short_windows_separate_the_halves_of_a_frame():
     early, late = (np.zeros(30 * HOP, dtype=np.float32) for _ in range(2))
     early[15 * HOP + HOP // 4] = late[15 * HOP + 3 * HOP // 4] = 1.0
     for sound, first_is_louder in ((early, True), (late, False)):
@@ -101,8 +101,8 @@ def test_the_two_short_windows_of_a_frame_tell_its_halves():
 def test_quantising_is_the_nearest_neighbour_of_brute_force():
     rng = np.random.default_rng(3)
     bands = tuple(rng.uniform(0, 3, (9000, size)).astype(np.float32) for size in SIZES)
-    found = tokeniser().quantise(bands)
-    for band, book, codes in zip(bands, tokeniser().centroids, found, strict=True):
+    tokens = tokeniser().quantise(bands)
+    for band, book, codes in zip(bands, tokeniser().centroids, tokens, strict=True):
         chosen = rng.integers(0, 9000, 200)
         distances = ((band[chosen, None].astype(float) - book[None].astype(float)) ** 2).sum(axis=-1)
         taken = distances[np.arange(200), codes[chosen]]
@@ -115,10 +115,10 @@ def test_entries_are_their_own_nearest_neighbours():
     assert (mine.quantise(mine.centroids) == np.arange(ENTRIES)).all()
 
 
-def test_no_frames_have_no_tokens():
+def test_no_frames_give_no_tokens():
     assert tokeniser().quantise(tuple(np.zeros((0, size), dtype=np.float32) for size in SIZES)).shape == (BOOKS, 0)
 
 
-def test_codebooks_come_back_from_a_weight_files_tensors():
+def test_codebooks_are_rebuilt_from_a_weight_files_tensors():
     again = Tokeniser.of(tokeniser().tensors())
     assert all(np.array_equal(a, b) for a, b in zip(again.centroids, tokeniser().centroids, strict=True))

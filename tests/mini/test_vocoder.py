@@ -1,4 +1,4 @@
-"""The mini decoder's oscillators against sines, its spectra against their windows, and its lengths."""
+"""The mini vocoder: its oscillators against sines, its spectra against their windows, and its lengths."""
 
 import numpy as np
 import pytest
@@ -48,17 +48,17 @@ def test_midi_69_peaks_at_440_hz_and_its_level_is_flat(vocoder):
     assert np.mean(levels) == pytest.approx(20 * np.log10(0.25), abs=0.1)
 
 
-def test_a_tone_runs_on_over_the_edges_of_frames(vocoder):
+def test_a_tone_is_continuous_across_frames(vocoder):
     sound = tone(vocoder, 60)
     step = 2 * np.pi * 440 * 2 ** (-9 / 12) / SAMPLE_RATE
     curve = np.abs(np.diff(sound, 2))[HOP:-HOP]
     assert curve.max() <= 0.25 * step**2 * 1.05
-    # The same place in a frame is as smooth at its edges as in its middle.
+    # The sound is as smooth at the edges of a frame as in its middle.
     by_place = curve[: len(curve) // HOP * HOP].reshape(-1, HOP).max(axis=0)
     assert by_place.max() < 1.05 * by_place.mean() / (2 / np.pi)
 
 
-def test_loudness_goes_from_frame_to_frame_without_a_step(vocoder):
+def test_loudness_changes_smoothly_from_frame_to_frame(vocoder):
     loudness = torch.linspace(0.0, 0.5, N_FRAMES) + 1e-6
     sound = tone(vocoder, 57, loudness)
     peaks = np.abs(sound[: N_FRAMES * HOP].reshape(N_FRAMES, HOP)).max(axis=1)
@@ -70,27 +70,27 @@ def test_no_oscillator_is_louder_than_full_scale(vocoder):
     assert np.abs(tone(vocoder, 69, 50.0)).max() <= 1.0 + 1e-3
 
 
-def test_a_silent_spectrum_is_silent_and_one_line_lies_in_its_own_half_frame(vocoder):
+def test_a_silent_spectrum_is_silent_and_a_pulse_lies_in_its_half_frame(vocoder):
     parts = torch.zeros(1, 10, 2, 2, 641)
     parts[:, :, :, 0] = -60.0
     with torch.inference_mode():
         assert vocoder._spectral(parts.flatten(2)).abs().max() < 1e-9
         parts[0, 4, 1, 0] = 0.0  # a pulse: all bins at once
         parts[0, 4, 1, 1] = torch.arange(641) * torch.pi  # moved to the window's middle
-        found = vocoder._spectral(parts.flatten(2))[0].numpy()
-    assert len(found) == 10 * HOP
-    assert abs(np.abs(found).argmax() - (4 * HOP + 3 * HOP // 4)) <= 1
+        samples = vocoder._spectral(parts.flatten(2))[0].numpy()
+    assert len(samples) == 10 * HOP
+    assert abs(np.abs(samples).argmax() - (4 * HOP + 3 * HOP // 4)) <= 1
 
 
 @pytest.mark.parametrize("n_frames", [1, 2, 37])
 @pytest.mark.parametrize("batch", [1, 2])
 def test_every_token_gives_640_samples(vocoder, n_frames, batch):
     with torch.inference_mode():
-        found = vocoder(torch.randint(0, 512, (batch, 4, n_frames)))
-    assert found.shape == (batch, 640 * n_frames) and torch.isfinite(found).all()
+        samples = vocoder(torch.randint(0, 512, (batch, 4, n_frames)))
+    assert samples.shape == (batch, 640 * n_frames) and torch.isfinite(samples).all()
 
 
-def test_it_comes_back_from_a_weight_files_tensors(vocoder):
+def test_it_is_rebuilt_from_a_weight_files_tensors(vocoder):
     again = of({f"vocoder.{name}": value.numpy() for name, value in vocoder.state_dict().items()})
     codes = torch.randint(0, 512, (1, 4, 20))
     with torch.inference_mode():

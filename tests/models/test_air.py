@@ -1,4 +1,4 @@
-"""The networks' plugs on tiny random weights: every mask and control, the same bytes again, and what options do."""
+"""The models with weights, on tiny random ones: every mask and control, repeatable bytes, and the options."""
 
 from dataclasses import replace
 
@@ -55,7 +55,7 @@ def test_every_mask_is_filled_at_the_requests_rate_and_length(name, mask):
 
 
 @pytest.mark.parametrize("name", [*FOLLOWERS, *DEAF])
-def test_the_same_requests_give_the_same_bytes_alone_and_in_company(name):
+def test_outputs_are_repeatable_and_do_not_depend_on_the_batch(name):
     requests = [example(seed=seed).request for seed in (1, 2, 3)]
     together = [audio.sha256() for audio in edited(name, requests)]
     assert together == [audio.sha256() for audio in edited(name, requests)]
@@ -64,35 +64,35 @@ def test_the_same_requests_give_the_same_bytes_alone_and_in_company(name):
 
 
 @pytest.mark.parametrize("name", FOLLOWERS)
-def test_followers_hear_another_control(name):
+def test_models_that_follow_a_control_react_to_another(name):
     first, second = (example(control=control).request for control in (5, 6))
     assert edited(name, [first], temperature=0)[0].sha256() != edited(name, [second], temperature=0)[0].sha256()
 
 
 @pytest.mark.parametrize("name", DEAF)
-def test_systems_without_a_control_hear_none(name):
+def test_models_without_a_control_ignore_it(name):
     first, second = (example(control=control).request for control in (5, 6))
     assert edited(name, [first])[0].sha256() == edited(name, [second])[0].sha256()
     assert edited(name, [first])[0].sha256() == edited(name, [replace(first, controls={})])[0].sha256()
 
 
-def test_contrast_changes_what_is_made_and_1_is_none():
+def test_contrast_changes_the_output_and_1_is_no_contrast():
     request = example().request
     plain, one, strong = (edited("air-mini", [request], contrast=c, temperature=0)[0].sha256() for c in (1.0, 1.0, 4.0))
     assert plain == one != strong
-    # Without a control there is nothing to be pushed away from.
+    # Without a control, both sets of scores are the same.
     free = replace(request, controls={})
     assert edited("air-mini", [free], contrast=4.0)[0].sha256() == edited("air-mini", [free])[0].sha256()
 
 
-def test_the_aligned_form_is_run_with_contrast_and_the_papers_without():
+def test_air_aligned_uses_contrast_and_air_does_not():
     assert "contrast 1.25" in plugins.load("models", "air-aligned-mini").identity
     for name in ("air-mini", "lora-mini", "prefix-tuning-mini"):
         assert "contrast 1," in plugins.load("models", name).identity
 
 
 @pytest.mark.parametrize("name", FOLLOWERS)
-def test_a_file_of_ones_own_is_taken_in_place_of_the_shipped_one(name, made, tmp_path):
+def test_a_users_file_replaces_the_shipped_one(name, made, tmp_path):
     shipped = made / "mini" / f"{name}-drums.safetensors"
     own = tmp_path / "own.safetensors"
     own.write_bytes(shipped.read_bytes())
@@ -102,7 +102,7 @@ def test_a_file_of_ones_own_is_taken_in_place_of_the_shipped_one(name, made, tmp
     assert one.edit([request])[0].sha256() == edited(name, [request])[0].sha256()
 
 
-def test_the_likeliest_token_needs_no_seed():
+def test_at_temperature_0_the_seed_does_not_matter():
     first, second = (replace(example().request, seed=seed) for seed in (1, 2))
     assert (
         edited("air-mini", [first], temperature=0)[0].sha256()
@@ -118,14 +118,14 @@ def test_a_silent_song_is_no_error(name):
 
 
 @pytest.mark.parametrize("name", [*FOLLOWERS, *DEAF])
-def test_systems_say_what_they_rest_on(name):
+def test_models_name_their_training_data_and_weight_files(name):
     model = plugins.load("models", name)
     assert "mini-language " in model.identity and "mini-codec " in model.identity
     assert model.batch_size >= 1 and model.parameters > 1000
     assert (getattr(model, "trainable_parameters", 0) > 0) == (name != "musicgen-continue-mini")
 
 
-def test_the_codecs_round_trip_hears_the_reference_and_not_the_mask():
+def test_codec_roundtrip_uses_the_reference_and_not_the_mask():
     probe = plugins.load("models", "codec-roundtrip-mini")
     whole, hole = (example(mask) for mask in (Mask((), N_FRAMES), everything(N_FRAMES)))
     assert probe.is_probe is True

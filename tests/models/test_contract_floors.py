@@ -1,4 +1,4 @@
-"""What every system without weights owes: shape, rate, finite numbers, the context untouched, the same bytes again."""
+"""The contract of every model without weights: shape, rate, finite values, unchanged context, repeatable bytes."""
 
 from collections.abc import Sequence
 
@@ -84,7 +84,7 @@ def test_every_mask_and_control_is_filled_and_the_context_is_untouched(
 
 
 @pytest.mark.parametrize("name", [*MODELS, *PROBES])
-def test_the_same_requests_give_the_same_bytes_alone_and_in_company(name: str) -> None:
+def test_outputs_are_repeatable_and_do_not_depend_on_the_batch(name: str) -> None:
     examples = [example_of(centre(N_FRAMES), ("drums", "chords"), seed=s, song=f"song-{s}") for s in (1, 2)]
     first, second = edited(name, examples), edited(name, examples)
     assert [a.sha256() for a in first] == [a.sha256() for a in second]
@@ -105,7 +105,7 @@ def test_a_silent_context_is_no_error(name: str, kinds: tuple[str, ...]) -> None
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_models_say_how_many_requests_they_take_at_once(name: str) -> None:
+def test_models_have_a_batch_size(name: str) -> None:
     assert plugins.load("models", name).batch_size >= 1
     assert plugins.load("models", name).edit([]) == []
 

@@ -1,4 +1,4 @@
-"""Loop-context: strictly periodic music is restored; the copies fall into the bars on both sides."""
+"""Loop-context: strictly periodic music is restored, in time with the bars on both sides."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ RATE = 16000
 
 
 class Metronome:
-    """A beat tracker that finds a steady tempo, slightly off, whatever it hears."""
+    """A beat tracker that always finds the same steady tempo, slightly off."""
 
     kind, identity = "beats", "metronome"
 
@@ -56,7 +56,7 @@ def test_periodic_music_is_restored(mask: Mask, bpm: float, error: float) -> Non
     assert sdr_db(reference.mono[hidden], output.mono[hidden]) > 10
 
 
-def test_where_everything_is_masked_it_is_silent() -> None:
+def test_a_fully_masked_excerpt_gives_silence() -> None:
     mask = everything(750)
     request = Request("song", "t", 1, Audio(np.zeros(15 * RATE), RATE), mask)
     assert not LoopContext(Metronome(120)).edit([request])[0].samples.any()

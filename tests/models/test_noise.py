@@ -31,7 +31,7 @@ def test_the_hole_is_as_loud_as_the_context(level: float) -> None:
     assert lufs(filled(level, centre(500))) == pytest.approx(lufs(tone), abs=0.1)
 
 
-def test_without_context_it_is_at_programme_level() -> None:
+def test_without_context_the_noise_is_at_programme_level() -> None:
     assert lufs(filled(0.5, everything(500))) == pytest.approx(-23, abs=0.05)
 
 
@@ -39,11 +39,11 @@ def test_a_context_too_short_to_have_a_loudness_counts_as_none() -> None:
     assert lufs(filled(0.5, Mask(((10, 500),), 500))) == pytest.approx(-23, abs=0.1)
 
 
-def test_it_is_white() -> None:
+def test_the_noise_is_white() -> None:
     power = np.abs(np.fft.rfft(filled(0.5, centre(500)))) ** 2
     octaves = [float(power[len(power) // 2 ** (k + 1) : len(power) // 2**k].mean()) for k in range(6)]
     assert max(octaves) / min(octaves) < 1.2
 
 
-def test_another_seed_is_another_noise() -> None:
+def test_another_seed_gives_other_noise() -> None:
     assert np.abs(np.corrcoef(filled(0.5, centre(500), 1), filled(0.5, centre(500), 2))[0, 1]) < 0.02

@@ -1,4 +1,4 @@
-"""Other-song: another song's hole, never one's own, the same choice every time."""
+"""Other-song: holes are filled from another song, never from the same one, and always from the same choice."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ RATE, MASK = 16000, centre(100)
 
 
 def example(name: str, value: float, n: int = 2 * RATE) -> Example:
-    """Return an excerpt whose every sample is `value`, so that an output tells whose sound it is."""
+    """Return an excerpt whose every sample is `value`, so that an output shows whose sound it is."""
     reference = Audio(np.full(n, value), RATE)
     return Example(Request(name, "t", 1, masked(Audio(np.full(2 * RATE, value), RATE), MASK), MASK), reference, Truth())
 
@@ -34,7 +34,7 @@ def test_every_song_gets_another_and_every_song_is_used_once(n: int) -> None:
         assert sorted(got) == values
 
 
-def test_excerpts_of_one_song_never_stand_in_for_one_another() -> None:
+def test_excerpts_of_one_song_are_never_exchanged() -> None:
     examples = [
         example("a", 0.0),
         example("a--2", 0.125),

@@ -1,4 +1,4 @@
-"""Retrieval: the beats whose control matches are found, given drums are kept, the rest of the song accompanies them."""
+"""Retrieval: beats with a matching control are copied, and given drums are kept with the rest of the song added."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from bench.symbols import Beats, Chords, Frames, Notes
 RATE, BEAT_S, N_FRAMES = 16000, 0.5, 800
 PITCHES = {"C:maj": (60, 64, 67), "A:min": (57, 60, 64), "F:maj": (53, 57, 60), "G:maj": (55, 59, 62)}
 LABELS = ["C:maj", "A:min", "F:maj", "G:maj", "A:min", "C:maj", "F:maj", "G:maj"]
-"""One chord a bar of 2 s; the hole of the centre mask (4 to 12 s) hides bars 2 to 5."""
+"""One chord per bar of 2 s; the hole of the centre mask (4 to 12 s) hides bars 2 to 5."""
 
 
 class Nothing:
@@ -35,7 +35,7 @@ class Metronome:
 
 
 class Halves:
-    """A separator that takes half of what it hears for drums."""
+    """A separator that returns half of its input as drums."""
 
     kind, identity = "drums", "halves"
 
@@ -96,7 +96,7 @@ HIDDEN = CENTRE.inside(RATE)
 
 
 def hidden_bars(output: np.ndarray, reference: np.ndarray) -> list[float]:
-    """Return how like the reference every hidden bar is, its first and last 50 ms left out."""
+    """Return the similarity of every hidden bar to the reference, without its first and last 50 ms."""
     edge = RATE // 20
     spans = [(round(t * RATE) + edge, round((t + 2) * RATE) - edge) for t in (4, 6, 8, 10)]
     return [likeness(output[a:b], reference[a:b]) for a, b in spans]
@@ -110,7 +110,7 @@ def test_the_planted_chords_are_found_in_the_context(control: object, hidden: li
     assert min(hidden_bars(output, tune(labels))) > 0.95
 
 
-def test_the_control_decides_and_not_the_reference() -> None:
+def test_the_control_decides_what_is_copied() -> None:
     asked = [*LABELS[:2], "G:maj", "F:maj", "C:maj", "A:min", *LABELS[6:]]
     output = edited(tune(LABELS), CENTRE, chords(asked))
     assert min(hidden_bars(output, tune(asked))) > 0.95
@@ -123,7 +123,7 @@ def test_given_drums_are_kept_and_the_songs_own_are_taken_out_first() -> None:
     assert likeness((output - song)[HIDDEN], track[HIDDEN]) > 0.9
 
 
-def test_without_another_control_the_rest_of_the_song_goes_on_under_the_drums() -> None:
+def test_with_drums_alone_the_rest_of_the_song_is_continued() -> None:
     song, track = tune(["C:maj"] * 8), drum_track()
     output = edited(song + track, CENTRE, drums(track))
     assert min(hidden_bars(output, song + track)) > 0.95
@@ -138,20 +138,20 @@ def test_drums_that_are_not_the_songs_own_are_added_to_what_the_separator_leaves
     )
 
 
-def test_without_a_control_what_repeats_goes_on() -> None:
+def test_without_a_control_repetition_is_continued() -> None:
     song = tune(["C:maj", "F:maj"] * 4)
     output = edited(song, CENTRE)
     assert min(hidden_bars(output, song)) > 0.9
 
 
-def test_where_everything_is_masked_the_controls_are_returned() -> None:
+def test_a_fully_masked_excerpt_gives_the_sum_of_the_controls() -> None:
     track = drum_track()
     silent = np.zeros(len(track))
     output = edited(silent, everything(N_FRAMES), drums(track), piano(LABELS))
     assert np.allclose(output, track + tune(LABELS) / 2, atol=1e-6)
 
 
-def test_copies_fall_on_beats_that_speed_up() -> None:
+def test_copies_follow_a_rising_tempo() -> None:
     times = np.cumsum(np.concatenate([[0.1], np.linspace(0.65, 0.4, 29)]))
     tick = np.sin(2 * np.pi * 700 * np.arange(1600) / RATE) * np.exp(-np.arange(1600) / 300)
     rng = np.random.default_rng(0)

@@ -8,7 +8,7 @@ from tests.tiny_songs import use_songs, write_songs
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory):
-    """Return a folder with songs, `codec.safetensors` and `language.safetensors`; tokens are added by who needs them."""
+    """Return a folder with songs, `codec.safetensors` and `language.safetensors`; tests add tokens."""
     folder = write_songs(tmp_path_factory.mktemp("songs"))
     write_codec(folder / "codec.safetensors")
     write_language(folder / "language.safetensors")

@@ -1,4 +1,4 @@
-"""The adapters' trainer: what it draws, what it trains, what it measures, what it leaves."""
+"""The trainer of adapters: its random draws, its steps, its validation scores, its weight file."""
 
 import builtins
 
@@ -27,7 +27,7 @@ def prepared(shared, kind="prompts", **options):
 
 
 @pytest.mark.parametrize("kind", plug.KINDS)
-def test_steps_change_the_adapter_alone_and_it_is_read_back(shared, kind):
+def test_steps_change_only_the_adapter_and_its_file_is_read_back(shared, kind):
     trainer = prepared(shared, kind)
     frozen = read_decoder(shared / "language.safetensors").state_dict()
     begun = {name: value.clone() for name, value in trainer.tensors().items()}
@@ -49,7 +49,7 @@ def test_steps_change_the_adapter_alone_and_it_is_read_back(shared, kind):
         assert all(torch.equal(v.half(), tensors[name]) for name, v in again.named_parameters())
 
 
-def test_a_step_depends_on_seed_and_number_alone_and_every_fourth_is_long(shared, monkeypatch):
+def test_a_step_depends_only_on_seed_and_number_and_every_fourth_is_long(shared, monkeypatch):
     seen = []
     real = plug.loss_of
     monkeypatch.setattr(plug, "loss_of", lambda *a: seen.append(a[1].clone()) or real(*a))
@@ -64,8 +64,8 @@ def test_a_step_depends_on_seed_and_number_alone_and_every_fourth_is_long(shared
     assert not torch.equal(seen[4], seen[3])
 
 
-def test_an_adapter_begins_where_it_always_did(shared):
-    """Shipped weights are made again bit for bit only if what is drawn is drawn in the same order."""
+def test_an_adapters_initial_values_depend_only_on_the_seed(shared):
+    """Shipped weights can be reproduced bit for bit only if random numbers are drawn in the same order."""
     torch.manual_seed(1)
     expected = Prompts(read_decoder(shared / "language.safetensors").config, 2).adaptor
     assert torch.equal(prepared(shared)._adapter.adaptor, expected)
@@ -73,7 +73,7 @@ def test_an_adapter_begins_where_it_always_did(shared):
 
 def controls_of(trainer, n_draws=60):
     songs = trainer._songs
-    found = []
+    names_of_controls = []
     for seed in range(n_draws):
         codes = trainer._control(songs, trainer._sounds, np.random.default_rng(seed), "train-0001", 30, FRAMES)
         names = [
@@ -81,14 +81,14 @@ def controls_of(trainer, n_draws=60):
             for p in ("drums", "chords", "piano", "silence")
             if np.array_equal(codes, songs.crop("train-0001", p, 30, FRAMES))
         ]
-        found.append(names[0] if names else "several")
-    return found
+        names_of_controls.append(names[0] if names else "several")
+    return names_of_controls
 
 
-def test_the_control_is_given_but_for_a_tenth_of_the_time(shared):
-    found = controls_of(prepared(shared, controls=("drums",)), 400)
-    assert set(found) == {"drums", "silence"}
-    assert found.count("silence") / 400 == pytest.approx(0.1, abs=0.05)
+def test_a_tenth_of_the_examples_has_no_control(shared):
+    names_of_controls = controls_of(prepared(shared, controls=("drums",)), 400)
+    assert set(names_of_controls) == {"drums", "silence"}
+    assert names_of_controls.count("silence") / 400 == pytest.approx(0.1, abs=0.05)
 
 
 def test_without_controls_there_is_silence(shared):
@@ -117,7 +117,7 @@ def test_masks_are_everything_long_holes_or_scattered(shared):
     assert np.mean([n > 4 for n in holes]) == pytest.approx(0.45, abs=0.08)
 
 
-def test_a_fixed_rate_scatters_at_that_rate_alone(shared):
+def test_a_fixed_ratio_is_used_for_every_mask(shared):
     trainer = prepared(shared, masks="scatter", ratio=0.5)
     shares = [trainer._masked(np.random.default_rng(seed), 500).mean() for seed in range(50)]
     assert np.mean(shares) == pytest.approx(0.5, abs=0.06) and max(shares) < 1
@@ -149,12 +149,12 @@ def test_validation_is_the_same_every_time_and_leaves_training_as_it_was(shared)
     first = trainer.validate()
     assert first == trainer.validate() and set(first) == {"loss", "gap"}
     assert trainer._adapter.training and first["loss"] > 0
-    # At gates of 0 nothing but the frozen decoder hears the control.
+    # With gates of 0, only the frozen decoder sees the control.
     trainer.step(0)
     assert trainer.validate() != first
 
 
-def test_a_control_that_nobody_hears_has_a_gap_of_0(shared):
+def test_an_ignored_control_has_a_gap_of_0(shared):
     trainer = prepared(shared, controls=())
     assert trainer.validate()["gap"] == pytest.approx(0.0, abs=1e-6)
 
@@ -165,7 +165,7 @@ def test_a_checkpoint_holds_the_adapter_and_no_frozen_tensor(shared):
         assert set(kept) == expected if expected else all("lora_" in name for name in kept)
 
 
-def test_an_unknown_kind_is_told_the_nearest(shared):
+def test_an_unknown_kind_is_refused_with_the_nearest_name(shared):
     with pytest.raises(UnknownName, match="no kind of adapter is called 'prompt'; did you mean prompts"):
         plug.build(shared, shared, kind="prompt")
 

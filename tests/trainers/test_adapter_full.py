@@ -1,4 +1,4 @@
-"""The adapters' trainer over a published backbone: from a data set's train split to a file that edits."""
+"""The trainer of adapters on a published backbone: from a data set's train split to a working weight file."""
 
 import csv
 
@@ -36,7 +36,7 @@ STEPS, FRAMES = 24, 100
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    """Return a folder with a tiny MusicGen whose attention and heads are loud enough to be worth steering."""
+    """Return a folder with a tiny MusicGen whose attention and heads are large enough for an adapter to matter."""
     folder = write_musicgen(tmp_path_factory.mktemp("weights"))
     state = load_file(folder / "model.safetensors")
     for name, value in state.items():
@@ -48,7 +48,7 @@ def weights(tmp_path_factory):
 
 @pytest.fixture
 def dataset(weights, tmp_path, monkeypatch):
-    """Register a tiny data set and a recipe of the full recipes' form, with a few short steps."""
+    """Register a tiny data set and a recipe like those of the full sizes, with a few short steps."""
     monkeypatch.setenv(VARIABLE, str(weights))
     streams._plug.cache_clear()
     options = load_recipe("air-small-drums").options | {"m": 4, "rate": 0.05, "stretch_s": 3.0, "warm_up": 2}
@@ -80,9 +80,7 @@ def trainer_of(tmp_path, **options):
     return made
 
 
-def test_the_promised_command_trains_and_the_system_of_that_size_edits_with_what_it_made(
-    dataset, weights, tmp_path, monkeypatch
-):
+def test_the_documented_command_trains_an_adapter_that_the_model_uses(dataset, weights, tmp_path, monkeypatch):
     out = tmp_path / "out"
     said = CliRunner().invoke(
         app, ["train", "air-small-drums", "--dataset", NAME, "--out", str(out), "--device", "cpu"]
@@ -90,8 +88,8 @@ def test_the_promised_command_trains_and_the_system_of_that_size_edits_with_what
     assert said.exit_code == 0 and "weights and card in" in said.stdout, said.output
     path = out / "air-small-drums" / "air-small-drums.safetensors"
     frozen, identity = decoder_of("small")
-    found, tensors = read_adapter(path, frozen.config)
-    assert tensors["adaptor"].shape == (1, 4, 4, 32) and found.gates.abs().max() > 0
+    adaptation, tensors = read_adapter(path, frozen.config)
+    assert tensors["adaptor"].shape == (1, 4, 4, 32) and adaptation.gates.abs().max() > 0
     card = read_yaml(path.with_suffix(".yaml"))
     songs = f"{NAME}-train {dataset.select(f'{NAME}-train').sha256[:12]}"
     assert card["needs"] == {"decoder": identity, "codec": codec_of("small")[1], "songs": songs}
@@ -105,9 +103,9 @@ def test_the_promised_command_trains_and_the_system_of_that_size_edits_with_what
     task = load_task("inpaint-drums")
     setting = Setting(Layout(tmp_path / "run"), Serial(), defaults().extractors, limit=1)
     results = run(task, source_of(NAME, None, None, task), ["air-small"], setting)
-    found = read_yaml(results / "air-small.run.yaml")
-    assert not found["failures"] and found["trainable_parameters"] == 4 * (4 * 32 + 1)
-    assert found["made_by"].startswith(f"air-small-drums {card['sha256'][:12]} on {identity}, ")
+    record = read_yaml(results / "air-small.run.yaml")
+    assert not record["failures"] and record["trainable_parameters"] == 4 * (4 * 32 + 1)
+    assert record["made_by"].startswith(f"air-small-drums {card['sha256'][:12]} on {identity}, ")
     assert "drum-onset-f1" in {row.metric for row in read_rows(results / "air-small.csv")}
 
 
@@ -129,7 +127,7 @@ def test_the_frozen_backbone_stays_and_gates_of_0_are_the_frozen_model(dataset, 
     assert {name for name, _ in trainer._adapter.named_parameters()} == {"adaptor", "gates"}
 
 
-def test_where_an_adapter_begins_hangs_on_the_seed_and_not_on_what_was_read_before(dataset, tmp_path):
+def test_initial_values_depend_on_the_seed_and_not_on_files_read_before(dataset, tmp_path):
     first = trainer_of(tmp_path)._adapter.adaptor
     for kept in (sizes._musicgen, sizes._encodec):
         kept.cache_clear()
@@ -138,7 +136,7 @@ def test_where_an_adapter_begins_hangs_on_the_seed_and_not_on_what_was_read_befo
     assert not torch.equal(trainer_of(tmp_path, seed=2)._adapter.adaptor, first)
 
 
-def test_where_an_adapter_begins_does_not_hang_on_whether_its_songs_were_there_already(dataset, tmp_path):
+def test_initial_values_do_not_depend_on_whether_songs_were_prepared_before(dataset, tmp_path):
     first, again = (trainer_of(tmp_path, separator="sep-mini")._adapter.adaptor for _ in range(2))
     assert torch.equal(first, again)
 
@@ -162,7 +160,7 @@ def test_tokens_are_those_of_the_codec_from_where_each_excerpt_starts(dataset, t
     assert np.abs(sound - known)[:-320].max() < 1e-3
 
 
-def test_what_is_made_once_is_not_made_again_and_a_missing_file_is(dataset, tmp_path):
+def test_only_missing_files_are_made(dataset, tmp_path):
     trainer_of(tmp_path)
     files = {path: path.read_bytes() for path in (tmp_path / "data").rglob("*.*")}
     assert {path.suffix for path in files} == {".npy", ".safetensors"}
@@ -177,7 +175,7 @@ def test_what_is_made_once_is_not_made_again_and_a_missing_file_is(dataset, tmp_
     assert all(path.stat().st_mtime_ns == when for path, when in changed.items())
 
 
-def test_drums_are_separated_where_there_is_no_stem_and_where_that_is_asked(dataset, tmp_path, monkeypatch):
+def test_drums_are_separated_if_there_is_no_stem_or_if_asked(dataset, tmp_path, monkeypatch):
     real = plugins.load
     heard = []
     monkeypatch.setattr(plugins, "load", lambda kind, name, **o: heard.append(name) or real(kind, name, **o))
@@ -190,14 +188,14 @@ def test_drums_are_separated_where_there_is_no_stem_and_where_that_is_asked(data
     assert not np.array_equal(separated._songs.parts[track, "drums"], with_stems._songs.parts[track, "drums"])
 
 
-def test_chords_and_notes_that_a_data_set_lacks_are_heard(dataset, tmp_path):
+def test_missing_chords_and_notes_are_extracted_from_the_mix(dataset, tmp_path):
     dataset.without |= {"chords", "beats"}
     trainer = trainer_of(tmp_path, controls=("chords", "piano"))
     for part in ("chords", "piano"):
         assert trainer._sounds.whole(trainer._sounds.tracks[0], part).any()
 
 
-def test_a_training_broken_off_ends_in_the_same_bytes(dataset, tmp_path, monkeypatch):
+def test_an_interrupted_training_ends_in_the_same_bytes(dataset, tmp_path, monkeypatch):
     import time
     from types import SimpleNamespace
 
@@ -244,7 +242,7 @@ def test_a_training_that_does_not_fit_a_gpu_is_refused_before_anything_is_read(d
 
 
 @pytest.mark.parametrize("name", FULL)
-def test_every_full_recipe_is_the_papers_setting_and_its_trainer_takes_it(name, tmp_path):
+def test_every_full_size_recipe_has_the_papers_setting_and_fits_its_trainer(name, tmp_path):
     assert name in recipe_names()
     recipe = load_recipe(name)
     _, size, control = name.split("-")

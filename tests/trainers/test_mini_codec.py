@@ -1,4 +1,4 @@
-"""The mini codec's trainer: its distance of spectra, what it leaves."""
+"""The trainer of the mini codec: its spectral distance and its weight file."""
 
 import numpy as np
 import pytest
@@ -32,11 +32,11 @@ def test_the_distance_of_a_sound_to_itself_is_0_and_grows_with_the_difference():
     assert float(plug._loss(sound, sound)) == 0
     losses = [float(plug._loss(sound + level * torch.randn(2, 19200), sound)) for level in (0.001, 0.01, 0.1)]
     assert 0 < losses[0] < losses[1] < losses[2]
-    # Phase is not heard: the same magnitudes are near whatever their signs.
+    # Phase does not count: sounds with equal magnitudes are near, whatever their signs.
     assert float(plug._loss(-sound, sound)) == pytest.approx(0, abs=1e-6)
 
 
-def test_the_distance_hears_a_gain_as_its_logarithm():
+def test_the_distance_of_a_gain_is_its_logarithm():
     tone = 0.5 * torch.sin(2 * torch.pi * 440 * torch.arange(19200) / 32000)[None]
     twice, four = (float(plug._distance(tone / gain, tone, 1024, 40)) for gain in (2, 4))
     assert 0 < twice < four < np.log(4) + 0.5

@@ -1,4 +1,4 @@
-"""The mini language model's trainer: what stands in its prefixes, where it begins, what it leaves."""
+"""The trainer of the mini language model: its prefixes, its initial network, its weight file."""
 
 import numpy as np
 import pytest
@@ -66,7 +66,7 @@ def test_long_excerpts_come_in_the_last_fifth(trainer, monkeypatch):
     assert [tuple(shape) for shape in seen] == [(3, 4, FRAMES)] * 8 + [(2, 4, 180)] * 2
 
 
-def test_it_begins_more_likely_to_repeat_its_prefix_than_not(trainer):
+def test_the_initial_network_tends_to_repeat_its_prefix(trainer):
     network = trainer.learner.network.eval()
     prefix = torch.randint(0, 512, (1, 4, 40))
     layout = Layout(40, 4)
@@ -99,7 +99,7 @@ def test_validation_is_the_same_every_time_and_in_nats(trainer):
     assert first == trainer.validate() and 0 < first["loss"] < 20
 
 
-def test_the_same_seed_begins_and_steps_the_same(shared, trainer):
+def test_the_same_seed_gives_the_same_initial_values_and_steps(shared, trainer):
     again = prepared(shared)
     assert trainer.step(0) == again.step(0)
     assert all(torch.equal(a, b) for a, b in zip(trainer.tensors().values(), again.tensors().values(), strict=True))

@@ -1,4 +1,4 @@
-"""The mini separator's trainer: its mixtures, its loss, its decibels."""
+"""The trainer of the mini separator: its mixtures, its loss, its SDR."""
 
 import numpy as np
 import pytest
@@ -24,15 +24,15 @@ def test_mixtures_are_drums_and_the_rest_at_gains_of_their_own(trainer):
         mix, drums = trainer._batch(np.random.default_rng(seed))
         assert mix.shape == drums.shape == (4, 16000)
         silent += sum(not one.any() for one in drums)
-        # Drums decay within 0.1 s of their beat: between beats the mix is the rest alone.
+        # Drums decay within 0.1 s of their beat, so that between beats the mix is only the rest.
         gains += [float(one.abs().max()) for one in drums if one.any()]
     assert silent / 240 == pytest.approx(plug._NO_DRUMS, abs=0.05)
     assert max(gains) / min(gains) < 10 ** (14 / 20) * 3
 
 
 def test_gains_lie_within_7_db():
-    found = 20 * np.log10([plug._gain(np.random.default_rng(seed)) for seed in range(500)])
-    assert -7 <= found.min() < -5 and 5 < found.max() <= 7
+    gains_db = 20 * np.log10([plug._gain(np.random.default_rng(seed)) for seed in range(500)])
+    assert -7 <= gains_db.min() < -5 and 5 < gains_db.max() <= 7
 
 
 def test_a_batch_depends_on_its_generator_alone(trainer):

@@ -1,4 +1,4 @@
-"""The codebooks' trainer: what the books are, what they explain, and that they come again."""
+"""The trainer of the codebooks: its weight file, the explained variance, and repeatability."""
 
 import numpy as np
 import pytest
@@ -24,13 +24,13 @@ def trainer(shared):
     return made
 
 
-def test_each_step_makes_a_book_and_all_are_the_weight_file(trainer):
+def test_each_step_makes_one_codebook_of_the_weight_file(trainer):
     tokeniser = Tokeniser.of(trainer.tensors())
     assert [book.shape for book in tokeniser.centroids] == [(ENTRIES, size) for size in SIZES]
     assert {book.dtype for book in tokeniser.centroids} == {np.dtype(np.float32)}
 
 
-def test_what_is_explained_is_the_share_of_variance_that_quantising_keeps(trainer):
+def test_explained_is_the_share_of_variance_that_quantising_keeps(trainer):
     tokeniser, scores = Tokeniser.of(trainer.tensors()), trainer.validate()
     assert list(scores) == [f"explained_{k}" for k in range(BOOKS)]
     codes = tokeniser.quantise(tuple(trainer._unseen))
@@ -68,7 +68,7 @@ def test_kmeans_is_seeded():
     assert plug._kmeans(rows, 1).shape == (ENTRIES, 3)
 
 
-def test_a_checkpoint_keeps_the_books_that_are_there(trainer, tmp_path, monkeypatch):
+def test_a_checkpoint_keeps_the_codebooks_made_so_far(trainer, tmp_path, monkeypatch):
     again = plug.build(tmp_path, tmp_path)
     again._rows, again._unseen = trainer._rows, trainer._unseen
     monkeypatch.setattr(plug, "_kmeans", lambda rows, seed: pytest.fail("made again"))

@@ -1,4 +1,4 @@
-"""The training loop with a tiny trainer: schedule, checkpoints, curves, and runs that are broken off."""
+"""The training loop with a tiny trainer: schedule, checkpoints, curves, and interrupted runs."""
 
 import csv
 import math
@@ -11,13 +11,14 @@ import torch
 
 from bench.errors import BenchError
 from bench.runtime.tensors import read_about, read_tensors, write_tensors
-from bench.training.loop import CHECKPOINT, CURVE, Learner, Schedule, last_validation, loop, run
+from bench.training import loop
+from bench.training.loop import CHECKPOINT, CURVE, Learner, Schedule, last_validation, run
 
 STEPS, EVERY = 23, 5
 
 
 class Tiny:
-    """Fits a line; batches depend on the step alone. Breaks off before step `dies_at`."""
+    """Fits a line; batches depend only on the step. Raises before step `dies_at`."""
 
     def __init__(self, dies_at=None):
         torch.manual_seed(0)
@@ -68,7 +69,7 @@ def same(trainer, other):
     return all(torch.equal(a, b) for a, b in zip(trainer.network.parameters(), other.network.parameters(), strict=True))
 
 
-def test_the_curve_has_a_row_every_so_many_steps_and_one_at_the_end(whole):
+def test_the_curve_has_a_row_at_every_interval_and_at_the_end(whole):
     rows = whole[1]
     assert [int(row["step"]) for row in rows] == [5, 10, 15, 20, 23]
     assert list(rows[0]) == ["step", "loss", "validation_loss", "validation_gap"]
@@ -87,16 +88,16 @@ def test_a_row_is_the_mean_of_its_steps(tmp_path):
 
 
 @pytest.mark.parametrize("dies_at", [1, 5, 7, 12, 22])
-def test_a_run_killed_between_checkpoints_ends_as_a_whole_one(tmp_path, whole, dies_at):
+def test_a_run_killed_between_checkpoints_ends_like_an_uninterrupted_one(tmp_path, whole, dies_at):
     with pytest.raises(KeyboardInterrupt):
         run(Tiny(dies_at), tmp_path, STEPS, every=EVERY)
     again = Tiny()
     assert run(again, tmp_path, STEPS, every=EVERY)[0] == STEPS
-    assert again.taken == list(range(dies_at // EVERY * EVERY, STEPS)), "only what was lost is made again"
+    assert again.taken == list(range(dies_at // EVERY * EVERY, STEPS)), "only the lost steps are repeated"
     assert same(again, whole[0]) and curve(tmp_path) == whole[1]
 
 
-def test_a_run_stopped_by_the_clock_between_rows_ends_as_a_whole_one(tmp_path, whole, monkeypatch):
+def test_a_run_stopped_by_the_clock_ends_like_an_uninterrupted_one(tmp_path, whole, monkeypatch):
     clock = iter(range(10**6))
     monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: next(clock), process_time=time.process_time))
     reached, calls = 0, 0
@@ -145,30 +146,30 @@ def test_frozen_tensors_are_neither_trained_nor_kept(whole, tmp_path):
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"nothing of ours"])
 def test_a_damaged_checkpoint_is_named_with_the_remedy(tmp_path, content):
     (tmp_path / CHECKPOINT).write_bytes(content)
-    with pytest.raises(BenchError, match=r"checkpoint\.pt: cannot be gone on from .*remove it to begin anew"):
+    with pytest.raises(BenchError, match=r"checkpoint\.pt: cannot be resumed .*remove it to start again"):
         run(Tiny(), tmp_path, STEPS)
 
 
 def test_checkpoints_of_other_networks_or_without_their_keys_are_refused(tmp_path):
     for kept in ({"step": 1}, {"step": 1, "seconds": 0.0, "state": {"network": {"other": torch.zeros(1)}}}, [1, 2]):
         torch.save(kept, tmp_path / CHECKPOINT)
-        with pytest.raises(BenchError, match=r"checkpoint\.pt: cannot be gone on from"):
+        with pytest.raises(BenchError, match=r"checkpoint\.pt: cannot be resumed"):
             run(Tiny(), tmp_path, STEPS)
 
 
 def test_a_checkpoint_that_would_run_code_is_refused(tmp_path):
     torch.save({"step": print, "state": {}}, tmp_path / CHECKPOINT)
-    with pytest.raises(BenchError, match=r"checkpoint\.pt: cannot be gone on from"):
+    with pytest.raises(BenchError, match=r"checkpoint\.pt: cannot be resumed"):
         run(Tiny(), tmp_path, STEPS)
 
 
 def test_a_checkpoint_beyond_the_recipes_end_is_refused(tmp_path):
     run(Tiny(), tmp_path, STEPS, every=EVERY)
-    with pytest.raises(BenchError, match="is at step 23, the recipe ends at 20; remove it to begin anew"):
+    with pytest.raises(BenchError, match="is at step 23, the recipe ends at 20; remove it to start again"):
         run(Tiny(), tmp_path, 20)
 
 
-def test_the_schedule_is_its_closed_form():
+def test_the_schedule_follows_its_formula():
     schedule = Schedule(0.4, 110, 10)
     assert [schedule.at(k) for k in range(10)] == pytest.approx([0.04 * (k + 1) for k in range(10)])
     assert schedule.at(10) == pytest.approx(0.4)
@@ -182,7 +183,7 @@ def test_the_warm_up_is_a_tenth_of_short_trainings():
         assert Learner(torch.nn.Linear(1, 1), 0.1, steps)._schedule.warm_up == expected
 
 
-def test_a_step_is_adamws_with_the_gradient_clipped():
+def test_a_step_is_adamw_with_a_clipped_gradient():
     torch.manual_seed(0)
     mine, theirs = torch.nn.Linear(3, 1), torch.nn.Linear(3, 1)
     theirs.load_state_dict(mine.state_dict())
@@ -208,13 +209,13 @@ def test_the_last_validation_is_the_curves_last_row(tmp_path):
     assert last_validation(tmp_path) == {"loss": pytest.approx(trainer.validate()["loss"], abs=1e-5), "gap": 0.5}
 
 
-def test_tensors_and_metadata_come_back(tmp_path):
+def test_tensors_and_metadata_are_read_back(tmp_path):
     path = tmp_path / "deep" / "x.safetensors"
     tensors = {"a": torch.randn(2, 3).half(), "b": np.arange(4, dtype=np.int16), "c": torch.randn(3, 2).T}
     write_tensors(path, tensors, {"config": '{"width": 3}'})
-    found = read_tensors(path)
-    assert found["a"].dtype == np.float16 and np.array_equal(found["a"], tensors["a"].numpy())
-    assert np.array_equal(found["b"], tensors["b"]) and np.array_equal(found["c"], tensors["c"].numpy())
+    arrays = read_tensors(path)
+    assert arrays["a"].dtype == np.float16 and np.array_equal(arrays["a"], tensors["a"].numpy())
+    assert np.array_equal(arrays["b"], tensors["b"]) and np.array_equal(arrays["c"], tensors["c"].numpy())
     assert read_about(path) == {"config": {"width": 3}}
     write_tensors(path, {"a": np.zeros(1)})
     assert read_about(path) == {} and not list(path.parent.glob(".*"))

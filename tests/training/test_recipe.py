@@ -1,4 +1,4 @@
-"""Recipes: the closed YAML, and that every shipped one builds its trainer."""
+"""Recipes: the keys of the YAML, and that every shipped recipe builds its trainer."""
 
 import math
 from pathlib import Path
@@ -28,18 +28,18 @@ def recipe(tmp_path: Path, text: str):
 
 
 def test_a_recipe_is_read_and_budgets_add_to_its_options(tmp_path: Path) -> None:
-    found = recipe(tmp_path, GOOD)
-    assert (found.name, found.description, found.trainer) == ("thing", "A thing.", "adapter")
-    assert found.needs == {"codec": "mini-codec"} and found.tolerance == {"loss": 0.1}
-    assert found.with_budget("small") == {"seed": 1, "steps": 3, "rate": 0.1}
-    assert found.with_budget("large") == {"seed": 1, "steps": 5}
+    read = recipe(tmp_path, GOOD)
+    assert (read.name, read.description, read.trainer) == ("thing", "A thing.", "adapter")
+    assert read.needs == {"codec": "mini-codec"} and read.tolerance == {"loss": 0.1}
+    assert read.with_budget("small") == {"seed": 1, "steps": 3, "rate": 0.1}
+    assert read.with_budget("large") == {"seed": 1, "steps": 5}
     with pytest.raises(UnknownName, match="no budget of thing is called 'smal'; did you mean small"):
-        found.with_budget("smal")
+        read.with_budget("smal")
 
 
-def test_what_may_be_left_out_is_empty(tmp_path: Path) -> None:
-    found = recipe(tmp_path, "description: x\ntrainer: adapter\nbudgets: {a: {steps: 1}}\n")
-    assert (found.needs, found.options, found.tolerance) == ({}, {}, {})
+def test_optional_keys_default_to_empty(tmp_path: Path) -> None:
+    read = recipe(tmp_path, "description: x\ntrainer: adapter\nbudgets: {a: {steps: 1}}\n")
+    assert (read.needs, read.options, read.tolerance) == ({}, {}, {})
 
 
 @pytest.mark.parametrize(
@@ -70,35 +70,35 @@ def test_budgets_must_be_there(tmp_path: Path) -> None:
             recipe(tmp_path, text)
 
 
-def test_an_unknown_recipe_is_told_the_nearest() -> None:
+def test_an_unknown_recipe_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(UnknownName, match="no recipe is called 'mini-codecs'; did you mean mini-codec"):
         load_recipe("mini-codecs")
 
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_shipped_recipe_builds_its_trainer_under_every_budget(name: str, tmp_path: Path) -> None:
-    found = load_recipe(name)
-    is_mini = found.options.get("size", "mini") == "mini"
-    assert set(found.budgets) >= ({"two-cores", "gpu"} if is_mini else {"gpu-80gb", "gpu-24gb"})
-    needs = {option: str(tmp_path / f"{need}.safetensors") for option, need in found.needs.items()}
-    for budget in found.budgets:
-        options = found.with_budget(budget)
-        trainer = plugins.load("trainers", found.trainer, folder=tmp_path, data=tmp_path, **options, **needs)
+    shipped = load_recipe(name)
+    is_mini = shipped.options.get("size", "mini") == "mini"
+    assert set(shipped.budgets) >= ({"two-cores", "gpu"} if is_mini else {"gpu-80gb", "gpu-24gb"})
+    needs = {option: str(tmp_path / f"{need}.safetensors") for option, need in shipped.needs.items()}
+    for budget in shipped.budgets:
+        options = shipped.with_budget(budget)
+        trainer = plugins.load("trainers", shipped.trainer, folder=tmp_path, data=tmp_path, **options, **needs)
         assert all(callable(getattr(trainer, word)) for word in ("prepare", "step", "validate", "state", "restore"))
 
 
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_shipped_recipe_needs_recipes_and_says_how_far_scores_may_differ(name: str) -> None:
-    found = load_recipe(name)
-    assert set(found.needs.values()) <= set(recipe_names()) - {name}
-    # Nobody has trained the full sizes here: how far two trainings may differ is not known.
-    assert bool(found.tolerance) == (found.options.get("size", "mini") == "mini")
-    assert all(math.isfinite(value) and value > 0 for value in found.tolerance.values())
-    assert found.description.endswith(".") and listing("recipes")["recipes"][name] == found.description
-    assert found.options["seed"] == 1
+    shipped = load_recipe(name)
+    assert set(shipped.needs.values()) <= set(recipe_names()) - {name}
+    # The full sizes have not been trained: how far two trainings may differ is not known.
+    assert bool(shipped.tolerance) == (shipped.options.get("size", "mini") == "mini")
+    assert all(math.isfinite(value) and value > 0 for value in shipped.tolerance.values())
+    assert shipped.description.endswith(".") and listing("recipes")["recipes"][name] == shipped.description
+    assert shipped.options["seed"] == 1
 
 
-def test_recipes_need_one_another_in_no_circle() -> None:
+def test_recipes_do_not_depend_on_each_other_in_a_circle() -> None:
     def depth(name: str, above: tuple[str, ...] = ()) -> int:
         assert name not in above
         return 1 + max((depth(need, (*above, name)) for need in load_recipe(name).needs.values()), default=0)

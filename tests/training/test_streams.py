@@ -1,4 +1,4 @@
-"""Streams: parts of songs as arrays, of equal length, made once."""
+"""Streams: parts of songs as arrays of equal length, each made once."""
 
 from pathlib import Path
 
@@ -47,17 +47,17 @@ def test_the_mix_is_the_sum_of_its_stems_within_half_a_step_each(made: Streams) 
     assert np.abs(rest).max() <= 2 * step + 1e-5
 
 
-def test_rendered_controls_stand_at_the_level_at_which_they_are_heard(made: Streams) -> None:
+def test_rendered_controls_have_the_level_that_models_are_given(made: Streams) -> None:
     for part in ("chords", "piano"):
         assert rms(made.whole("train-0001", part)) == pytest.approx(QUIET_RMS, rel=0.01)
 
 
-def test_cuts_are_stretches(made: Streams) -> None:
+def test_a_cut_is_a_part_of_the_whole(made: Streams) -> None:
     whole = made.whole("train-0001", "drums")
     assert np.array_equal(made.cut("train-0001", "drums", 1234, 500), whole[1234:1734])
 
 
-def test_finished_files_are_left_alone_and_missing_ones_made(made: Streams) -> None:
+def test_only_missing_files_are_made(made: Streams) -> None:
     track = made.folder / "train-0001"
     before = {part: (track / f"{part}.npy").stat().st_mtime_ns for part in PARTS}
     bass = (track / "bass.npy").read_bytes()
@@ -75,15 +75,15 @@ def test_finished_songs_are_not_even_read(made: Streams, monkeypatch: pytest.Mon
 
 
 def test_only_the_parts_asked_for_are_made(tmp_path: Path) -> None:
-    found = prepare("synthetic", "synthetic-train-1", tmp_path, parts=("drums",), sample_rate=RATE, duration_s=1.0)
+    streams = prepare("synthetic", "synthetic-train-1", tmp_path, parts=("drums",), sample_rate=RATE, duration_s=1.0)
     assert [path.name for path in (tmp_path / "train-0001").iterdir()] == ["drums.npy"]
-    with pytest.raises(BenchError, match=r"mix\.npy: cannot be read .*remove it to have it made again"):
-        found.whole("train-0001", "mix")
+    with pytest.raises(BenchError, match=r"mix\.npy: cannot be read .*remove it and run again"):
+        streams.whole("train-0001", "mix")
 
 
 def test_files_of_another_length_or_damaged_are_named(made: Streams, tmp_path: Path) -> None:
     longer = Streams(made.folder, made.tracks, RATE, 60.0)
-    with pytest.raises(BenchError, match=r"mix\.npy: has shape \(64000,\), want 960000 samples; remove it"):
+    with pytest.raises(BenchError, match=r"mix\.npy: has shape \(64000,\), want \(960000,\); remove it"):
         longer.whole("train-0001", "mix")
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "mix.npy").write_bytes(b"\x93NUMPY")
@@ -92,7 +92,7 @@ def test_files_of_another_length_or_damaged_are_named(made: Streams, tmp_path: P
 
 
 class Poor:
-    """A data set that knows the parts in `known` alone."""
+    """A data set that has only the parts in `known`."""
 
     def __init__(self, known: tuple[str, ...]) -> None:
         self.known = known
@@ -112,12 +112,12 @@ class Poor:
         ("piano", (), "poor has no notes; train on a data set with MIDI"),
     ],
 )
-def test_a_part_that_a_data_set_does_not_know_is_named(part: str, known: tuple[str, ...], said: str) -> None:
+def test_a_part_that_a_data_set_does_not_have_is_named(part: str, known: tuple[str, ...], said: str) -> None:
     with pytest.raises(BenchError, match=f"song: {said}"):
         streams._part(Poor(known), None, Excerpt("song", "poor", "song", 0.0, 1.0), part, RATE)
 
 
-def test_drums_of_a_data_set_that_has_none_are_not_taken_for_silence() -> None:
+def test_missing_drums_are_not_replaced_by_silence() -> None:
     class Drumless:
         without = ("drums",)
 

@@ -1,4 +1,4 @@
-"""Songs as tokens: encoded once, cropped at random, silent where asked."""
+"""Songs as tokens: encoded once, cropped at random, with silence as a part."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def test_every_part_of_every_track_is_encoded(made):
             assert np.array_equal(codes, tokeniser.encode(streams.whole(track, part)))
 
 
-def test_finished_tracks_are_left_alone_and_missing_ones_made(made):
+def test_only_missing_tracks_are_encoded(made):
     folder, streams, tokeniser, songs = made
     kept, gone = (folder / "codes" / f"{track}.safetensors" for track in "ab")
     before, changed = kept.read_bytes(), kept.stat().st_mtime_ns
@@ -53,7 +53,7 @@ def test_damaged_tokens_are_named(made, tmp_path):
         encoded(streams, tokeniser, tmp_path, 1)
 
 
-def test_crops_are_stretches_and_silence_is_a_part(made):
+def test_a_crop_is_a_part_of_the_tokens_and_silence_is_a_part_too(made):
     songs = made[3]
     crop = songs.crop("a", "bass", 7, 20)
     assert crop.dtype == np.int64 and np.array_equal(crop, songs.parts["a", "bass"][:, 7:27])

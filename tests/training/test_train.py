@@ -1,4 +1,4 @@
-"""The train verb on recipes of a few steps: every trainer end to end, broken off and gone on with, and what it refuses."""
+"""`train` on recipes of a few steps: every trainer end to end, interrupted and resumed trainings, and errors."""
 
 import csv
 import json
@@ -50,8 +50,8 @@ STEPS = 4
 
 @pytest.fixture(scope="module")
 def patch():
-    with pytest.MonkeyPatch.context() as found:
-        yield found
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_a_training_leaves_weights_card_curve_and_checkpoint(trained, name):
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_the_card_has_every_key_and_they_are_true(trained, name):
+def test_the_card_has_every_key_with_the_right_value(trained, name):
     path = trained / name / f"{name}.safetensors"
     card = read_yaml(path.with_suffix(".yaml"), allowed=KEYS)
     assert set(card) == KEYS and list(card)[0] == "name"
@@ -115,7 +115,7 @@ def test_the_card_has_every_key_and_they_are_true(trained, name):
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_the_weights_are_read_by_who_uses_them(trained, name):
+def test_the_weight_files_are_read_by_their_users(trained, name):
     path = trained / name / f"{name}.safetensors"
     if name == "tiny-tokens":
         assert Tokeniser.of(read_tensors(path)).encode(np.zeros(6400, dtype=np.float32)).shape == (4, 10)
@@ -130,12 +130,12 @@ def test_the_weights_are_read_by_who_uses_them(trained, name):
         assert separator.of(read_tensors(path))(torch.zeros(1, 4096)).shape == (1, 4096)
     else:
         decoder = read_decoder(trained / "tiny-language" / "tiny-language.safetensors")
-        found, _ = read_adapter(path, decoder.config)
-        assert (found is None) == (name == "tiny-lora")
+        adaptation, _ = read_adapter(path, decoder.config)
+        assert (adaptation is None) == (name == "tiny-lora")
 
 
 @pytest.mark.parametrize("name", ["tiny-codec", "tiny-language", "tiny-separator", "tiny-aligned", "tiny-lora"])
-def test_a_training_in_three_parts_is_the_training_in_one(trained, name, tmp_path, monkeypatch):
+def test_a_training_in_three_parts_equals_an_uninterrupted_one(trained, name, tmp_path, monkeypatch):
     (tmp_path / "data").symlink_to(trained / "data")
     for need in ("tiny-tokens", "tiny-language"):
         if need != name:
@@ -179,7 +179,7 @@ def test_a_changed_recipe_is_refused_in_the_same_folder(trained):
     path.write_text(before)
 
 
-def test_what_another_budget_left_is_not_taken_over(trained, tmp_path):
+def test_a_checkpoint_of_another_budget_is_not_resumed(trained, tmp_path):
     folder = tmp_path / "tiny-codec"
     folder.mkdir()
     (folder / "budget.txt").write_text("gpu 123\n")
@@ -202,7 +202,7 @@ def test_a_training_that_never_began_claims_nothing(trained, tmp_path):
         ("seed: 1", "seed: -1", "seed: found -1, want something like 1"),
         ("controls: [drums]", "controls: drums", r"controls: found 'drums', want something like \('drums',\)"),
         ("controls: [drums]", "controls: [drum]", "no control is called 'drum'; did you mean drums"),
-        (", language: tiny-language", "", "needs: an adapter of the mini size wants tokens and language"),
+        (", language: tiny-language", "", "needs: tokens or language is missing"),
         ("batch: 1", "batch: 0", "long_batch: found 0, want 1 or more"),
         ("frames: 100", "frames: 5000", "train-000.: .* frames of 20 ms, the recipe asks for 5000; take shorter"),
     ],
@@ -220,7 +220,7 @@ def test_a_recipe_that_does_not_fit_its_trainer_says_why(trained, tmp_path, old,
         path.write_text(before)
 
 
-def test_names_that_are_none_are_told_the_nearest(trained, tmp_path):
+def test_unknown_names_are_refused_with_the_nearest(trained, tmp_path):
     with pytest.raises(UnknownName, match="no recipe is called 'tiny-promts'; did you mean tiny-prompts"):
         train("tiny-promts", "two-cores", tmp_path)
     with pytest.raises(UnknownName, match="no budget of tiny-lora is called 'two-core'; did you mean two-cores"):
@@ -228,15 +228,15 @@ def test_names_that_are_none_are_told_the_nearest(trained, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_what_is_needed_is_looked_for_below_out_and_then_among_the_shipped(trained, tmp_path, monkeypatch):
+def test_needed_files_are_taken_from_out_else_from_the_shipped_ones(trained, tmp_path, monkeypatch):
     with pytest.raises(
         MissingComponent, match=r"tiny-tokens\.safetensors: missing; train it with `bench train tiny-tokens`"
     ):
         train("tiny-language", "two-cores", tmp_path, device="cpu")
-    found = trained / "tiny-tokens" / "tiny-tokens.safetensors"
-    assert bench.training.train._needed("tiny-tokens", trained) == found
+    trained_file = trained / "tiny-tokens" / "tiny-tokens.safetensors"
+    assert bench.training.train._needed("tiny-tokens", trained) == trained_file
     (tmp_path / "mini").mkdir()
-    (tmp_path / "mini" / "tiny-tokens.safetensors").symlink_to(found)
+    (tmp_path / "mini" / "tiny-tokens.safetensors").symlink_to(trained_file)
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     assert bench.training.train._needed("tiny-tokens", tmp_path) == tmp_path / "mini" / "tiny-tokens.safetensors"
 
@@ -266,14 +266,14 @@ def test_a_checkpoint_on_another_weight_file_is_refused_done_or_not(trained, tmp
             made = train("tiny-prompts", None, tmp_path, device="cpu", seconds=seconds)
         write_tensors(path, {name: 2 * value for name, value in before.items()}, config_of(about))
         with pytest.raises(
-            BenchError, match=r"tiny-prompts/checkpoint\.pt: was trained on another tiny-language than is here now; put"
+            BenchError, match=r"tiny-prompts/checkpoint\.pt: was trained on another tiny-language than is present; put"
         ):
             train("tiny-prompts", None, tmp_path, device="cpu")
         write_tensors(path, before, config_of(about))
     assert made.is_done
 
 
-def test_devices_that_are_none_or_not_here_are_named(trained, tmp_path, monkeypatch):
+def test_unknown_and_missing_devices_are_named(trained, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(BenchError, match="no device is called 'gpu'"):
         train("tiny-codec", "two-cores", tmp_path, device="gpu")
@@ -291,7 +291,7 @@ def test_another_seed_makes_another_file_of_its_own_name(trained):
     assert shas[0] == own and shas[1] != own
 
 
-def test_the_command_says_what_it_made(trained):
+def test_the_command_prints_what_it_made(trained):
     arguments = ["train", "tiny-prompts", "--out", str(trained), "--device", "cpu"]
     said = CliRunner().invoke(app, arguments)
     assert said.exit_code == 0, said.output
@@ -311,7 +311,7 @@ def test_the_command_ends_with_one_line_for_a_users_mistake(trained, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_card_names_the_commit_that_began_not_the_one_that_ended(trained, tmp_path, monkeypatch):
+def test_the_card_names_the_commit_at_the_start_of_training(trained, tmp_path, monkeypatch):
     (tmp_path / "data").symlink_to(trained / "data")
     (tmp_path / "tiny-tokens").symlink_to(trained / "tiny-tokens")
     commits = iter(["first", "second", "third"])
@@ -323,7 +323,7 @@ def test_the_card_names_the_commit_that_began_not_the_one_that_ended(trained, tm
     assert read_yaml(tmp_path / "tiny-codec" / "tiny-codec.yaml")["commit"] == "first"
 
 
-def test_the_card_names_the_songs_even_where_the_recipe_leaves_them_to_the_trainer():
+def test_the_card_names_the_trainers_default_songs():
     recipe = bench.training.recipe.Recipe("mine", "Mine.", "adapter", {}, {}, {"two-cores": {"steps": 1}}, {})
     assert bench.training.train._trained_on(recipe, "two-cores") == "synthetic-train-320"
     asked = replace(recipe, options={"train": "synthetic-train-7"})

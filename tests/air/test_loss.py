@@ -1,4 +1,4 @@
-"""The shared loss against cross-entropy written out, and what training hides."""
+"""The shared loss against cross-entropy written out, and the inputs that training hides."""
 
 import math
 
@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from bench.air.training import HIDDEN, _hidden, loss_of
+from bench.air.loss import HIDDEN, _hidden, loss_of
 from tests.air.small import ENTRIES, N_FRAMES, small_adapter, small_decoder, small_request
 
 
-def test_the_loss_is_the_mean_cross_entropy_of_the_predictions_tokens():
+def test_the_loss_is_the_mean_cross_entropy_of_the_predicted_tokens():
     decoder = small_decoder(is_mini=True)
     prefix, _, _ = small_request()
     prediction = prefix.flip(2)
-    found = loss_of(decoder, prefix, prediction, None)
+    loss = loss_of(decoder, prefix, prediction, None)
     pad = decoder.config.pad
     inputs = torch.full((3, 4, 2 * N_FRAMES + 3), pad)
     both = torch.cat([prefix, prediction], dim=2)
@@ -29,10 +29,10 @@ def test_the_loss_is_the_mean_cross_entropy_of_the_predictions_tokens():
         for book in range(4)
         for t in range(N_FRAMES)
     ]
-    torch.testing.assert_close(found, torch.stack(total).mean())
+    torch.testing.assert_close(loss, torch.stack(total).mean())
 
 
-def test_a_decoder_that_knows_nothing_loses_log_entries():
+def test_a_uniform_decoder_has_a_loss_of_log_entries():
     decoder = small_decoder(is_mini=True)
     for head in decoder.lm_heads:
         head.weight.zero_()
@@ -40,7 +40,7 @@ def test_a_decoder_that_knows_nothing_loses_log_entries():
     assert float(loss_of(decoder, prefix, prefix, None)) == pytest.approx(math.log(ENTRIES))
 
 
-def test_only_the_frames_that_count_do():
+def test_only_the_flagged_frames_count():
     decoder = small_decoder(is_mini=True)
     prefix, masked, types = small_request()
     adapter = small_adapter("prompts", decoder.config)
@@ -54,13 +54,13 @@ def test_only_the_frames_that_count_do():
 
 def test_training_hides_stretches_of_some_predictions_and_leaves_the_rest():
     tokens = torch.ones(400, 4, 100, dtype=torch.long)
-    found = _hidden(tokens, np.random.default_rng(0), 99, HIDDEN)
+    inputs = _hidden(tokens, np.random.default_rng(0), 99, HIDDEN)
     assert (tokens == 1).all()
-    is_hidden = found == 99
-    assert (is_hidden == is_hidden[:, :1]).all(), "all books of a frame or none"
+    is_hidden = inputs == 99
+    assert (is_hidden == is_hidden[:, :1]).all(), "all codebooks of a frame or none"
     touched = is_hidden.any(dim=2)[:, 0]
     assert float(touched.float().mean()) == pytest.approx(0.35, abs=0.06)
-    assert torch.equal(found, _hidden(tokens, np.random.default_rng(0), 99, HIDDEN))
+    assert torch.equal(inputs, _hidden(tokens, np.random.default_rng(0), 99, HIDDEN))
 
 
 def test_training_draws_from_its_own_generator_and_validation_from_none():

@@ -1,4 +1,4 @@
-"""The loss that language model and adapters share."""
+"""The loss with which the mini language model and all adapters are trained."""
 
 import numpy as np
 import torch
@@ -21,18 +21,18 @@ def loss_of(
     only: Tensor | None = None,
     hidden: float = HIDDEN,
 ) -> Tensor:
-    """Return the cross-entropy of the prediction, a mean over its tokens.
+    """Return the mean cross-entropy of the prediction's tokens, in nats.
 
     Args:
         network: The decoder.
         prefix: Tokens (B, K, T).
         prediction: Tokens (B, K, T).
-        rng: In training, where the arithmetic is in bfloat16. None in validation.
+        rng: Random numbers in training, which runs in bfloat16; None in validation, in the network's precision.
         types: Types of the steps (B, n_steps), for an adaptation.
-        adaptation: What is added to the network, or None.
-        only: Flags (B, T); only these frames count. All when None.
-        hidden: In training, the share of predictions of whose inputs stretches are hidden, so that the past cannot tell
-            everything.
+        adaptation: The adapter, or None.
+        only: Flags (B, T) of the frames that count; None for all.
+        hidden: In training, the share of predictions whose inputs are hidden in places, so that the network does not
+            learn to rely on past tokens alone.
     """
     layout = Layout(prefix.shape[2], prefix.shape[1])
     seen = prediction if rng is None else _hidden(prediction, rng, network.config.pad, hidden)
@@ -45,12 +45,12 @@ def loss_of(
 
 
 def _hidden(tokens: Tensor, rng: np.random.Generator, pad: int, share: float) -> Tensor:
-    """Replace stretches of some predictions' tokens by the pad token."""
-    found = tokens.clone()
+    """Return the tokens with random stretches of a share of the predictions replaced by the pad token."""
+    inputs = tokens.clone()
     n = tokens.shape[2]
     for k in range(len(tokens)):
         if rng.random() < share:
             for _ in range(int(rng.integers(1, max(n // 60, 2)))):
                 start, length = int(rng.integers(n)), int(rng.integers(5, _LONGEST))
-                found[k, :, start : start + length] = pad
-    return found
+                inputs[k, :, start : start + length] = pad
+    return inputs
