@@ -29,10 +29,10 @@ from bench.clap import Clap
 from bench.clap_convert import convert
 from bench.example import Example, Request, Truth, masked
 from bench.extractors.vggish import log_mel
-from bench.frechet import frechet, frechet_of
 from bench.loudness import at_loudness
 from bench.mask import Mask
 from bench.matching import pooled_f
+from bench.metrics.fad import frechet, frechet_of
 from bench.metrics.sdr import framewise_sdr, si_sdr
 from bench.symbols import Chords, Notes
 

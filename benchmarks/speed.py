@@ -27,9 +27,9 @@ from bench.audio import Audio  # noqa: E402
 from bench.build import build, source_of  # noqa: E402
 from bench.cache import Cache  # noqa: E402
 from bench.defaults import defaults  # noqa: E402
-from bench.frechet import frechet  # noqa: E402
 from bench.generate import generate  # noqa: E402
 from bench.layout import Layout  # noqa: E402
+from bench.metrics.fad import frechet  # noqa: E402
 from bench.metrics.sdr import framewise_sdr  # noqa: E402
 from bench.score import score  # noqa: E402
 from bench.submission import Submission  # noqa: E402
