@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from itertools import zip_longest
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -242,7 +243,7 @@ def _wrong_means(rows: Sequence[Row]) -> list[str]:
     for scores in (readings(rows), *leftovers(rows).values()):
         for metric, reading in (pair for found in scores.values() for pair in found.items()):
             songs = list(reading.songs.values())
-            mean = sum(songs) / len(songs) if songs else float("nan")
+            mean = sum(songs) / len(songs) if songs else nan
             if songs and not abs(mean - reading.whole.value) <= 1e-9 * max(1.0, abs(mean)):
                 problems.append(f"{metric} of the set is {reading.whole.value}, its rows' mean is {mean}")
     return problems

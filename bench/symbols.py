@@ -1,6 +1,7 @@
 """Symbols: chords, notes and beats, and how they lie on disk (.lab, .mid, .txt). Times are seconds from the start."""
 
 from dataclasses import dataclass, field
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -276,7 +277,7 @@ def as_number(path: Path, line: int, text: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        value = np.nan
+        value = nan
     if not np.isfinite(value):
         raise BenchError(f"{path}:{line}: {shown(text)!r} is not a number")
     return value

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,6 @@ from bench.submission import Submission
 from bench.symbols import Frames
 from bench.task import Spec, Task
 
-NAN = float("nan")
 ADHERENCE = "adherence"
 
 
@@ -47,7 +47,7 @@ def columns_of(task: Task) -> list[Column]:
         for column in metric.columns:
             columns.append(column)
             if column.name == task.primary.get("control"):
-                columns.append(Column(ADHERENCE, "", "higher", "hole", NAN, column.hears))
+                columns.append(Column(ADHERENCE, "", "higher", "hole", nan, column.hears))
     return columns
 
 
@@ -92,14 +92,14 @@ def _example_rows(submission: Submission, examples: ExampleSet, found: Sequence[
 
 def _row(submission: Submission, examples: ExampleSet, column: Column, one: dict[str, Any]) -> Row:
     value = one["values"][column.name]
-    ceiling = one["ceiling"].get(column.name, {}).get("value", NAN)
+    ceiling = one["ceiling"].get(column.name, {}).get("value", nan)
     chance = (
-        value["chance"] if value["chance"] == value["chance"] else one["chance"].get(column.name, {}).get("value", NAN)
+        value["chance"] if value["chance"] == value["chance"] else one["chance"].get(column.name, {}).get("value", nan)
     )
     is_apart = column.needs_phase and not submission.card.keeps_phase and value["state"] == "ok"
     return Row(
         **_place(submission, examples), metric=column.name, identity=value["identity"], region=column.region,
-        example=one["name"], value=float(value["value"]), low=NAN, high=NAN, n=float(value["n"]), n_requested=1,
+        example=one["name"], value=float(value["value"]), low=nan, high=nan, n=float(value["n"]), n_requested=1,
         state=NO_PHASE if is_apart else value["state"], chance=float(chance), ceiling=float(ceiling),
     )  # fmt: skip
 
@@ -126,13 +126,13 @@ def set_rows(rows: list[Row], n_songs: int) -> list[Row]:
         own = [row for row in rows if row.identity == identity]
         means = song_means({row.example: row.value for row in own})
         values = np.array([value for value in means.values() if value == value])
-        low, high = interval(values) if len(values) else (NAN, NAN)
+        low, high = interval(values) if len(values) else (nan, nan)
         states = Counter(row.state for row in own)
         known = NO_PHASE if states[NO_PHASE] else "ok"
         state = "incomplete" if states["failed"] else known if len(values) else states.most_common(1)[0][0]
         whole: dict[str, Any] = {
             "example": WHOLE_SET,
-            "value": float(np.mean(values)) if len(values) else NAN,
+            "value": float(np.mean(values)) if len(values) else nan,
             "low": low,
             "high": high,
             "n": float(len(values)),
@@ -148,7 +148,7 @@ def set_rows(rows: list[Row], n_songs: int) -> list[Row]:
 def _mean_over_songs(rows: list[Row], name: str) -> float:
     means = song_means({row.example: getattr(row, name) for row in rows})
     values = [value for value in means.values() if value == value]
-    return float(np.mean(values)) if values else NAN
+    return float(np.mean(values)) if values else nan
 
 
 def _distance_rows(
@@ -175,7 +175,7 @@ def _distance_rows(
         for column in metric.columns:
             place = _place(submission, examples) | {
                 "metric": column.name, "identity": metric.identity, "region": column.region, "n_requested": len(songs),
-                "chance": chance[column.name].value if chance else NAN, "ceiling": ceiling[column.name],
+                "chance": chance[column.name].value if chance else nan, "ceiling": ceiling[column.name],
             }  # fmt: skip
             rows += _measured_rows(place, own.get(column.name))
     return rows
@@ -194,13 +194,13 @@ def _lost() -> Frames:
 
 def _measured_rows(place: dict[str, Any], measured: SetMeasurement | None) -> list[Row]:
     if measured is None:
-        return [Row(**place, example=WHOLE_SET, value=NAN, low=NAN, high=NAN, n=0.0, state="incomplete")]
+        return [Row(**place, example=WHOLE_SET, value=nan, low=nan, high=nan, n=0.0, state="incomplete")]
     whole = Row(
         **place, example=WHOLE_SET, value=measured.value, low=measured.low, high=measured.high, n=float(measured.n),
         state=measured.state,
     )  # fmt: skip
     halves = [
-        Row(**place, example=f"{WHOLE_SET}~{k:02d}", value=float(value), low=NAN, high=NAN, n=NAN, state="half-set")
+        Row(**place, example=f"{WHOLE_SET}~{k:02d}", value=float(value), low=nan, high=nan, n=nan, state="half-set")
         for k, value in enumerate(measured.replicates, 1)
     ]
     return [whole, *halves]
