@@ -4,6 +4,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+from bench.audio import recording, stretch, whole_recording
 from bench.errors import BenchError
 from bench.library import manifest_of, root_of, statistics, verify
 from bench.manifest import Excerpt, Manifest
@@ -11,7 +12,7 @@ from bench.paths import home
 from bench.protocols import Content, Dataset
 from bench.selection import Heard, powers
 from bench.splits import Row, lacking, read_splits
-from bench.stems import check_end, recording, stretch, summed, whole_recording
+from bench.stems import check_end, summed
 
 NAME = "musdb18hq"
 SPLITS = ("test", "validation", "train")

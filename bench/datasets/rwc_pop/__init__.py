@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import mirdata
+from bench.audio import recording, stretch, whole_recording
 from bench.datasets.rwc_pop.annotations import Said, read_beats, read_chords, read_metadata
 from bench.datasets.rwc_pop.layout import layout_of
 from bench.errors import BenchError
@@ -16,7 +17,7 @@ from bench.paths import home
 from bench.protocols import Content, Dataset
 from bench.selection import Heard, powers
 from bench.splits import Row, lacking, read_splits
-from bench.stems import check_end, recording, stretch, whole_recording
+from bench.stems import check_end
 
 NAME = "rwc-pop"
 SPLITS = ("test", "drumless")

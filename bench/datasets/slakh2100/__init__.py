@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bench import mirdata
+from bench.audio import recording, stretch
 from bench.datasets.slakh2100.track import beats_of, notes_of, problems_of, song_of, sound_file, sound_files, stems_of
 from bench.errors import BenchError
 from bench.executor import progress
@@ -19,7 +20,7 @@ from bench.paths import home
 from bench.protocols import Content, Dataset
 from bench.selection import Heard, powers
 from bench.splits import Row, lacking, read_splits
-from bench.stems import check_end, recording, stretch, summed
+from bench.stems import check_end, summed
 
 NAME = "slakh2100"
 SPLITS = ("test", "validation", "train")

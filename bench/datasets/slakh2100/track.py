@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from bench.audio import whole_recording
 from bench.errors import BenchError
-from bench.stems import whole_recording
 from bench.symbols import DRUM_PROGRAM, Beats, Notes, read_notes
 from bench.yaml import read_yaml
 
