@@ -64,6 +64,12 @@ def powers(samples: npt.NDArray[np.floating], sample_rate: int) -> Powers:
     return found
 
 
+def on_frames(times_s: npt.ArrayLike) -> Powers:
+    """Round times in seconds down to the grid of 20 ms."""
+    found: Powers = np.floor(np.asarray(times_s) * FRAME_RATE + 1e-6) / FRAME_RATE
+    return found
+
+
 def start_of(heard: Heard, track: str, seed: int) -> tuple[float | None, str]:
     """Return where a track's excerpt begins, in seconds, or None and why there is none.
 
@@ -93,7 +99,7 @@ def start_of(heard: Heard, track: str, seed: int) -> tuple[float | None, str]:
 def _candidates(heard: Heard, last_s: float) -> Powers:
     if heard.beats_s is None:
         return np.arange(np.ceil(EDGE_S), last_s + 1e-9)
-    starts = np.floor((heard.beats_s - EARLY_S) * FRAME_RATE + 1e-6) / FRAME_RATE
+    starts = on_frames(heard.beats_s - EARLY_S)
     found: Powers = np.unique(starts[(starts >= EDGE_S) & (starts <= last_s)])
     return found
 

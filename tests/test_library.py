@@ -13,7 +13,7 @@ from bench import plugins
 from bench.checksums import read_checksums
 from bench.cli import app
 from bench.errors import BenchError, CheckFailed, MissingComponent, UnknownName
-from bench.library import manifest_of, root_of, select, statistics, verify, write_selected
+from bench.library import ids_of, manifest_of, root_of, select, statistics, verify, write_selected
 from bench.manifest import read_manifest
 from bench.selection import Heard
 
@@ -177,3 +177,9 @@ def test_the_command_chooses_and_says_who_was_left_out(shelf, tmp_path, monkeypa
 def test_a_data_set_with_locked_lists_of_its_own_is_told_so(tmp_path):
     found = CliRunner().invoke(app, ["data", "select", "synthetic", "--out", str(tmp_path)])
     assert found.exit_code == 2 and "no rule chooses from files" in " ".join(found.output.split())
+
+
+def test_ids_of_names():
+    names = ["Höhle", "hohle", "A - b!", "--", "", "x" * 120, "..x--y.z.", "日本"]
+    assert ids_of(names) == ["hohle", "hohle-2", "a-b", "track", "track-2", "x" * 100, "x-y.z", "track-3"]
+    assert ids_of(["a-b-c", "a-bcd", "!"], longest=2, nameless="song") == ["a", "a-2", "song"]
