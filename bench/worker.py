@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing import Pipe
@@ -68,15 +69,22 @@ class Worker:
         """
         with self._lock:
             # After a fork the pipe belongs to the parent: two processes must not speak through it.
-            if self._owner != os.getpid() or self.pid is None:
-                self._start()
+            if self._process is None or self._owner != os.getpid() or self.pid is None:
+                self._process = self._started()
+            began_s = time.monotonic()
+            watchdog = threading.Timer(self.timeout_s, self._process.kill)
+            watchdog.start()
             try:
                 self._pipe.send((task, *values))
-                if not self._pipe.poll(self.timeout_s):
-                    raise TimeoutError
                 found, complaint = self._pipe.recv()
-            except (OSError, EOFError) as error:
-                raise BenchError(self._obituary(isinstance(error, TimeoutError))) from error
+            except BaseException as error:
+                # The process is ended even at Ctrl-C: its answer would pass for that of the next question.
+                said = self._obituary(time.monotonic() - began_s >= self.timeout_s)
+                if isinstance(error, OSError | EOFError):
+                    raise BenchError(said) from error
+                raise
+            finally:
+                watchdog.cancel()
         if complaint:
             raise BenchError(f"{self.module} failed on {task}: {complaint}")
         return found
@@ -94,14 +102,14 @@ class Worker:
             process.wait()
         self._errors.close()
 
-    def _start(self) -> None:
+    def _started(self) -> subprocess.Popen[bytes]:
         self.close()
         path = os.pathsep.join([str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         self._owner = os.getpid()
         self._pipe, theirs = Pipe()
         with theirs:
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 [sys.executable, "-m", self.module, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stderr=self._errors,

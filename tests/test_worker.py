@@ -28,6 +28,9 @@ def answer(task, values):
     if task == "die":
         print("goodbye", file=sys.stderr, flush=True)
         os._exit(7)
+    if task == "nap":
+        time.sleep(1)
+        return values, 0
     if task == "sleep":
         time.sleep(60)
     raise ValueError(f"cannot {task}")
@@ -90,6 +93,25 @@ def test_a_process_that_gives_no_answer_is_ended(worker: Worker) -> None:
     assert worker.pid is None
     worker.timeout_s = 20
     np.testing.assert_array_equal(ask(worker, "double")[0], [2, 4])
+
+
+def test_the_answer_to_an_interrupted_question_is_not_taken_for_the_next_one(worker: Worker) -> None:
+    ask(worker, "double")
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        with pytest.raises(KeyboardInterrupt):
+            ask(worker, "nap", [5.0])
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    np.testing.assert_array_equal(ask(worker, "double")[0], [2, 4])
+
+
+def test_a_process_that_does_not_even_read_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "deaf.py").write_text("import time; time.sleep(60)", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(BenchError, match=r"deaf gave no answer for 0.5 s and was ended"):
+        ask(Worker("deaf", timeout_s=0.5), "double", np.zeros(10**7))
 
 
 def test_a_module_that_does_not_start_is_reported() -> None:
