@@ -1,8 +1,12 @@
-"""Audio: float32 sound with its sample rate, read from any common file and written without loss."""
+"""Audio: float32 sound with its sample rate; all sound files are read here, and written without loss."""
 
 import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +17,11 @@ from bench.paths import atomic
 Samples = npt.NDArray[np.float32]
 MAX_DURATION_S = 3600.0
 SILENCE_DBFS = -90.0
+_PROMISED = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
+"""What libsndfile says of a WAV whose header promises another number of bytes than are there."""
+_UNKNOWN = 2**31 - 2**16
+"""Programs that write into a pipe promise at least so many bytes, for they do not know how many will come."""
+_END_S = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +100,20 @@ def is_silent(samples: npt.NDArray[np.floating]) -> bool:
     return level_db(samples) < SILENCE_DBFS
 
 
+class Unreadable(BenchError):
+    """A sound file that cannot be used; its path, and why."""
+
+    @property
+    def reason(self) -> str:
+        """Why, without the file's name and the remedy."""
+        return str(self.args[1])
+
+    def __str__(self) -> str:
+        """Name the file, the reason and the remedy."""
+        path, reason = self.args
+        return f"{path}: {reason}; get it again as WAV, FLAC, OGG or MP3"
+
+
 def read_audio(path: Path, max_duration_s: float = MAX_DURATION_S) -> Audio:
     """Read WAV, FLAC, OGG or MP3 at its own rate and channels; the gain is left as it is.
 
@@ -99,25 +122,74 @@ def read_audio(path: Path, max_duration_s: float = MAX_DURATION_S) -> Audio:
         max_duration_s: Longer files are refused before they are decoded.
 
     Raises:
-        BenchError: missing, unreadable, empty, too long, or not finite; the message names the file and the reason.
+        BenchError: missing, unreadable, empty, cut off, too long, or not finite; the message names the file and the
+            reason.
     """
-    import soundfile
+    with _opened(path) as file:
+        if file.frames > max_duration_s * file.samplerate:
+            raise BenchError(f"{path}: {file.frames / file.samplerate:.0f} s long, at most {max_duration_s:.0f} s")
+        sound = _decoded(path, file, -1)
+        if not sound.n_samples:
+            raise _cut_off(path, 0.0)
+        return sound
 
-    try:
-        with soundfile.SoundFile(path) as file:
-            if file.frames > max_duration_s * file.samplerate:
-                raise BenchError(f"{path}: {file.frames / file.samplerate:.0f} s long, at most {max_duration_s:.0f} s")
-            samples = file.read(dtype="float32", always_2d=True)
-            sample_rate = file.samplerate
-    except (OSError, RuntimeError) as error:
-        reason = "no such file" if not Path(path).exists() else str(error).rpartition(": ")[2].rstrip(".")
-        raise BenchError(f"{path}: cannot be read as audio ({reason}); give WAV, FLAC, OGG or MP3") from error
-    if not len(samples):
-        raise BenchError(f"{path}: holds no samples")
-    if not np.isfinite(samples).all():
-        bad = int(np.argmin(np.isfinite(samples).all(axis=1)))
-        raise BenchError(f"{path}: sample {bad} is not finite (NaN or infinity)")
-    return Audio(np.ascontiguousarray(samples.T), sample_rate)
+
+def recording(path: Path) -> tuple[int, float]:
+    """Return a sound file's rate in Hz and its length in seconds, as its header has them.
+
+    Raises:
+        BenchError: it is missing, is no sound, is empty, or is a WAV that breaks off before the end that its header
+            promises.
+    """
+    with _opened(path) as file:
+        return int(file.samplerate), float(file.frames / file.samplerate)
+
+
+def whole_recording(path: Path) -> tuple[int, float]:
+    """Return the same once the end was decoded: a file that breaks off is named without reading all of it."""
+    rate, length = recording(path)
+    stretch(path, max(length - _END_S, 0.0), _END_S)
+    return rate, length
+
+
+def stretch(path: Path, start_s: float, duration_s: float) -> Audio:
+    """Read a stretch of a sound file at its own rate and channels; only the stretch is decoded.
+
+    Args:
+        path: The file.
+        start_s: Where the stretch begins, on the nearest sample.
+        duration_s: How long it is; what lies behind the file's end is left out.
+
+    Raises:
+        BenchError: as for `recording`, or the stretch breaks off or is not finite.
+    """
+    with _opened(path) as file:
+        first = min(max(round(start_s * file.samplerate), 0), file.frames)
+        n = min(round(duration_s * file.samplerate), file.frames - first)
+        file.seek(first)
+        sound = _decoded(path, file, n)
+        if sound.n_samples < n:
+            raise _cut_off(path, first / file.samplerate + sound.duration_s)
+        return sound
+
+
+def blocks(path: Path, duration_s: float) -> Iterator[Audio]:
+    """Read a sound file in stretches of so many seconds, the last one shorter, without ever holding all of it.
+
+    MP3s may end a little before the length that their header has; the stretches are what was decoded.
+
+    Raises:
+        BenchError: as for `stretch`.
+    """
+    done_s = 0.0
+    with _opened(path) as file:
+        n = round(duration_s * file.samplerate)
+        for _ in range(0, file.frames, n):
+            sound = _decoded(path, file, n)
+            if not sound.n_samples:
+                raise _cut_off(path, done_s)
+            done_s += sound.duration_s
+            yield sound
 
 
 def write_audio(path: Path, audio: Audio) -> None:
@@ -126,3 +198,35 @@ def write_audio(path: Path, audio: Audio) -> None:
 
     with atomic(path) as part:
         scipy.io.wavfile.write(part, audio.sample_rate, np.ascontiguousarray(audio.samples.T))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a sound file; the one place where a file is refused before its sound is seen."""
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(path) as file:
+            said = _PROMISED.search(file.extra_info)
+            if said and int(said[2]) < int(said[1]) < _UNKNOWN:
+                raise Unreadable(path, f"breaks off after {said[2]} bytes of sound, its header promises {said[1]}")
+            if not file.frames:
+                raise Unreadable(path, "holds no samples")
+            yield file
+    except (OSError, RuntimeError) as error:
+        reason = "no such file" if not Path(path).exists() else str(error).rpartition(": ")[2].rstrip(".")
+        raise Unreadable(path, f"cannot be read as audio ({reason})") from error
+
+
+def _decoded(path: Path, file: Any, n: int) -> Audio:
+    """Read the next `n` samples, or all for -1; fewer where the file ends."""
+    first = file.tell()
+    samples = file.read(n, dtype="float32", always_2d=True)
+    if not np.isfinite(samples).all():
+        bad = first + int(np.argmin(np.isfinite(samples).all(axis=1)))
+        raise Unreadable(path, f"sample {bad} is not finite (NaN or infinity)")
+    return Audio(np.ascontiguousarray(samples.T), int(file.samplerate))
+
+
+def _cut_off(path: Path, at_s: float) -> Unreadable:
+    return Unreadable(path, f"breaks off at {at_s:.2f} s, its header promises more")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from math import nan
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -161,12 +162,12 @@ class Measurement:
     value: float
     n: float = 1.0
     state: str = "ok"
-    chance: float = float("nan")
+    chance: float = nan
 
 
 def undefined(state: str = "undefined-reference") -> Measurement:
     """Return the measurement of what cannot be measured because of the reference or the mask."""
-    return Measurement(float("nan"), 0.0, state)
+    return Measurement(nan, 0.0, state)
 
 
 class Heard(Protocol):

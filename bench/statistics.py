@@ -8,6 +8,7 @@ docs/statistics.md.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import nan
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +31,6 @@ _POWER = 0.8
 
 Vector = npt.NDArray[np.float64]
 Law = Callable[[np.random.Generator, int], Vector]
-NAN = float("nan")
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Difference:
     high: float
     p: float
     n: int
-    error: float = NAN
+    error: float = nan
 
     def songs_to_tell(self, n_songs: int, comparisons: int = 1) -> float:
         """Forecast the number of songs that a difference of this size needs for 80 % power at the 5 % level.
@@ -67,7 +67,7 @@ class Difference:
         from scipy.special import ndtri
 
         if np.isnan(self.error) or n_songs < MIN_SONGS:
-            return NAN
+            return nan
         if abs(self.mean) <= _NOTHING:
             return float("inf")
         reach = float(ndtri(1 - (1 - CONFIDENCE) / 2 / comparisons) + ndtri(_POWER))
@@ -113,7 +113,7 @@ def interval(song_values: Sequence[float] | Vector) -> tuple[float, float]:
     values = values[~np.isnan(values)]
     n = len(values)
     if n < MIN_SONGS:
-        return NAN, NAN
+        return nan, nan
     mean = float(values.mean())
     deviations = values - mean
     scale = float(np.abs(deviations).max())
@@ -143,10 +143,10 @@ def difference(a: Mapping[str, float], b: Mapping[str, float]) -> Difference:
     songs = [song for song in sorted(a) if song in b and not np.isnan(a[song] - b[song])]
     values = np.array([a[song] - b[song] for song in songs])
     if not songs:
-        return Difference(NAN, NAN, NAN, NAN, 0)
+        return Difference(nan, nan, nan, nan, 0)
     low, high = interval(values)
-    p = _sign_flip(values) if len(songs) >= MIN_SONGS else NAN
-    error = float(values.std(ddof=1)) / len(songs) ** 0.5 if len(songs) > 1 else NAN
+    p = _sign_flip(values) if len(songs) >= MIN_SONGS else nan
+    error = float(values.std(ddof=1)) / len(songs) ** 0.5 if len(songs) > 1 else nan
     return Difference(float(values.mean()), low, high, p, len(songs), error)
 
 
@@ -205,7 +205,7 @@ def replicate_difference(
     spread = spread[~np.isnan(spread)]
     mean, n = float(value_a - value_b), len(spread)
     if n < MIN_SONGS or np.isnan(mean):
-        return Difference(mean, NAN, NAN, NAN, n)
+        return Difference(mean, nan, nan, nan, n)
     error = float(spread.std(ddof=1))
     if error <= _NOTHING * max(abs(value_a), abs(value_b), _NOTHING):
         return Difference(mean, mean, mean, float(abs(mean) <= _NOTHING), n, error)
@@ -226,7 +226,7 @@ def holm(p_values: Sequence[float] | Vector) -> Vector:
         S. Holm, A simple sequentially rejective multiple test procedure, Scand. J. Stat. 6 (1979), section 2.
     """
     values = np.asarray(p_values, np.float64)
-    adjusted = np.full(len(values), NAN)
+    adjusted = np.full(len(values), nan)
     order = np.argsort(values, kind="stable")[: int(np.sum(~np.isnan(values)))]
     factors = np.arange(len(order), 0, -1)
     adjusted[order] = np.minimum(np.maximum.accumulate(values[order] * factors), 1.0) if len(order) else 0.0

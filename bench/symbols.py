@@ -1,6 +1,7 @@
 """Symbols: chords, notes and beats, and their files (.lab, .mid, .txt). Times are seconds from the sound's start."""
 
 from dataclasses import dataclass, field
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.errors import BenchError
+from bench.midi import read_tracks
 from bench.paths import atomic, write_text
 from bench.text import shown
 
@@ -225,18 +227,10 @@ def read_notes(path: Path) -> Notes:
     Raises:
         BenchError: the file is missing or is not MIDI.
     """
-    import pretty_midi
-
-    try:
-        midi = pretty_midi.PrettyMIDI(str(path))
-    except Exception as error:  # mido raises errors of many types on a damaged file
-        why = "breaks off" if isinstance(error, EOFError) else f"{type(error).__name__}: {error}"
-        raise BenchError(f"{path}: cannot be read as MIDI ({why}); get it again") from error
     parts = []
-    for instrument in midi.instruments:
-        rows = [(n.start, n.end, n.pitch, n.velocity) for n in instrument.notes]
-        table = np.array(rows).reshape(-1, 4)
-        program = DRUM_PROGRAM if instrument.is_drum else instrument.program
+    for track in read_tracks(path):
+        program = DRUM_PROGRAM if track.is_drum else track.program
+        table = track.notes
         parts.append(Notes(table[:, :2], table[:, 2], table[:, 3], np.full(len(table), program)))
     return Notes.joined(parts)
 
@@ -277,7 +271,7 @@ def as_number(path: Path, line: int, text: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        value = np.nan
+        value = nan
     if not np.isfinite(value):
         raise BenchError(f"{path}:{line}: {shown(text)!r} is not a number")
     return value

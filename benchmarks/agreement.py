@@ -28,8 +28,8 @@ from bench.example import Example, Request, Truth, masked
 from bench.extractors.clap import RATE as CLAP_RATE
 from bench.extractors.clap import Clap
 from bench.extractors.vggish import log_mel
-from bench.frechet import frechet, frechet_of
 from bench.mask import Mask
+from bench.metrics.fad import frechet, frechet_of
 from bench.metrics.sdr import framewise_sdr, si_sdr
 from bench.music.loudness import at_loudness
 from bench.music.matching import pooled_f

@@ -24,7 +24,7 @@ import numpy as np  # noqa: E402
 import scipy.linalg  # noqa: E402
 
 from bench.audio import Audio  # noqa: E402
-from bench.frechet import frechet  # noqa: E402
+from bench.metrics.fad import frechet  # noqa: E402
 from bench.metrics.sdr import framewise_sdr  # noqa: E402
 from bench.pipeline.build import build  # noqa: E402
 from bench.pipeline.generate import generate  # noqa: E402

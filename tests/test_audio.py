@@ -1,12 +1,13 @@
 """Audio: reading common formats, writing without loss, refusing other files."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from bench.audio import Audio, is_silent, level_db, read_audio, rms, write_audio
+from bench.audio import Audio, Unreadable, blocks, is_silent, level_db, read_audio, recording, rms, stretch, write_audio
 from bench.errors import BenchError
 
 RATE = 32000
@@ -107,17 +108,47 @@ def test_a_truncated_flac_is_refused(tmp_path: Path) -> None:
             read_audio(tmp_path / "a.flac")
 
 
-def test_a_truncated_wav_is_read_to_its_end(tmp_path: Path) -> None:
-    """Its header cannot be believed: programs that write to a pipe leave a wrong length in it."""
-    sound = tone()
-    write_audio(tmp_path / "a.wav", Audio(sound, RATE))
+def test_a_wav_that_was_cut_off_is_refused(tmp_path: Path) -> None:
+    write_audio(tmp_path / "a.wav", Audio(tone(), RATE))
     raw = (tmp_path / "a.wav").read_bytes()
     (tmp_path / "a.wav").write_bytes(raw[: len(raw) // 2])
-    found = read_audio(tmp_path / "a.wav").mono
-    assert RATE // 2 - 100 < len(found) <= RATE // 2 and np.array_equal(found, sound[: len(found)])
+    for read in (read_audio, recording, lambda path: stretch(path, 0.0, 0.1), lambda path: list(blocks(path, 0.1))):
+        with pytest.raises(
+            BenchError, match=r"a\.wav: breaks off after \d+ bytes of sound, its header promises 128000;"
+        ):
+            read(tmp_path / "a.wav")
     (tmp_path / "a.wav").write_bytes(raw[:30])
     with pytest.raises(BenchError, match=r"a\.wav: cannot be read as audio"):
         read_audio(tmp_path / "a.wav")
+
+
+def test_a_wav_that_was_written_into_a_pipe_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    write_audio(tmp_path / "a.wav", Audio(tone(), RATE))
+    raw = (tmp_path / "a.wav").read_bytes()
+    at = raw.index(b"data") + 4
+    (tmp_path / "a.wav").write_bytes(raw[:at] + b"\xff\xff\xff\xff" + raw[at + 4 :])
+    assert np.array_equal(read_audio(tmp_path / "a.wav").mono, tone())
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.mp3"])
+def test_blocks_and_stretches_are_parts_of_the_whole(tmp_path: Path, name: str) -> None:
+    sound = np.stack([0.5 * tone(seconds=2.5), 0.2 * tone(220, 2.5)], 1)
+    soundfile.write(tmp_path / name, sound, RATE)
+    whole, parts = read_audio(tmp_path / name), list(blocks(tmp_path / name, 1.0))
+    assert recording(tmp_path / name) == (RATE, pytest.approx(whole.duration_s))
+    assert [part.n_samples for part in parts[:2]] == [RATE, RATE] and len(parts) == 3
+    joined = np.concatenate([part.samples for part in parts], 1)
+    # An MP3 decoder that was made to seek has lost what a frame takes from the ones before it.
+    assert np.abs(joined - whole.samples).max() < (0.5 if name == "a.mp3" else 1e-9)
+    if name.endswith((".wav", ".flac")):
+        assert np.array_equal(stretch(tmp_path / name, 0.5, 1.0).samples, whole.cut(0.5, 1.5).samples)
+
+
+def test_a_refusal_is_the_same_behind_a_process(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="no such file") as told:
+        read_audio(tmp_path / "a.wav")
+    again = pickle.loads(pickle.dumps(told.value))
+    assert type(again) is Unreadable and str(again) == str(told.value)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

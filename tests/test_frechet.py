@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from bench.frechet import extrapolate, frechet, frechet_of
+from bench.metrics.fad import extrapolate, frechet, frechet_of
 
 
 def toolkits_form(a: np.ndarray, b: np.ndarray) -> float:

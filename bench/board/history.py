@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from io import StringIO
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,6 @@ from bench.task import load_task, task_names
 
 FOLDER = "history"
 MAX_BYTES = 2**20
-NAN = float("nan")
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def _results(board: Path) -> list[Path]:
 
 def _column(name: str, found: Mapping[str, Readings]) -> tuple[str, str, float, float, float]:
     if name not in found:
-        return name, "", NAN, NAN, NAN
+        return name, "", nan, nan, nan
     row = found[name].whole
     return name, row.identity, row.value, row.low, row.high
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import nan
 
 from bench import statistics
 from bench.scores import WHOLE_SET, Row
@@ -10,7 +11,6 @@ from bench.statistics import Difference
 
 REPLICATE = f"{WHOLE_SET}~"
 """What the example of a half-set's row begins with."""
-NAN = float("nan")
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def advantage(a: Readings, b: Readings, direction: str) -> Difference:
     values = [goodness(x.whole.value, direction) for x in (a, b)]
     found = statistics.replicate_difference(values[0], values[1], halves[0], halves[1])
     if min(a.n_songs, b.n_songs) < statistics.MIN_SONGS:
-        return Difference(found.mean, NAN, NAN, NAN, found.n)
+        return Difference(found.mean, nan, nan, nan, found.n)
     return found
 
 

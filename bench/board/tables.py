@@ -13,6 +13,7 @@ Decisions, all about one task, task version and manifest:
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -27,7 +28,6 @@ from bench.submission import STITCHED
 
 Section = Literal["ranked", "under", "stitched", "incomplete", "bounds"]
 SECTIONS: tuple[Section, ...] = ("ranked", "under", "stitched", "incomplete", "bounds")
-NAN = float("nan")
 
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
@@ -38,8 +38,8 @@ class Cell:
     """A number of a table: value, ends of its interval (NaN: none), and why it is what it is."""
 
     value: float
-    low: float = NAN
-    high: float = NAN
+    low: float = nan
+    high: float = nan
     state: str = "ok"
     n_songs: int = 0
     n_requested: int = 0
@@ -236,9 +236,9 @@ def _entry(
     rank: tuple[int, int] | None,
     marks: tuple[str, ...],
 ) -> Entry:
-    cells = {c.name: _cell(found[c.name]) if c.name in found else Cell(NAN, state="not-measured") for c in shown}
+    cells = {c.name: _cell(found[c.name]) if c.name in found else Cell(nan, state="not-measured") for c in shown}
     if is_incomplete(found):
-        cells = {name: Cell(NAN, state="incomplete") for name in cells}
+        cells = {name: Cell(nan, state="incomplete") for name in cells}
     n_songs = max((len({song_of(e) for e in reading.examples}) for reading in found.values()), default=0)
     n_songs = n_songs or max(reading.whole.n_requested for reading in found.values())
     return Entry(system, section, cells, n_songs, len(_failed(found)), rank, marks)
@@ -256,7 +256,7 @@ def _order(entry: Entry, chief: Column | None) -> tuple[float | str, ...]:
     """Sort by section; inside by rank, then value, then name; ceilings and floors in their own order."""
     if entry.section == "bounds":
         return (SECTIONS.index("bounds"), BOUNDS.index(bound_of(entry.system)), 0.0, entry.system)
-    value = entry.cells[chief.name].value if chief is not None and chief.name in entry.cells else NAN
+    value = entry.cells[chief.name].value if chief is not None and chief.name in entry.cells else nan
     worth = -goodness(value, chief.direction) if chief is not None and not np.isnan(value) else np.inf
     return (SECTIONS.index(entry.section), entry.rank[0] if entry.rank else np.inf, worth, entry.system)
 

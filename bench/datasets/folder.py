@@ -2,19 +2,21 @@
 
 import hashlib
 import re
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
-from bench.audio import Audio, Samples
+from bench.audio import Unreadable, blocks, recording, stretch
 from bench.errors import BenchError, UnknownName
 from bench.manifest import Excerpt, Manifest
-from bench.mask import FRAME_RATE, seed_of
+from bench.mask import seed_of
 from bench.protocols import Content, Dataset
+from bench.recordings.library import ids_of
+from bench.recordings.selection import on_frames
+from bench.recordings.stems import check_end
+from bench.runtime.weights import sha256_of
 
 NAME = "folder"
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
@@ -80,25 +82,22 @@ class Folder:
             raise BenchError(
                 f"{excerpt.id}: the track {excerpt.track!r} lies outside {self._root}; name a file inside it"
             )
-        try:
-            with soundfile.SoundFile(path) as file:
-                return _stretch(path, file, excerpt)
-        except (OSError, RuntimeError) as error:
-            raise BenchError(f"{path}: cannot be read as audio ({_reason(path, error)}); mend or remove it") from error
+        check_end(path, recording(path)[1], excerpt.start_s + excerpt.duration_s)
+        return stretch(path, excerpt.start_s, excerpt.duration_s)
 
     def _made(self) -> Manifest:
         paths = sorted(_recordings(self._root), key=lambda path: path.relative_to(self._root).as_posix())
         if not paths:
             raise BenchError(f"{self._root}: holds no recordings; put {', '.join(SUFFIXES)} files into it")
         songs = self._listened(paths)
-        slugs = _slugs([song.track for song in songs])
+        ids = ids_of((str(Path(song.track).with_suffix("")) for song in songs), 48, "song")
         excerpts = []
-        for song, slug in zip(songs, slugs, strict=True):
+        for song, first in zip(songs, ids, strict=True):
             starts = self._starts(song)
             if not starts:
                 self.skipped[song.track] = f"{song.duration_s:.2f} s long, an excerpt takes {self._duration_s:g} s"
             for k, start in enumerate(starts, 1):
-                name = slug if k == 1 else f"{slug}--{k}"
+                name = first if k == 1 else f"{first}--{k}"
                 excerpts.append(Excerpt(name, NAME, song.track, start, self._duration_s))
         if not excerpts:
             longest = max(song.duration_s for song in songs)
@@ -119,15 +118,15 @@ class Folder:
                 continue
             try:
                 songs.append(_listen(path, track))
-            except (OSError, RuntimeError, ValueError) as error:
-                broken.append(f"{track} ({_reason(path, error)})")
+            except Unreadable as error:
+                broken.append(f"{track} ({error.reason})")
         if broken:
-            raise BenchError(f"{self._root}: cannot be read as audio: {', '.join(broken)}; mend or remove them")
+            raise BenchError(f"{self._root}: recordings cannot be read: {', '.join(broken)}; mend or remove them")
         return songs
 
     def _starts(self, song: _Song) -> list[float]:
         """Return where the song's excerpts begin, in the order they were chosen; fewer where they would overlap."""
-        room = _on_frames(song.duration_s - self._duration_s)
+        room = float(on_frames(song.duration_s - self._duration_s))
         if song.duration_s < self._duration_s:
             return []
         if self._choose == "seeded":
@@ -136,7 +135,7 @@ class Folder:
             order = _loudest_first(song.power, self._duration_s, room)
         starts: list[float] = []
         for start in order:
-            start = min(_on_frames(float(start)), room)
+            start = min(float(on_frames(start)), room)
             if len(starts) < self._count and all(abs(start - other) >= self._duration_s for other in starts):
                 starts.append(start)
         return starts
@@ -186,25 +185,14 @@ def _listen(path: Path, track: str) -> _Song:
     """Read a recording once, block by block, for its hash and the power of every second.
 
     Raises:
-        OSError, RuntimeError: it cannot be read.
-        ValueError: it holds nothing, or NaN.
+        Unreadable: it is no sound, holds nothing or NaN, or breaks off.
     """
-    digest = hashlib.sha256()
-    with path.open("rb") as raw:
-        while block := raw.read(1 << 20):
-            digest.update(block)
     power, frames = [], 0
-    with soundfile.SoundFile(path) as file:
-        rate = file.samplerate
-        for samples in file.blocks(blocksize=round(_GRID_S * rate), dtype="float32", always_2d=True):
-            power.append(float(np.mean(np.square(samples, dtype=np.float64))))
-            frames += len(samples)
-    if not frames:
-        raise ValueError("holds no samples")
-    if not np.isfinite(power).all():
-        raise ValueError(f"not finite in second {int(np.argmin(np.isfinite(power)))}")
-    # The decoded length, not the header's: the two differ in cut-off files and in some MP3s.
-    return _Song(track, digest.hexdigest(), frames / rate, np.array(power))
+    for block in blocks(path, _GRID_S):
+        power.append(float(np.mean(np.square(block.samples, dtype=np.float64))))
+        frames += block.n_samples
+    # The decoded length, not the header's: the two differ in some MP3s.
+    return _Song(track, sha256_of(path), frames / block.sample_rate, np.array(power))
 
 
 def _loudest_first(power: np.typing.NDArray[np.float64], duration_s: float, room: float) -> list[float]:
@@ -215,42 +203,3 @@ def _loudest_first(power: np.typing.NDArray[np.float64], duration_s: float, room
     # Rounded, so that two equal stretches tie although their running sums differ in the last bits.
     loudness = np.round(sums[np.minimum(starts + n, len(power))] - sums[starts], 9)
     return [float(start * _GRID_S) for start in np.argsort(-loudness, kind="stable")]
-
-
-def _stretch(path: Path, file: soundfile.SoundFile, excerpt: Excerpt) -> Audio:
-    rate = file.samplerate
-    start, n = round(excerpt.start_s * rate), round(excerpt.duration_s * rate)
-    file.seek(min(max(start, 0), file.frames))
-    samples: Samples = file.read(n, dtype="float32", always_2d=True)
-    if start < 0 or len(samples) < n:
-        raise BenchError(
-            f"{path}: {file.frames / rate:.2f} s long, the excerpt {excerpt.id} asks for {excerpt.start_s:g} to "
-            f"{excerpt.start_s + excerpt.duration_s:g} s; build the folder with the task's duration"
-        )
-    return Audio(np.ascontiguousarray(samples.T), rate)
-
-
-def _slugs(tracks: list[str]) -> list[str]:
-    """Return a name for every track, `[a-z0-9][a-z0-9.-]*` without `--`; a number is put behind one that is taken."""
-    slugs: list[str] = []
-    for track in tracks:
-        letters = unicodedata.normalize("NFKD", str(Path(track).with_suffix(""))).encode("ascii", "ignore").decode()
-        plain = re.sub(r"[^a-z0-9.]+", "-", letters.lower())
-        plain = plain.strip("-.")[:48].rstrip("-.") or "song"
-        slug, k = plain, 1
-        while slug in slugs:
-            k += 1
-            slug = f"{plain}-{k}"
-        slugs.append(slug)
-    return slugs
-
-
-def _on_frames(time_s: float) -> float:
-    """Round down to the 20 ms frame."""
-    return float(np.floor(time_s * FRAME_RATE + 1e-6) / FRAME_RATE)
-
-
-def _reason(path: Path, error: Exception) -> str:
-    if not path.exists():
-        return "no such file"
-    return str(error).rpartition(": ")[2].rstrip(".") or type(error).__name__

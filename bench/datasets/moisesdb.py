@@ -7,14 +7,14 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from bench.audio import Audio
+from bench.audio import Audio, recording, stretch, whole_recording
 from bench.errors import BenchError
 from bench.manifest import Excerpt, Manifest
 from bench.mask import seed_of
 from bench.protocols import Content, Dataset
 from bench.recordings.library import dataset_card, manifest_of, root_of, statistics, verify
 from bench.recordings.selection import TrackLevels, powers
-from bench.recordings.stems import check_end, recording, stretch, summed, whole_recording
+from bench.recordings.stems import check_end, summed
 
 NAME = "moisesdb"
 SPLITS = ("test", "validation", "train")

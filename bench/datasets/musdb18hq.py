@@ -4,6 +4,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+from bench.audio import recording, stretch, whole_recording
 from bench.errors import BenchError
 from bench.manifest import Excerpt, Manifest
 from bench.paths import home
@@ -11,7 +12,7 @@ from bench.protocols import Content, Dataset
 from bench.recordings.library import manifest_of, root_of, statistics, verify
 from bench.recordings.selection import TrackLevels, powers
 from bench.recordings.splits import Row, incomplete_splits, read_splits
-from bench.recordings.stems import check_end, recording, stretch, summed, whole_recording
+from bench.recordings.stems import check_end, summed
 
 NAME = "musdb18hq"
 SPLITS = ("test", "validation", "train")

@@ -12,6 +12,7 @@ from bench import plugins
 from bench.audio import Audio, Samples, rms
 from bench.errors import BenchError
 from bench.manifest import Excerpt, Manifest
+from bench.midi import MidiTrack, read_tracks
 from bench.paths import home
 from bench.protocols import Content, Dataset
 from bench.recordings.library import manifest_of, root_of, statistics, verify
@@ -171,15 +172,7 @@ def read_parts(path: Path) -> dict[str, Notes]:
     Raises:
         BenchError: it is missing, no MIDI, or lacks one of the tracks.
     """
-    import pretty_midi
-
-    try:
-        midi = pretty_midi.PrettyMIDI(str(path))
-    except Exception as error:  # mido raises whatever a malformed file leads it into.
-        raise BenchError(
-            f"{path}: cannot be read as MIDI ({str(error) or type(error).__name__}); get it again"
-        ) from error
-    found = {instrument.name.strip().upper(): instrument.notes for instrument in midi.instruments}
+    found = {track.name.strip().upper(): track for track in read_tracks(path)}
     if missing := [name for name in PARTS if name not in found]:
         raise BenchError(
             f"{path}: has no track {' and none '.join(missing)}, but {', '.join(found) or 'nothing'}; get it again"
@@ -275,14 +268,11 @@ def _positions(firsts: npt.NDArray[np.intp], n: int) -> npt.NDArray[np.int64]:
     return found
 
 
-def _notes(notes: list[Any], program: int) -> Notes:
-    sounding = [note for note in notes if note.end > note.start >= 0]
-    return Notes(
-        np.array([(note.start, note.end) for note in sounding]),
-        np.array([note.pitch for note in sounding]),
-        np.clip([note.velocity for note in sounding], 1, 127),
-        np.full(len(sounding), program),
-    )
+def _notes(track: MidiTrack, program: int) -> Notes:
+    starts, ends = track.notes[:, 0], track.notes[:, 1]
+    sounding = track.notes[(ends > starts) & (starts >= 0)]
+    velocities = np.clip(sounding[:, 3], 1, 127)
+    return Notes(sounding[:, :2], sounding[:, 2], velocities, np.full(len(sounding), program))
 
 
 def _midi(folder: Path) -> Path:

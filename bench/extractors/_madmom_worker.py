@@ -10,8 +10,9 @@ from importlib import metadata
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from bench.runtime.worker import Arrays, serve
+from bench.runtime.worker import serve
 
 _FPS = 100
 
@@ -70,21 +71,24 @@ def _decode_beats(tracker: Any, activations: Any) -> Any:
     return np.column_stack([(frames + first) / tracker.fps, numbers[frames]])
 
 
-def _answer(words: dict[str, Any], arrays: Arrays) -> Arrays:
-    """Answer one question: the task's name and mono sound at 44,100 Hz."""
+def _answer(task: str, samples: npt.NDArray[np.float32]) -> Any:
+    """Do one task on mono sound at 44,100 Hz.
+
+    Returns:
+        Beats or notes, shape (n, 2); for chords their starts in seconds and their labels.
+    """
     from madmom.audio.signal import Signal
 
-    task = words["task"]
     features, decoder = _processors(task)
-    signal = Signal(arrays["samples"], sample_rate=44100, num_channels=1)
+    signal = Signal(samples, sample_rate=44100, num_channels=1)
     found = features(signal)
     if task == "beats":
-        return {"beats": np.asarray(_decode_beats(decoder, found), dtype=np.float64)}
+        return np.asarray(_decode_beats(decoder, found), dtype=np.float64)
     decoded = decoder(found)
     if task == "notes":
-        return {"notes": np.asarray(decoded, dtype=np.float64).reshape(-1, 2)}
-    times = np.array([[start, end] for start, end, _ in decoded], dtype=np.float64).reshape(-1, 2)
-    return {"intervals": times, "labels": np.array([label for _, _, label in decoded], dtype=np.str_)}
+        return np.asarray(decoded, dtype=np.float64).reshape(-1, 2)
+    starts_s = np.array([start for start, _, _ in decoded], dtype=np.float64)
+    return starts_s, np.array([label for _, _, label in decoded], dtype=np.str_)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ class MadmomBeats:
         if is_silent(audio.mono) or audio.duration_s < _LEAST_S:
             return Beats()
         sound = Audio(audio.mono, audio.sample_rate).resampled(_RATE)
-        found = self._worker.ask({"task": "beats"}, {"samples": sound.mono})["beats"]
+        found = self._worker.ask("beats", sound.mono)
         found = found[found[:, 0] < audio.duration_s]
         return Beats(found[:, 0], found[:, 1].astype(np.int64))
 

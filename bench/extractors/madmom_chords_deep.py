@@ -36,8 +36,8 @@ class MadmomChordsDeep:
         if is_silent(audio.mono) or audio.duration_s < _LEAST_S:
             return tiled(np.zeros(0), [], audio.duration_s)
         sound = Audio(audio.mono, audio.sample_rate).resampled(_RATE)
-        found = self._worker.ask({"task": "chords-deep"}, {"samples": sound.mono})
-        return tiled(found["intervals"][:, 0], found["labels"], audio.duration_s)
+        starts_s, labels = self._worker.ask("chords-deep", sound.mono)
+        return tiled(starts_s, labels, audio.duration_s)
 
 
 def build() -> MadmomChordsDeep:

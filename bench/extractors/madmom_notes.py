@@ -40,7 +40,7 @@ class MadmomNotes:
         if is_silent(audio.mono) or audio.duration_s < _LEAST_S:
             return held(np.zeros(0), np.zeros(0), _VELOCITY, 0.0)
         sound = Audio(audio.mono, audio.sample_rate).resampled(_RATE)
-        found = self._worker.ask({"task": "notes"}, {"samples": sound.mono})["notes"]
+        found = self._worker.ask("notes", sound.mono)
         return held(found[:, 0], found[:, 1].astype(np.int64), _VELOCITY, audio.duration_s)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,6 @@ from bench.site.present import refresh
 from bench.statistics import interval
 from bench.text import printable
 
-NAN = float("nan")
 LUCK = 0.5
 """Share of comparisons that a system wins which nobody can tell from the others."""
 
@@ -123,9 +123,9 @@ def _row(key: Key, axis: str, system: str, example: str, kept: Sequence[Ratings]
         task=key.task, task_version=key.task_version, manifest=key.manifest, manifest_sha=key.manifest_sha,
         system=system, metric=column.name, region=column.region, example=example,
         identity=f"{column.name}/1 {anchor} | test {key.test} | {len(kept)} raters, {n_left_out} left out",
-        value=float(np.mean(values)), low=NAN, high=NAN, n=float(len(values)), n_requested=1, state="ok",
+        value=float(np.mean(values)), low=nan, high=nan, n=float(len(values)), n_requested=1, state="ok",
         chance=LUCK if is_ab else _mean(_values(key, axis, ANCHOR, kept, example)),
-        ceiling=NAN if is_ab else _mean(_values(key, axis, REFERENCE, kept, example)),
+        ceiling=nan if is_ab else _mean(_values(key, axis, REFERENCE, kept, example)),
     )  # fmt: skip
 
 
@@ -144,7 +144,7 @@ def _across(key: Key, axis: str, system: str, kept: Sequence[Ratings]) -> tuple[
 
 
 def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values)) if len(values) else NAN
+    return float(np.mean(values)) if len(values) else nan
 
 
 def _write(path: Path, rows: Sequence[Row], found: Verdict) -> None:

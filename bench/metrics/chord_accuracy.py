@@ -2,6 +2,7 @@
 
 import warnings
 from itertools import pairwise
+from math import nan
 
 import mir_eval.chord
 import numpy as np
@@ -35,7 +36,7 @@ class ChordAccuracy:
             Column(name, "", "higher", "hole", 0.0, ("chords",), name == "chord-accuracy", name[14:] in ("", "-root"))
             for name in REDUCTIONS
         ),
-        Column("chord-coverage", "%", "higher", "hole", float("nan"), ("chords",), is_shown=False),
+        Column("chord-coverage", "%", "higher", "hole", nan, ("chords",), is_shown=False),
     )
     identity = "chord-accuracy/1 border=0.1s"
 

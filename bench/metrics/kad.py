@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property
+from math import nan
 
 import numpy as np
 from scipy.spatial.distance import pdist
@@ -11,7 +12,6 @@ from bench.protocols import Column, Extractor, SetMeasurement, SetMetric, Vector
 from bench.statistics import MIN_SONGS, half_set_interval, half_sets
 
 SCALE = 100.0
-NAN = float("nan")
 
 
 class Kad:
@@ -31,8 +31,8 @@ class Kad:
     def __init__(self, embedding: str) -> None:
         self._name = embedding
         self.columns: tuple[Column, ...] = (
-            Column(f"kad[{embedding}]", "", "lower", "hole", NAN, is_ranked=True),
-            Column(f"kad-bandwidth[{embedding}]", "", "lower", "hole", NAN, is_shown=False),
+            Column(f"kad[{embedding}]", "", "lower", "hole", nan, is_ranked=True),
+            Column(f"kad-bandwidth[{embedding}]", "", "lower", "hole", nan, is_shown=False),
         )
 
     @cached_property
@@ -55,9 +55,9 @@ class Kad:
         if bandwidth <= 0:
             return self._both(_without("undefined-reference", 0.0), _without("undefined-reference", 0.0))
         sums = _kernel_means(references, outputs, bandwidth)
-        value, width = _mmd(sums, np.arange(n)), SetMeasurement(bandwidth, NAN, NAN, windows)
+        value, width = _mmd(sums, np.arange(n)), SetMeasurement(bandwidth, nan, nan, windows)
         if n < MIN_SONGS:
-            return self._both(SetMeasurement(value, NAN, NAN, windows), width)
+            return self._both(SetMeasurement(value, nan, nan, windows), width)
         halves = tuple(_mmd(sums, half) for half in half_sets(n))
         return self._both(SetMeasurement(value, *half_set_interval(value, halves), windows, halves), width)
 
@@ -66,7 +66,7 @@ class Kad:
 
 
 def _without(state: str, n: float) -> SetMeasurement:
-    return SetMeasurement(NAN, NAN, NAN, n, (), state)
+    return SetMeasurement(nan, nan, nan, n, (), state)
 
 
 def _bandwidth(references: Sequence[Vectors]) -> float:

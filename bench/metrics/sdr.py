@@ -1,5 +1,7 @@
 """How well the given drums are kept: SDR and SI-SDR of the output's separated drums against them, in dB."""
 
+from math import nan
+
 import numpy as np
 import numpy.typing as npt
 
@@ -53,7 +55,7 @@ def framewise_sdr(reference: Audio, estimate: Audio) -> list[float]:
         e = estimate.mono[start : start + size].astype(np.float64)
         power, noise = float(np.sum(s**2)), float(np.sum((s - e) ** 2))
         if power == 0 or is_silent(s):
-            values.append(float("nan"))
+            values.append(nan)
         else:
             values.append(min(10 * np.log10(power / noise), CEILING_DB) if noise > 0 else CEILING_DB)
     return values

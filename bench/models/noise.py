@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-import pyloudnorm
 
 from bench.audio import Audio
 from bench.example import Request
+from bench.music.loudness import FLOOR_LUFS, lufs
 from bench.music.splice import filled
 from bench.protocols import Model
 
@@ -33,14 +33,7 @@ def _edit(request: Request) -> Audio:
     rate = request.masked.sample_rate
     visible = request.masked.mono[~request.mask.inside(rate)]
     noise = np.random.default_rng(request.seed).standard_normal(request.masked.n_samples)
-    # ITU-R BS.1770 gates blocks of 0.4 s, so that shorter sounds have no integrated loudness.
-    wanted = _lufs(visible, rate) if len(visible) >= 0.4 * rate else FALLBACK_LUFS
-    gain = 10 ** ((wanted - _lufs(noise / 10, rate)) / 20) / 10
+    # ITU-R BS.1770 gates blocks of 0.4 s, so anything shorter has no integrated loudness.
+    wanted = lufs(visible, rate) if len(visible) >= 0.4 * rate else FALLBACK_LUFS
+    gain = 10 ** ((wanted - lufs(noise / 10, rate)) / 20) / 10 if wanted > FLOOR_LUFS else 0.0
     return filled(request.masked, request.mask, noise * gain)
-
-
-def _lufs(samples: np.typing.NDArray[np.floating], rate: int) -> float:
-    """Return the integrated loudness in LUFS; -inf for silence."""
-    padded = np.pad(samples.astype(np.float64), (0, max(0, int(0.4 * rate) + 1 - len(samples))), mode="wrap")
-    with np.errstate(divide="ignore"):  # the log of a silent block
-        return float(pyloudnorm.Meter(rate).integrated_loudness(padded))

@@ -14,21 +14,26 @@ _BLOCK_S = 0.4
 
 
 def loudness(audio: Audio) -> float:
-    """Return the integrated loudness (ITU-R BS.1770-4, pyloudnorm) in LUFS; -70 for silence and everything quieter.
+    """Return the integrated loudness of sound, see `lufs`."""
+    return lufs(audio.mono, audio.sample_rate)
+
+
+def lufs(samples: npt.NDArray[np.floating], sample_rate: int) -> float:
+    """Return the integrated loudness (ITU-R BS.1770-4, pyloudnorm) of mono sound in LUFS, never under -70.
 
     Sound shorter than one gating block of 400 ms is repeated to that length.
     """
     import pyloudnorm
 
-    sound = audio.mono.astype(np.float64)
+    sound = samples.astype(np.float64)
     if not len(sound) or not sound.any():
         return FLOOR_LUFS
-    least = int(np.ceil(_BLOCK_S * audio.sample_rate)) + 1
+    least = int(np.ceil(_BLOCK_S * sample_rate)) + 1
     if len(sound) < least:
         sound = np.resize(sound, least)
     with warnings.catch_warnings(), np.errstate(divide="ignore"):
         warnings.simplefilter("ignore")
-        value = float(pyloudnorm.Meter(audio.sample_rate).integrated_loudness(sound))
+        value = float(pyloudnorm.Meter(sample_rate).integrated_loudness(sound))
     return max(value, FLOOR_LUFS) if np.isfinite(value) else FLOOR_LUFS
 
 

@@ -1,6 +1,7 @@
 """Matching: F measure of two lists of events within a window, pooled over holes, and its chance level."""
 
 from collections.abc import Sequence
+from math import nan
 
 import numpy as np
 
@@ -29,7 +30,7 @@ def pooled_f(references: Sequence[Floats], estimates: Sequence[Floats], window_s
         if len(r) and len(e)
     )
     total = sum(map(len, references)) + sum(map(len, estimates))
-    return 2 * hits / total if total else float("nan")
+    return 2 * hits / total if total else nan
 
 
 def shifted_f(

@@ -1,17 +1,15 @@
 """Leaks: what a request tells that it must not, and outputs that are too like what they should be found out by."""
 
-import struct
 from pathlib import Path
 
 import numpy as np
 
 from bench.audio import Audio, read_audio
+from bench.checking.wav import read_header
 from bench.errors import BenchError
 from bench.example import Request, read_request
 from bench.music.likeness import _level, highest_correlation
 
-WAV_CHUNKS = (b"fmt ", b"data", b"fact", b"PEAK")
-"""What a WAV may hold; anything else could carry words, or sound."""
 SAME_SOUND = 0.95
 """Correlation at any lag from which a file counts as holding the hole's own sound: a copy under noise 10 dB below it.
 On the synthetic songs a drum stem reaches 0.74 with its mix, a rendered control 0.53, the context 0.60 where bars
@@ -43,23 +41,11 @@ def scan_request(home: Path, reference: Audio) -> list[str]:
     allowed |= {"control-piano.mid"} if "piano" in request.controls else set()
     lines = [f"{home.name}: {path.name} is declared by nothing" for path in home.iterdir() if path.name not in allowed]
     for path in sorted(home.glob("*.wav")):
-        lines += [f"{home.name}: {path.name} {what}" for what in foreign_chunks(path)]
+        try:
+            lines += [f"{home.name}: {path.name} {what}" for what in read_header(path).surplus]
+        except BenchError as error:
+            lines.append(str(error))
     return lines + _sounds(home.name, request, reference)
-
-
-def foreign_chunks(path: Path) -> list[str]:
-    """List the chunks of a WAV that are neither format nor sound, and what lies behind the last."""
-    raw = path.read_bytes()
-    if raw[:4] != b"RIFF" or raw[8:12] != b"WAVE":
-        return ["is no WAV"]
-    end, place, found = min(8 + struct.unpack("<I", raw[4:8])[0], len(raw)), 12, []
-    while place + 8 <= end:
-        name, size = struct.unpack("<4sI", raw[place : place + 8])
-        if name not in WAV_CHUNKS:
-            found.append(f"holds a chunk '{name.decode('ascii', 'replace')}' of {size} bytes")
-        place += 8 + size + size % 2
-    rest = len(raw) - min(place, len(raw))
-    return found + ([f"holds {rest} bytes behind its last chunk"] if rest else [])
 
 
 def _sounds(name: str, request: Request, reference: Audio) -> list[str]:

@@ -6,6 +6,7 @@ committed in data_manifests/<name>/, or are selected by `bench.recordings.select
 
 import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -126,7 +127,7 @@ def select(library: Library, split: str, executor: Executor | None = None) -> Se
     if split not in library.splits:
         raise UnknownName(f"split of {library.name}", split, library.splits)
     tracks = tracks_of(library, split, manifest_seed(library), executor)
-    ids = _ids(tracks)
+    ids = dict(zip(tracks, ids_of(tracks), strict=True))
     left_out = {name: track.why for name, track in tracks.items() if track.start_s is None}
     chosen = tuple(
         Excerpt(ids[name], library.name, name, track.start_s, DURATION_S, track.prompt)
@@ -138,6 +139,26 @@ def select(library: Library, split: str, executor: Executor | None = None) -> Se
         none = f"there are no tracks; `bench data verify {library.name}` lists what is missing"
         raise BenchError(f"{library.root}: no track of {split} has an excerpt ({reasons or none})")
     return Selected(Manifest(f"{library.name}-{split}", chosen), left_out)
+
+
+def ids_of(names: Iterable[str], longest: int = 100, nameless: str = "track") -> list[str]:
+    """Return an id for every name, as rows and files carry it: `[a-z0-9][a-z0-9.-]*` without `--`.
+
+    Args:
+        names: Of tracks; letters lose their accents, all else that an id cannot hold becomes a hyphen.
+        longest: Characters of an id; a number is put behind one that is taken.
+        nameless: The id where nothing of a name is left.
+    """
+    found: list[str] = []
+    for name in names:
+        letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+        plain = re.sub(r"[^a-z0-9.]+", "-", letters).strip("-.")[:longest].rstrip("-.") or nameless
+        one, k = plain, 1
+        while one in found:
+            k += 1
+            one = f"{plain}-{k}"
+        found.append(one)
+    return found
 
 
 def write_selected(library: Library, selected: Selected, folder: Path) -> list[Path]:
@@ -199,16 +220,3 @@ def _described(tracks: Sequence[Track]) -> dict[str, Any]:
         "share_with_drums": round(sum(are_drums) / len(are_drums), 3) if are_drums else None,
         "share_with_beats": round(sum(one.has_beats for one in tracks) / len(tracks), 3),
     }
-
-
-def _ids(tracks: Iterable[str]) -> dict[str, str]:
-    """Return an excerpt id for every track; a number is appended to an id that is taken."""
-    ids: dict[str, str] = {}
-    for track in tracks:
-        plain = re.sub(r"[^a-z0-9.]+", "-", track.lower()).strip("-.")[:100].strip("-.") or "track"
-        name, k = plain, 1
-        while name in ids.values():
-            k += 1
-            name = f"{plain}-{k}"
-        ids[track] = name
-    return ids

@@ -64,6 +64,12 @@ def powers(samples: npt.NDArray[np.floating], sample_rate: int) -> Powers:
     return means
 
 
+def on_frames(times_s: npt.ArrayLike) -> Powers:
+    """Round times in seconds down to the grid of 20 ms."""
+    rounded: Powers = np.floor(np.asarray(times_s) * FRAME_RATE + 1e-6) / FRAME_RATE
+    return rounded
+
+
 def start_of(levels: TrackLevels, track: str, seed: int) -> tuple[float | None, str]:
     """Return the start of a track's excerpt in seconds and "", or None and the reason why there is no excerpt.
 
@@ -93,7 +99,7 @@ def start_of(levels: TrackLevels, track: str, seed: int) -> tuple[float | None, 
 def _candidates(levels: TrackLevels, last_s: float) -> Powers:
     if levels.beats_s is None:
         return np.arange(np.ceil(EDGE_S), last_s + 1e-9)
-    starts = np.floor((levels.beats_s - EARLY_S) * FRAME_RATE + 1e-6) / FRAME_RATE
+    starts = on_frames(levels.beats_s - EARLY_S)
     candidates: Powers = np.unique(starts[(starts >= EDGE_S) & (starts <= last_s)])
     return candidates
 

@@ -1,73 +1,45 @@
-"""Worker: a process that a plug keeps for code that must not share its own, spoken to through pipes.
+"""Worker: a process that a plug keeps for code that must not share its own, such as patches of numpy.
 
-A message is two lengths (32-bit big-endian), a JSON object and an npz archive of arrays; nothing is pickled.
+Started with `subprocess` and not as a `multiprocessing.Process`, which would import the user's script a second time and
+cannot be started by a daemonic process.
 """
 
 import atexit
 import importlib.util
-import io
-import json
 import os
-import struct
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from typing import IO, Any
-
-import numpy as np
-import numpy.typing as npt
 
 from bench.errors import BenchError, MissingComponent
 from bench.paths import PACKAGE
 
-Arrays = dict[str, npt.NDArray[Any]]
-Answer = Callable[[dict[str, Any], Arrays], Arrays]
-
 TIMEOUT_S = 300.0
-_HEADER = struct.Struct(">II")
 _LAST_LINES = 8
 
 
-def send(pipe: IO[bytes], words: dict[str, Any], arrays: Arrays) -> None:
-    """Write one message."""
-    text, archive = json.dumps(words).encode(), io.BytesIO()
-    np.savez(archive, **arrays)  # type: ignore[arg-type]
-    body = archive.getvalue()
-    pipe.write(_HEADER.pack(len(text), len(body)) + text + body)
-    pipe.flush()
-
-
-def receive(pipe: IO[bytes]) -> tuple[dict[str, Any], Arrays]:
-    """Read one message.
-
-    Raises:
-        EOFError: the other side has closed, between or inside messages.
-    """
-    n_text, n_body = _HEADER.unpack(_read(pipe, _HEADER.size))
-    words: dict[str, Any] = json.loads(_read(pipe, n_text))
-    with np.load(io.BytesIO(_read(pipe, n_body)), allow_pickle=False) as archive:
-        return words, {name: archive[name] for name in archive.files}
-
-
-def serve(answer: Answer) -> None:
-    """Answer messages from standard input on standard output until the input ends: the worker's main loop.
+def serve(answer: Callable[..., Any]) -> None:
+    """Answer questions until the other side has closed: the worker's main loop.
 
     Whatever the code prints goes to standard error. An exception becomes an answer; the loop goes on.
     """
-    replies = os.fdopen(os.dup(1), "wb")
+    pipe = Connection(int(sys.argv[1]))
     os.dup2(2, 1)
-    while True:
-        try:
-            words, arrays = receive(sys.stdin.buffer)
-        except EOFError:
-            return
-        try:
-            found, complaint = answer(words, arrays), ""
-        except Exception as error:  # the caller gets it, whatever foreign code raised
-            found, complaint = {}, f"{type(error).__name__}: {error}"
-        send(replies, {"error": complaint}, found)
+    with suppress(EOFError, ConnectionError):
+        while True:
+            arguments = pipe.recv()
+            try:
+                reply = answer(*arguments), ""
+            except Exception as error:  # the caller gets it, whatever foreign code raised
+                reply = None, f"{type(error).__name__}: {error}"
+            pipe.send(reply)
 
 
 class Worker:
@@ -79,15 +51,16 @@ class Worker:
         self.timeout_s = timeout_s
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._errors: IO[bytes] | None = None
         self._owner = 0
+        self._pipe: Connection
+        self._errors: IO[bytes]
 
     @property
     def pid(self) -> int | None:
         """Number of the running process, None where none runs."""
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
-    def ask(self, words: dict[str, Any], arrays: Arrays) -> Arrays:
+    def ask(self, task: str, *values: Any) -> Any:
         """Send one question and wait for its answer.
 
         Raises:
@@ -95,24 +68,25 @@ class Worker:
                 end of what it wrote to standard error. The next question starts a new process.
         """
         with self._lock:
-            process = self._running()
-            timed_out = threading.Event()
-
-            def give_up() -> None:
-                timed_out.set()
-                process.kill()
-
-            watchdog = threading.Timer(self.timeout_s, give_up)
+            # After a fork the pipe belongs to the parent: two processes must not speak through it.
+            if self._process is None or self._owner != os.getpid() or self.pid is None:
+                self._process = self._started()
+            began_s = time.monotonic()
+            watchdog = threading.Timer(self.timeout_s, self._process.kill)
             watchdog.start()
             try:
-                send(process.stdin, words, arrays)  # type: ignore[arg-type]
-                reply, found = receive(process.stdout)  # type: ignore[arg-type]
-            except (OSError, EOFError, ValueError) as error:
-                raise BenchError(self._obituary(timed_out.is_set())) from error
+                self._pipe.send((task, *values))
+                found, complaint = self._pipe.recv()
+            except BaseException as error:
+                # The process is ended even at Ctrl-C: its answer would pass for that of the next question.
+                said = self._obituary(time.monotonic() - began_s >= self.timeout_s)
+                if isinstance(error, OSError | EOFError):
+                    raise BenchError(said) from error
+                raise
             finally:
                 watchdog.cancel()
-        if reply["error"]:
-            raise BenchError(f"{self.module} failed on {words}: {reply['error']}")
+        if complaint:
+            raise BenchError(f"{self.module} failed on {task}: {complaint}")
         return found
 
     def close(self) -> None:
@@ -120,44 +94,33 @@ class Worker:
         process, self._process = self._process, None
         if process is None or self._owner != os.getpid():
             return
-        for pipe in (process.stdin, process.stdout):
-            try:
-                pipe.close()  # type: ignore[union-attr]
-            except OSError:
-                continue
+        self._pipe.close()
         try:
             process.wait(timeout=2)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        if self._errors is not None:
-            self._errors.close()
+        self._errors.close()
 
-    def _running(self) -> subprocess.Popen[bytes]:
-        # After a fork the pipes belong to the parent: two processes must not speak through them.
-        if self._owner != os.getpid():
-            self._process = None
-        if self._process is None or self._process.poll() is not None:
-            self._start()
-        return self._process  # type: ignore[return-value]
-
-    def _start(self) -> None:
+    def _started(self) -> subprocess.Popen[bytes]:
         self.close()
         path = os.pathsep.join([str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         self._owner = os.getpid()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", self.module],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            env={**os.environ, "PYTHONPATH": path},
-        )
+        self._pipe, theirs = Pipe()
+        with theirs:
+            return subprocess.Popen(
+                [sys.executable, "-m", self.module, str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stderr=self._errors,
+                pass_fds=[theirs.fileno()],
+                env={**os.environ, "PYTHONPATH": path},
+            )
 
     def _obituary(self, timed_out: bool) -> str:
-        """Reap the dead process and say how it ended."""
+        """Reap the process and say how it ended."""
         process, errors = self._process, self._errors
-        if process is None or errors is None:
+        if process is None:
             return f"{self.module} is not running"
         process.kill()
         code = process.wait()
@@ -189,10 +152,3 @@ def shared(module: str, package: str, missing: str) -> Worker:
         _shared[module] = Worker(module)
         atexit.register(_shared[module].close)
     return _shared[module]
-
-
-def _read(pipe: IO[bytes], size: int) -> bytes:
-    data = pipe.read(size)
-    if len(data) < size:
-        raise EOFError(f"{len(data)} of {size} bytes")
-    return data

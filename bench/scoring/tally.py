@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import isnan
+from math import isnan, nan
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,6 @@ from bench.scoring.columns import columns_of, set_metrics_of
 from bench.statistics import interval, song_means
 from bench.submission import Submission
 from bench.symbols import Frames
-
-NAN = float("nan")
 
 
 @dataclass(frozen=True)
@@ -84,12 +82,12 @@ def _example_rows(submission: Submission, examples: ExampleSet, scored: Sequence
 
 def _row(submission: Submission, examples: ExampleSet, column: Column, one: Scored) -> Row:
     value, stranger, best = one.values[column.name], one.chance.get(column.name), one.ceiling.get(column.name)
-    chance = value.chance if not isnan(value.chance) else stranger.value if stranger else NAN
+    chance = value.chance if not isnan(value.chance) else stranger.value if stranger else nan
     is_apart = column.needs_phase and not submission.card.keeps_phase and value.state == "ok"
     return Row(
         **_place(submission, examples), metric=column.name, identity=value.identity, region=column.region,
-        example=one.name, value=float(value.value), low=NAN, high=NAN, n=float(value.n), n_requested=1,
-        state=NO_PHASE if is_apart else value.state, chance=float(chance), ceiling=best.value if best else NAN,
+        example=one.name, value=float(value.value), low=nan, high=nan, n=float(value.n), n_requested=1,
+        state=NO_PHASE if is_apart else value.state, chance=float(chance), ceiling=best.value if best else nan,
     )  # fmt: skip
 
 
@@ -115,13 +113,13 @@ def set_rows(rows: list[Row], n_songs: int) -> list[Row]:
         own = [row for row in rows if row.identity == identity]
         means = song_means({row.example: row.value for row in own})
         values = np.array([value for value in means.values() if value == value])
-        low, high = interval(values) if len(values) else (NAN, NAN)
+        low, high = interval(values) if len(values) else (nan, nan)
         states = Counter(row.state for row in own)
         known = NO_PHASE if states[NO_PHASE] else "ok"
         state = "incomplete" if states["failed"] else known if len(values) else states.most_common(1)[0][0]
         whole: dict[str, Any] = {
             "example": WHOLE_SET,
-            "value": float(np.mean(values)) if len(values) else NAN,
+            "value": float(np.mean(values)) if len(values) else nan,
             "low": low,
             "high": high,
             "n": float(len(values)),
@@ -137,7 +135,7 @@ def set_rows(rows: list[Row], n_songs: int) -> list[Row]:
 def _mean_over_songs(rows: list[Row], name: str) -> float:
     means = song_means({row.example: getattr(row, name) for row in rows})
     values = [value for value in means.values() if value == value]
-    return float(np.mean(values)) if values else NAN
+    return float(np.mean(values)) if values else nan
 
 
 def _distance_rows(submission: Submission, examples: ExampleSet, scored: Sequence[Scored], store: Cache) -> list[Row]:
@@ -157,7 +155,7 @@ def _distance_rows(submission: Submission, examples: ExampleSet, scored: Sequenc
         for column in metric.columns:
             place = _place(submission, examples) | {
                 "metric": column.name, "identity": metric.identity, "region": column.region, "n_requested": len(songs),
-                "chance": chance[column.name].value if chance else NAN, "ceiling": ceiling[column.name],
+                "chance": chance[column.name].value if chance else nan, "ceiling": ceiling[column.name],
             }  # fmt: skip
             rows += _measured_rows(place, own.get(column.name))
     return rows
@@ -179,13 +177,13 @@ def _lost() -> Frames:
 
 def _measured_rows(place: dict[str, Any], measured: SetMeasurement | None) -> list[Row]:
     if measured is None:
-        return [Row(**place, example=WHOLE_SET, value=NAN, low=NAN, high=NAN, n=0.0, state="incomplete")]
+        return [Row(**place, example=WHOLE_SET, value=nan, low=nan, high=nan, n=0.0, state="incomplete")]
     whole = Row(
         **place, example=WHOLE_SET, value=measured.value, low=measured.low, high=measured.high, n=float(measured.n),
         state=measured.state,
     )  # fmt: skip
     halves = [
-        Row(**place, example=f"{WHOLE_SET}~{k:02d}", value=float(value), low=NAN, high=NAN, n=NAN, state="half-set")
+        Row(**place, example=f"{WHOLE_SET}~{k:02d}", value=float(value), low=nan, high=nan, n=nan, state="half-set")
         for k, value in enumerate(measured.replicates, 1)
     ]
     return [whole, *halves]

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from bench.frechet import frechet_of
+from bench.metrics.fad import frechet_of
 
 REQUIRED = os.environ.get("STEERBENCH_REQUIRE_AGREEMENT") == "1"
 pytestmark = pytest.mark.skipif(

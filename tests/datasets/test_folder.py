@@ -139,7 +139,8 @@ def test_all_broken_recordings_are_named_at_once(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "none.wav", np.zeros(0), RATE)
     soundfile.write(tmp_path / "nan.wav", np.full(5 * RATE, np.nan), RATE, subtype="FLOAT")
     with pytest.raises(
-        BenchError, match=r"cannot be read as audio: broken.wav .*empty.flac .*nan.wav .*none.wav"
+        BenchError,
+        match=r"recordings cannot be read: broken.wav \(cannot be read as audio \(.*\), empty.flac \(.*\), nan.wav \(sample 0 is not finite .*\), none.wav \(holds no samples\);",
     ) as error:
         folder(tmp_path).select()
     assert "\n" not in str(error.value)
@@ -192,10 +193,10 @@ def test_another_manifests_name_is_refused(tmp_path: Path) -> None:
         plug.select("synthetic-test")
 
 
-@pytest.mark.parametrize(("start", "duration"), [(2.0, 4.0), (-1.0, 2.0), (50.0, 1.0)])
+@pytest.mark.parametrize(("start", "duration"), [(2.0, 4.0), (50.0, 1.0)])
 def test_reading_past_an_end_is_refused(tmp_path: Path, start: float, duration: float) -> None:
     song(tmp_path / "song.wav", 5.0)
-    with pytest.raises(BenchError, match=r"song.wav: 5.00 s long, the excerpt song asks for"):
+    with pytest.raises(BenchError, match=r"song.wav: 5.00 s long, an excerpt asks for"):
         folder(tmp_path).read(Excerpt("song", "folder", "song.wav", start, duration), "mix")
 
 

@@ -77,7 +77,7 @@ def test_all_plugs_share_one_process_which_is_started_again_after_its_death() ->
 def test_an_unknown_task_is_an_error_of_the_question_and_not_of_the_process() -> None:
     shared = plugins.load("extractors", "madmom-beats")._worker
     with pytest.raises(BenchError, match="no such task: tea"):
-        shared.ask({"task": "tea"}, {"samples": np.zeros(44100, np.float32)})
+        shared.ask("tea", np.zeros(44100, np.float32))
     assert shared.pid is not None
 
 

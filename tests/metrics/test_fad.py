@@ -5,8 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from bench.frechet import frechet_of
-from bench.metrics.fad import Fad, _effective, build
+from bench.metrics.fad import Fad, _effective, build, frechet_of
 
 PLAIN, ENDLESS, FIT = "fad[x]", "fad-inf[x]", "fad-inf-fit[x]"
 

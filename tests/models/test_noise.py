@@ -47,3 +47,8 @@ def test_the_noise_is_white() -> None:
 
 def test_another_seed_gives_other_noise() -> None:
     assert np.abs(np.corrcoef(filled(0.5, centre(500), 1), filled(0.5, centre(500), 2))[0, 1]) < 0.02
+
+
+@pytest.mark.parametrize("level", [0.0, 3e-5])
+def test_a_silent_context_gives_silence(level: float) -> None:
+    assert not filled(level, centre(500)).any()

@@ -11,7 +11,7 @@ from bench.errors import BenchError
 from bench.example import Control, Example, Request, Truth, masked, write_reference, write_request
 from bench.mask import Mask
 from bench.music.likeness import highest_correlation, resemblance
-from bench.pipeline.leaks import foreign_chunks, scan
+from bench.pipeline.leaks import scan
 
 RATE = 16000
 NOISE = np.random.default_rng(0).normal(0, 0.1, 4 * RATE)
@@ -103,14 +103,23 @@ def test_files_that_nothing_declares_and_foreign_chunks_are_told(folder: Path) -
     path.write_bytes(bytes(raw) + b"tail")
     lines = told(folder)
     assert "a: notes.txt is declared by nothing" in lines
-    assert any("holds a chunk 'LIST' of 4 bytes" in line for line in lines)
-    assert any("holds 4 bytes behind its last chunk" in line for line in lines)
+    assert any("masked.wav holds the chunk 'LIST' of 4 bytes" in line for line in lines)
+    assert any("masked.wav holds 4 bytes behind its end" in line for line in lines)
 
 
-def test_what_is_no_wav_is_said(tmp_path: Path) -> None:
-    path = tmp_path / "x.wav"
-    path.write_bytes(b"noise")
-    assert foreign_chunks(path) == ["is no WAV"]
+def test_what_is_no_wav_is_said_beside_all_else(folder: Path) -> None:
+    (folder / "requests" / "a" / "x.wav").write_bytes(b"noise")
+    lines = told(folder)
+    assert "a: x.wav is declared by nothing" in lines
+    assert any(line.endswith("x.wav: cannot be read as WAV (it begins with b'nois')") for line in lines)
+
+
+def test_chunks_without_end_are_said(folder: Path) -> None:
+    path = folder / "requests" / "a" / "masked.wav"
+    raw = bytearray(path.read_bytes() + 64 * struct.pack("<4sI", b"LIST", 0))
+    raw[4:8] = struct.pack("<I", len(raw) - 8)
+    path.write_bytes(bytes(raw))
+    assert any("masked.wav: has 64 chunks or more" in line for line in told(folder))
 
 
 def test_a_reference_of_another_length_is_refused(folder: Path) -> None:

@@ -14,7 +14,7 @@ from bench.cli.app import app
 from bench.errors import BenchError, CheckFailed, MissingComponent, UnknownName
 from bench.manifest import read_manifest
 from bench.recordings.checksums import read_checksums
-from bench.recordings.library import manifest_of, root_of, select, statistics, verify, write_selected
+from bench.recordings.library import ids_of, manifest_of, root_of, select, statistics, verify, write_selected
 from bench.recordings.selection import TrackLevels
 
 
@@ -179,3 +179,9 @@ def test_the_command_selects_and_names_the_tracks_left_out(shelf, tmp_path, monk
 def test_a_data_set_with_locked_manifests_is_refused(tmp_path):
     found = CliRunner().invoke(app, ["data", "select", "synthetic", "--out", str(tmp_path)])
     assert found.exit_code == 2 and "no rule chooses from files" in " ".join(found.output.split())
+
+
+def test_ids_of_names():
+    names = ["Höhle", "hohle", "A - b!", "--", "", "x" * 120, "..x--y.z.", "日本"]
+    assert ids_of(names) == ["hohle", "hohle-2", "a-b", "track", "track-2", "x" * 100, "x-y.z", "track-3"]
+    assert ids_of(["a-b-c", "a-bcd", "!"], longest=2, nameless="song") == ["a", "a-2", "song"]

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from bench.audio import Audio
+from bench.audio import Audio, recording, stretch, whole_recording
 from bench.errors import BenchError
-from bench.recordings.stems import recording, stretch, summed, whole_recording
+from bench.recordings.stems import summed
 
 RATE = 8000
 

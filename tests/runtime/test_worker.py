@@ -1,7 +1,11 @@
-"""Worker processes: messages, errors, deaths, time limits."""
+"""Worker processes: questions, errors, deaths, time limits, and where they can be started from."""
 
-import io
+import multiprocessing
 import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,21 +13,24 @@ import numpy as np
 import pytest
 
 from bench.errors import BenchError, MissingComponent
-from bench.runtime.worker import Worker, receive, send, shared
+from bench.runtime.executor import Processes
+from bench.runtime.worker import Worker, shared
 
 CODE = """
 import os, sys, time
 import numpy as np
 from bench.runtime.worker import serve
 
-def answer(words, arrays):
-    task = words["task"]
+def answer(task, values):
     print("this goes to standard error")
     if task == "double":
-        return {"values": 2 * arrays["values"], "pid": np.array(os.getpid())}
+        return 2 * values, os.getpid()
     if task == "die":
         print("goodbye", file=sys.stderr, flush=True)
         os._exit(7)
+    if task == "nap":
+        time.sleep(1)
+        return values, 0
     if task == "sleep":
         time.sleep(60)
     raise ValueError(f"cannot {task}")
@@ -42,61 +49,40 @@ def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
     worker.close()
 
 
-def ask(worker: Worker, task: str, values: object = (1, 2)) -> dict[str, np.ndarray]:
-    return worker.ask({"task": task}, {"values": np.asarray(values)})
+def ask(worker: Worker, task: str, values: object = (1, 2)) -> tuple[np.ndarray, int]:
+    return worker.ask(task, np.asarray(values))
 
 
-def test_a_message_comes_back_as_it_was() -> None:
-    pipe = io.BytesIO()
-    arrays = {"a": np.arange(6.0).reshape(2, 3), "empty": np.zeros((0, 2)), "words": np.array(["C:maj", "N"])}
-    send(pipe, {"task": "x", "n": 3}, arrays)
-    pipe.seek(0)
-    words, found = receive(pipe)
-    assert words == {"task": "x", "n": 3}
-    for name, values in arrays.items():
-        np.testing.assert_array_equal(found[name], values)
-        assert found[name].dtype == values.dtype
-
-
-@pytest.mark.parametrize("kept", [0, 3, 8, 20, 60])
-def test_a_message_cut_short_is_the_end(kept: int) -> None:
-    pipe = io.BytesIO()
-    send(pipe, {"task": "x"}, {"a": np.zeros(3)})
-    with pytest.raises(EOFError, match=r"of .* bytes"):
-        receive(io.BytesIO(pipe.getvalue()[:kept]))
-
-
-def test_objects_are_never_unpickled() -> None:
-    pipe = io.BytesIO()
-    np.savez(body := io.BytesIO(), bad=np.array([{"a": 1}], dtype=object))
-    send(pipe, {}, {})
-    text, archive = b"{}", body.getvalue()
-    message = len(text).to_bytes(4, "big") + len(archive).to_bytes(4, "big") + text + archive
-    with pytest.raises(ValueError, match="allow_pickle=False"):
-        receive(io.BytesIO(message))
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_one_process_answers_every_question(worker: Worker) -> None:
     assert worker.pid is None
-    first, second = ask(worker, "double"), ask(worker, "double", np.arange(300_000.0))
-    np.testing.assert_array_equal(first["values"], [2, 4])
-    assert len(second["values"]) == 300_000
-    assert first["pid"] == second["pid"] == worker.pid
+    (first, pid), (second, same) = ask(worker, "double"), ask(worker, "double", np.arange(300_000.0))
+    np.testing.assert_array_equal(first, [2, 4])
+    np.testing.assert_array_equal(second, 2 * np.arange(300_000.0))
+    assert second.dtype == np.float64
+    assert pid == same == worker.pid != os.getpid()
 
 
 def test_an_exception_is_an_error_and_the_process_lives_on(worker: Worker) -> None:
-    pid = ask(worker, "double")["pid"]
-    with pytest.raises(BenchError, match=r"echoing failed on .*'task': 'juggle'.*: ValueError: cannot juggle"):
+    _, pid = ask(worker, "double")
+    with pytest.raises(BenchError, match=r"^echoing failed on juggle: ValueError: cannot juggle$"):
         ask(worker, "juggle")
-    assert ask(worker, "double")["pid"] == pid
+    assert ask(worker, "double")[1] == pid
 
 
 def test_a_death_is_reported_with_its_last_words_and_the_next_question_starts_anew(worker: Worker) -> None:
-    pid = ask(worker, "double")["pid"]
+    _, pid = ask(worker, "double")
     with pytest.raises(BenchError, match=r"(?s)echoing died \(exit code 7\); the next use starts it again.*goodbye"):
         ask(worker, "die")
     assert worker.pid is None
-    assert ask(worker, "double")["pid"] != pid
+    assert ask(worker, "double")[1] != pid
 
 
 def test_a_process_that_gives_no_answer_is_ended(worker: Worker) -> None:
@@ -106,20 +92,107 @@ def test_a_process_that_gives_no_answer_is_ended(worker: Worker) -> None:
         ask(worker, "sleep")
     assert worker.pid is None
     worker.timeout_s = 20
-    np.testing.assert_array_equal(ask(worker, "double")["values"], [2, 4])
+    np.testing.assert_array_equal(ask(worker, "double")[0], [2, 4])
+
+
+def test_the_answer_to_an_interrupted_question_is_not_taken_for_the_next_one(worker: Worker) -> None:
+    ask(worker, "double")
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        with pytest.raises(KeyboardInterrupt):
+            ask(worker, "nap", [5.0])
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    np.testing.assert_array_equal(ask(worker, "double")[0], [2, 4])
+
+
+def test_a_process_that_does_not_even_read_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "deaf.py").write_text("import time; time.sleep(60)", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(BenchError, match=r"deaf gave no answer for 0.5 s and was ended"):
+        ask(Worker("deaf", timeout_s=0.5), "double", np.zeros(10**7))
 
 
 def test_a_module_that_does_not_start_is_reported() -> None:
     with pytest.raises(BenchError, match=r"(?s)no_such_module_at_all died .*No module named"):
-        Worker("no_such_module_at_all", timeout_s=20).ask({}, {})
+        Worker("no_such_module_at_all", timeout_s=20).ask("double")
 
 
 def test_closing_ends_the_process(worker: Worker) -> None:
-    pid = int(ask(worker, "double")["pid"])
+    _, pid = ask(worker, "double")
     worker.close()
-    with pytest.raises(ProcessLookupError, match="No such process"):
-        os.kill(pid, 0)
+    assert not is_alive(pid)
     worker.close()
+
+
+def _double(_: int) -> int:
+    worker = Worker("echoing", timeout_s=20)
+    _, pid = ask(worker, "double")
+    worker.close()
+    return pid
+
+
+def test_workers_of_an_executor_have_workers_of_their_own(worker: Worker) -> None:
+    pids = Processes(2).map(_double, [1, 2, 3], "doubling")
+    assert len({os.getpid(), *pids}) == 4
+
+
+def test_a_daemonic_process_may_have_one(worker: Worker) -> None:
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply_async(_double, [1]).get(timeout=60) != os.getpid()
+
+
+def test_after_a_fork_parent_and_child_ask_processes_of_their_own(worker: Worker) -> None:
+    _, ours = ask(worker, "double")
+    reader, writer = os.pipe()
+    if (child := os.fork()) == 0:
+        try:
+            os.write(writer, str(ask(worker, "double")[1]).encode())
+            worker.close()
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as told:
+        theirs = told.read()
+    assert os.waitpid(child, 0)[1] == 0
+    assert int(theirs) != ours
+    assert ask(worker, "double")[1] == ours
+
+
+SCRIPT = """
+import numpy as np
+from bench.worker import shared
+
+print("started")
+worker = shared("echoing", "numpy", "")
+print(worker.ask("double", np.arange(2.0))[1], flush=True)
+"""
+
+
+def test_a_script_without_a_main_guard_is_not_run_twice(worker: Worker, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT, encoding="utf-8")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=False)
+    started, pid = done.stdout.split()
+    assert (started, done.stderr, done.returncode) == ("started", "", 0)
+    assert not is_alive(int(pid))
+
+
+def test_a_killed_parent_leaves_no_orphan(worker: Worker) -> None:
+    code = f"{SCRIPT}\nimport time; time.sleep(60)"
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    with parent.stdout as said:
+        assert said.readline() == "started\n"
+        pid = int(said.readline())
+        assert is_alive(pid)
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+    deadline = time.monotonic() + 20
+    while is_alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not is_alive(pid)
 
 
 def test_shared_workers_need_their_package() -> None:

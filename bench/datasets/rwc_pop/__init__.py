@@ -5,6 +5,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+from bench.audio import recording, stretch, whole_recording
 from bench.datasets.rwc_pop.annotations import Said, read_beats, read_chords, read_metadata
 from bench.datasets.rwc_pop.layout import layout_of
 from bench.errors import BenchError
@@ -15,7 +16,7 @@ from bench.recordings import md5
 from bench.recordings.library import manifest_of, root_of, statistics, verify
 from bench.recordings.selection import TrackLevels, powers
 from bench.recordings.splits import Row, incomplete_splits, read_splits
-from bench.recordings.stems import check_end, recording, stretch, whole_recording
+from bench.recordings.stems import check_end
 from bench.runtime.executor import progress
 
 NAME = "rwc-pop"

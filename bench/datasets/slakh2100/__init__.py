@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.audio import recording, stretch
 from bench.datasets.slakh2100.track import beats_of, notes_of, problems_of, song_of, sound_file, sound_files, stems_of
 from bench.errors import BenchError
 from bench.manifest import Excerpt, Manifest
@@ -18,7 +19,7 @@ from bench.recordings import md5
 from bench.recordings.library import manifest_of, root_of, statistics, verify
 from bench.recordings.selection import TrackLevels, powers
 from bench.recordings.splits import Row, incomplete_splits, read_splits
-from bench.recordings.stems import check_end, recording, stretch, summed
+from bench.recordings.stems import check_end, summed
 from bench.runtime.executor import progress
 
 NAME = "slakh2100"

@@ -6,7 +6,6 @@ counts whatever is said of it. The gain of the mix is in the stems: it is their 
 """
 
 import re
-import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from bench.audio import whole_recording
 from bench.errors import BenchError
 from bench.formats import read_yaml
-from bench.recordings.stems import whole_recording
+from bench.midi import read_tempo_grid
 from bench.symbols import DRUM_PROGRAM, Beats, Notes, read_notes
 
 SUFFIXES = (".flac", ".wav")
@@ -113,7 +113,7 @@ def beats_of(folder: Path) -> Beats | None:
     Raises:
         BenchError: all_src.mid or a stem's MIDI is missing or cannot be read.
     """
-    times, downbeats = _tempo_grid(folder / "all_src.mid")
+    times, downbeats = read_tempo_grid(folder / "all_src.mid")
     notes = notes_of(folder)
     if len(times) < 2 or notes is None or not len(notes):
         return None
@@ -150,19 +150,6 @@ def _stem(path: Path, name: str, said: Any) -> Stem:
         raise BenchError(f"{path}: stem {name} of program {program}: want S00 and on, 0 to 127; {_GET_AGAIN}")
     group = "drums" if is_drum else "bass" if instrument == "bass" else "other"
     return Stem(name, group, DRUM_PROGRAM if is_drum else program, instrument, sounds, has_notes)
-
-
-def _tempo_grid(path: Path) -> tuple[Any, Any]:
-    """Return beats and downbeats in seconds, as tempo and time signatures have them."""
-    import pretty_midi
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Lakh's files keep tempo and signatures in other tracks than the first.
-            midi = pretty_midi.PrettyMIDI(str(path))
-            return np.array(midi.get_beats()), np.array(midi.get_downbeats())
-    except Exception as error:  # mido raises whatever its parser stumbles on
-        raise BenchError(f"{path}: cannot be read as MIDI ({type(error).__name__}: {error}); {_GET_AGAIN}") from error
 
 
 def _sound_problems(folder: Path, stem: Stem, mix: tuple[int, float]) -> list[str]:
