@@ -1,7 +1,8 @@
 """Library: what data sets of real recordings share: where they lie, their lists of excerpts, checks and statistics.
 
-A data set lies in `$BENCH_DATA/<name>` and belongs to its user; nothing is written there. Its lists of excerpts are
-committed in data_manifests/<name>/, or are chosen by `bench.selection` from the user's own files.
+A data set lies in `$BENCH_DATA/<name>`, or below `$BENCH_DATA` in a folder that its card names, such as the one that
+its archive unpacks to. It belongs to its user; nothing is written there. Its lists of excerpts are committed in
+data_manifests/<name>/, or are chosen by `bench.selection` from the user's own files.
 """
 
 import os
@@ -48,13 +49,24 @@ def root_of(name: str, path: str = "") -> Path:
         path: Its folder, where it does not lie in `$BENCH_DATA`.
 
     Raises:
-        MissingComponent: it is not there, with where it is looked for and how it is obtained.
+        MissingComponent: it is not there, with every place where it is looked for and how it is obtained.
+        BenchError: it is in two places.
     """
     data = os.environ.get(VARIABLE, "")
-    folder = Path(path) if path else Path(data) / name
-    if (path or data) and folder.is_dir():
-        return folder
-    where = f"not in {folder}" if path or data else f"${VARIABLE} is not set"
+    places = [Path(path)] if path else [Path(data) / folder for folder in _folders(name)] if data else []
+    here: list[Path] = []
+    for place in places:
+        # A link to another one, or that one again where upper and lower case are the same, is no second copy.
+        if place.is_dir() and not any(place.samefile(other) for other in here):
+            here.append(place)
+    if len(here) > 1:
+        raise BenchError(
+            f"the data set {name} lies in {' and in '.join(map(str, here))}; keep one of them and move the others out "
+            f"of ${VARIABLE}"
+        )
+    if here:
+        return here[0]
+    where = f"not in {', '.join(map(str, places))}" if places else f"${VARIABLE} is not set"
     obtained = str(card_of(name).get("how_obtained", "see its card")).rstrip(".")
     raise MissingComponent(
         f"the data set {name} is not here ({where}): {obtained}; put it into ${VARIABLE}/{name}. "
@@ -66,6 +78,11 @@ def card_of(name: str) -> dict[str, Any]:
     """Return what data_manifests/<name>/card.yaml says of a data set; nothing where there is none."""
     path = home("data_manifests") / name / "card.yaml"
     return read_yaml(path) if path.is_file() else {}
+
+
+def _folders(name: str) -> list[str]:
+    """Return where below `$BENCH_DATA` a data set may lie: its name, and the other folders that its card lists."""
+    return [name, *card_of(name).get("folders", [])]
 
 
 def seed_of(library: Library) -> int:
