@@ -189,7 +189,9 @@ def open_examples(folder: Path, task: Task) -> ExampleSet:
     """
     if not (folder / "build.yaml").exists():
         raise BenchError(f"{folder}: holds no examples; make them with `bench build --task {task.name}`")
-    made_by = read_yaml(folder / "build.yaml")
+    made_by = read_yaml(
+        folder / "build.yaml", needed=("task", "manifest", "public"), remedy="remove the folder and build it again"
+    )
     if made_by["task"] != f"{task.name}@{task.version}":
         raise BenchError(f"{folder}: holds examples of {made_by['task']}, not of {task.name}@{task.version}")
     manifest = replace(read_manifest(folder / "index.csv"), name=made_by["manifest"], is_public=made_by["public"])

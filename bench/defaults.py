@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from functools import cache
 
-from bench.errors import BenchError
 from bench.paths import home
 from bench.yaml import read_yaml
 
@@ -33,7 +32,6 @@ def defaults() -> Defaults:
         BenchError: a key is missing or unknown.
     """
     path = home("tasks") / "defaults.yaml"
-    keys = read_yaml(path, allowed=list(Defaults.__dataclass_fields__))
-    if missing := sorted(set(Defaults.__dataclass_fields__) - set(keys)):
-        raise BenchError(f"{path}: the keys {', '.join(missing)} are missing")
+    known = list(Defaults.__dataclass_fields__)
+    keys = read_yaml(path, known, known)
     return Defaults(keys["manifest"], keys["renderer"], dict(keys["extractors"]), tuple(keys["systems"]))

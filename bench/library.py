@@ -22,7 +22,7 @@ from bench.manifest import Excerpt, Manifest, read_manifest
 from bench.paths import home, write_text
 from bench.selection import DURATION_S, VERSION
 from bench.tracks import Library, Track, tracks_of
-from bench.yaml import read_yaml
+from bench.yaml import read_yaml, value_of
 
 VARIABLE = "BENCH_DATA"
 _HEARD_DB = -50.0
@@ -75,14 +75,25 @@ def root_of(name: str, path: str = "") -> Path:
 
 
 def card_of(name: str) -> dict[str, Any]:
-    """Return what data_manifests/<name>/card.yaml says of a data set; nothing where there is none."""
+    """Return what data_manifests/<name>/card.yaml says of a data set; nothing where there is none.
+
+    Raises:
+        BenchError: it cannot be read, or its seed or its folders are none.
+    """
     path = home("data_manifests") / name / "card.yaml"
-    return read_yaml(path) if path.is_file() else {}
+    card = read_yaml(path) if path.is_file() else {}
+    try:
+        for key, kind in (("seed", int), ("folders", list)):
+            if key in card:
+                value_of(kind, card, key)
+    except BenchError as error:
+        raise BenchError(f"{path}: {error}") from error
+    return card
 
 
 def _folders(name: str) -> list[str]:
     """Return where below `$BENCH_DATA` a data set may lie: its name, and the other folders that its card lists."""
-    return [name, *card_of(name).get("folders", [])]
+    return [name, *map(str, card_of(name).get("folders", []))]
 
 
 def seed_of(library: Library) -> int:

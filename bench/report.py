@@ -24,7 +24,7 @@ from bench.submission import STITCHED
 from bench.tally import ADHERENCE, columns_of
 from bench.task import Task, load_task, task_names, with_metrics
 from bench.today import outdated
-from bench.yaml import read_yaml
+from bench.yaml import read_yaml, value_of
 
 PAGE, RUN_PAGE, RESULTS, LISTENING = "README.md", "report.md", "results", "listening"
 SIZES = {"mini": "mini", "small": "full size", "medium": "full size", "large": "full size"}
@@ -74,8 +74,16 @@ def task_of(folder: Path, name: str) -> Task:
     """
     task = load_task(name)
     beside = [p.with_suffix(".run.yaml") for p in _files(folder) if p.parent.parent.name == name]
-    added = [spec for path in beside if path.is_file() for spec in read_yaml(path).get("added_metrics", [])]
+    added = [spec for path in beside if path.is_file() for spec in _added_metrics(path)]
     return with_metrics(task, sorted({str(spec) for spec in added}))
+
+
+def _added_metrics(path: Path) -> list[Any]:
+    try:
+        specs: list[Any] = value_of(list, {"added_metrics": []} | read_yaml(path), "added_metrics")
+    except BenchError as error:
+        raise BenchError(f"{path}: {error}; score the submission again") from error
+    return specs
 
 
 def shown_columns(task: Task) -> list[Column]:

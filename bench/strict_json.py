@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bench.errors import BenchError, UnknownName
+from bench.yaml import must_have
 
 
 def parse_json(text: bytes, where: str, allowed: Iterable[str], max_bytes: int) -> dict[str, Any]:
@@ -32,8 +33,7 @@ def parse_json(text: bytes, where: str, allowed: Iterable[str], max_bytes: int) 
     for key in keys:
         if key not in allowed:
             raise BenchError(f"{where}: {UnknownName('key', key[:80], allowed)} (allowed: {', '.join(allowed)})")
-    if missing := [key for key in allowed if key not in keys]:
-        raise BenchError(f"{where}: the key '{missing[0]}' is missing")
+    must_have(where, keys, allowed)
     return keys
 
 

@@ -4,6 +4,7 @@ import math
 import re
 import stat
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from os.path import lexists
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 from bench.errors import BenchError, CheckFailed
 from bench.paths import shown, write_text
-from bench.yaml import MAX_BYTES, dump_yaml, read_yaml
+from bench.yaml import KINDS, MAX_BYTES, dump_yaml, read_yaml
 
 CARD = "submission.yaml"
 FAILED = "failed.yaml"
@@ -32,6 +33,7 @@ MAX_NUMBER = 10**15
 """What a card's numbers lie below."""
 _COUNTS = ("parameters", "trainable_parameters", "batch_size", *MEASURED)
 _NAMES = ("system", "task", "manifest")
+_NEEDED = ("system", "task", "task_version", "manifest")
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 _FILE = re.compile(r"(?=.{1,140}$)\.?[A-Za-z0-9_()+-]+([ .]+[A-Za-z0-9_()+-]+)*")
 UNSEEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
@@ -126,11 +128,9 @@ def read_submission(folder: Path) -> Submission:
     known = [column.name for column in fields(Card)]
     if not lexists(path):
         raise CheckFailed(f"{path}: missing; a submission needs a card ({', '.join(known)})")
-    keys = _read(path, known)
+    keys = _read(path, known, _NEEDED)
     try:
         return Submission(folder, Card(**keys))
-    except TypeError as error:
-        raise CheckFailed(f"{path}: {str(error).replace('Card.__init__()', 'the card')}") from error
     except BenchError as error:
         raise CheckFailed("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from error
 
@@ -156,11 +156,11 @@ def not_plain(path: Path, most: float = math.inf) -> str:
     return f"has {state.st_size} bytes, at most {most}" if state.st_size > most else ""
 
 
-def _read(path: Path, allowed: list[str] | None = None) -> dict[str, Any]:
+def _read(path: Path, allowed: list[str] | None = None, needed: Iterable[str] = ()) -> dict[str, Any]:
     if wrong := not_plain(path, MAX_BYTES):
         raise CheckFailed(f"{path}: {wrong}")
     try:
-        return read_yaml(path, allowed)
+        return read_yaml(path, allowed, needed, f"the {CARD} beside the requests has all that is needed: fill that in")
     except BenchError as error:
         raise CheckFailed(str(error)) from error
 
@@ -169,7 +169,7 @@ def _unfit(key: str, value: object, wanted: Any) -> str:
     """Say why a value may not stand in a card; empty where it may."""
     kinds = (int, float) if wanted is float else (wanted,)
     if not isinstance(value, kinds) or isinstance(value, bool) != (wanted is bool):
-        return f"want {wanted.__name__}, found {shown(repr(value))}"
+        return f"want {KINDS[wanted]}, found {shown(repr(value))}"
     if key in _COUNTS and not 0 <= value < MAX_NUMBER:  # type: ignore[operator]
         return f"{shown(str(value), 40)}; want numbers from 0 to {MAX_NUMBER:.0e}"
     if key in _NAMES and not _NAME.fullmatch(str(value)):

@@ -1,6 +1,6 @@
 """YAML as we read it: plain values only, closed keys, no aliases, no tags, no duplicate keys, no code."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,15 @@ from bench.errors import BenchError, UnknownName
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 12
+KINDS = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    list: "a list",
+    dict: "a mapping",
+}
+"""What a kind of value is called in messages."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -47,15 +56,20 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def read_yaml(path: Path, allowed: Iterable[str] | None = None) -> dict[str, Any]:
+def read_yaml(
+    path: Path, allowed: Iterable[str] | None = None, needed: Iterable[str] = (), remedy: str = ""
+) -> dict[str, Any]:
     """Read a mapping from a YAML file.
 
     Args:
         path: The file.
         allowed: The keys it may have; any when None.
+        needed: The keys it must have.
+        remedy: What to do where one of them is missing, for the message.
 
     Raises:
-        BenchError: missing, too large, not YAML, not a mapping, an alias, a tag, a key twice, or a key not allowed.
+        BenchError: missing, too large, not YAML, not a mapping, an alias, a tag, a key twice, a key not allowed, or a
+            key missing.
     """
     try:
         if path.stat().st_size > MAX_BYTES:
@@ -68,7 +82,29 @@ def read_yaml(path: Path, allowed: Iterable[str] | None = None) -> dict[str, Any
     for key in keys:
         if allowed is not None and key not in (allowed := list(allowed)):
             raise BenchError(f"{path}: {UnknownName('key', str(key), allowed)} (allowed: {', '.join(allowed)})")
+    must_have(path, keys, needed, remedy)
     return keys
+
+
+def must_have(where: object, keys: Collection[str], needed: Iterable[str], remedy: str = "") -> None:
+    """Raise `BenchError` where keys are missing, naming them all.
+
+    Args:
+        where: The file, for the message.
+        keys: Those that are there.
+        needed: Those that must be.
+        remedy: What to do, for the message.
+    """
+    if missing := [f"'{key}'" for key in needed if key not in keys]:
+        said = f"the keys {', '.join(missing)} are" if len(missing) > 1 else f"the key {missing[0]} is"
+        raise BenchError(f"{where}: {said} missing" + (f"; {remedy}" if remedy else ""))
+
+
+def value_of(kind: type, keys: dict[str, Any], key: str) -> Any:
+    """Return a key's value; raise `BenchError` for what only looks like its kind (1.9 or true for a whole number)."""
+    if type(keys[key]) is not kind:
+        raise BenchError(f"{key}: want {KINDS[kind]}, found {keys[key]!r:.80}")
+    return keys[key]
 
 
 def dump_yaml(keys: dict[str, Any]) -> str:

@@ -177,3 +177,15 @@ def test_the_command_chooses_and_says_who_was_left_out(shelf, tmp_path, monkeypa
 def test_a_data_set_with_locked_lists_of_its_own_is_told_so(tmp_path):
     found = CliRunner().invoke(app, ["data", "select", "synthetic", "--out", str(tmp_path)])
     assert found.exit_code == 2 and "no rule chooses from files" in " ".join(found.output.split())
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [("seed: many", "seed: want a whole number, found 'many'"), ("folders: a", "folders: want a list, found 'a'")],
+)
+def test_a_card_with_a_wrong_value_is_named(tmp_path, monkeypatch, line, said):
+    monkeypatch.setattr("bench.library.home", lambda name: tmp_path)
+    (tmp_path / "shelf").mkdir()
+    (tmp_path / "shelf" / "card.yaml").write_text(f"{line}\n")
+    with pytest.raises(BenchError, match=rf"shelf/card\.yaml: {said}"):
+        root_of("shelf")
