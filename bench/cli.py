@@ -25,7 +25,7 @@ from bench.cli_listen import listen_app
 from bench.cli_models import doctor, setup, train
 from bench.cli_scores import check, compare, report_, score, submit
 from bench.executor import bound_threads
-from bench.terminal import RUNS, AsJson, mended, show
+from bench.terminal import RUNS, AsJson, fit_streams, mended, say, show
 
 app = typer.Typer(
     name="bench",
@@ -41,6 +41,7 @@ app.add_typer(listen_app, name="listen")
 def main() -> None:
     """Run the command line; a user's mistake ends in one line and exit code 1 or 2, never a traceback."""
     bound_threads()
+    fit_streams()
     try:
         app()
     except BrokenPipeError:
@@ -109,7 +110,7 @@ def run(
     names = task_names() if "all" in task else dict.fromkeys(task)
     for loaded in [load_task(name) for name in names]:
         source = source_of(dataset, audio, salt, loaded)
-        tables += report.tables_of(run_task(loaded, source, model or (), setting, partial(typer.echo, err=True)))
+        tables += report.tables_of(run_task(loaded, source, model or (), setting, partial(say, err=True)))
     report.publish(out)
     show(report.payload(tables), as_json, lambda: report.terminal(tables))
 
@@ -152,7 +153,7 @@ def build(
         "leaks": leaks,
     }
     for line in leaks:
-        typer.echo(f"leak? {line}", err=True)
+        say(f"leak? {line}", err=True)
     show(found, as_json, lambda: f"{found['n']} examples of {task} on {found['manifest']} in {found['folder']}")
 
 

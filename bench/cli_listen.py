@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from bench.errors import BenchError
-from bench.terminal import RUNS, AsJson, mended, show
+from bench.terminal import RUNS, AsJson, mended, say, show
 
 
 class _MakesByDefault(TyperGroup):
@@ -83,12 +83,12 @@ def serve(
     from bench.listen import server_of
 
     with server_of(folder, host, port) as server:
-        typer.echo(f"{server.url}  a listener a number: {server.url}#p=0, {server.url}#p=1, …")
-        typer.echo(f"ratings go to {server.ratings}; stop with Ctrl-C")
+        say(f"{server.url}  a listener a number: {server.url}#p=0, {server.url}#p=1, …")
+        say(f"ratings go to {server.ratings}; stop with Ctrl-C")
         try:
             server.serve_forever()
         except KeyboardInterrupt:
-            typer.echo("stopped")
+            say("stopped")
 
 
 @listen_app.command("import")

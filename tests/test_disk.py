@@ -236,7 +236,7 @@ class TestCard:
 
     def test_a_missing_key_a_missing_card_and_a_missing_folder(self, tmp_path: Path) -> None:
         (tmp_path / "submission.yaml").write_text("system: a")
-        with pytest.raises(BenchError, match="the keys .task., .task_version., .manifest. are missing"):
+        with pytest.raises(BenchError, match="the keys 'task', 'task_version', 'manifest' are missing"):
             read_submission(tmp_path)
         (tmp_path / "submission.yaml").unlink()
         with pytest.raises(BenchError, match="a submission needs a card"):
