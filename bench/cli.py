@@ -20,6 +20,7 @@ from bench.arguments import (
     TaskName,
     Workers,
 )
+from bench.caches import settle
 from bench.cli_data import data_app
 from bench.cli_listen import listen_app
 from bench.cli_models import doctor, setup, train
@@ -42,6 +43,8 @@ def main() -> None:
     """Run the command line; a user's mistake ends in one line and exit code 1 or 2, never a traceback."""
     bound_threads()
     fit_streams()
+    if line := settle():
+        say(f"bench: {line}", err=True)
     try:
         app()
     except BrokenPipeError:

@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from bench.cache import Cache, key_of
+from bench.caches import caches
 from bench.errors import BenchError
 from bench.executor import Executor, Serial
 from bench.provenance import version
@@ -111,7 +112,7 @@ def tracks_of(library: Library, split: str, seed: int, executor: Executor | None
 
 def _track_or_problem(job: _Job) -> Track | str:
     library, track, seed = job.library, job.track, job.seed
-    home = Path(os.environ.get(KEPT) or Path.home() / ".cache" / "steerbench" / "manifests")
+    home = Path(os.environ.get(KEPT) or caches() / "manifests")
     kept = Cache(home / library.name, f"${KEPT}")
     try:
         states = [_state(file) for file in library.files(track)]

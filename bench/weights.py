@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
+from bench.caches import caches
 from bench.download import download
 from bench.errors import BenchError, MissingComponent
 from bench.paths import home as installed
@@ -115,7 +116,7 @@ class Weights:
 
 def home() -> Path:
     """Return the folder of all weights."""
-    return Path(os.environ.get(VARIABLE) or Path.home() / ".cache" / "steerbench" / "weights")
+    return Path(os.environ.get(VARIABLE) or caches() / "weights")
 
 
 def shipped(name: str, on: str = "") -> Path:
