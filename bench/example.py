@@ -9,14 +9,18 @@ import numpy as np
 
 from bench.audio import Audio, read_audio, write_audio
 from bench.errors import BenchError
-from bench.formats import dump_yaml, read_yaml
+from bench.formats import dump_yaml, read_yaml, value_of
 from bench.manifest import Manifest, read_manifest, song_of
 from bench.mask import Mask, seed_of
 from bench.paths import write_text
 from bench.symbols import Beats, Chords, Notes, read_beats, read_chords, read_notes, write_symbols
 from bench.task import Task
 
-_KEYS = ["id", "task", "version", "sample_rate", "n_frames", "holes", "prompt", "seed", "controls"]
+_KEYS = {
+    **{key: str for key in ("id", "task", "prompt")},
+    **{key: int for key in ("version", "sample_rate", "n_frames", "seed")},
+    **{key: list for key in ("holes", "controls")},
+}
 _CONTROLS = ("drums", "chords", "piano")
 
 
@@ -129,36 +133,36 @@ def read_request(home: Path) -> Request:
         BenchError: a file is missing, malformed, or of the wrong length, naming it.
     """
     path = home / "request.yaml"
-    keys = read_yaml(path, allowed=_KEYS)
+    keys = read_yaml(path, _KEYS, _KEYS, "get the requests again, or build them again")
     try:
-        if keys["id"] != home.name:
-            raise BenchError(f"{path}: the id is {keys['id']!r}, the folder's name is '{home.name}'")
-        if unknown := [kind for kind in keys["controls"] if kind not in _CONTROLS]:
-            raise BenchError(f"{path}: no kind of control is called {unknown[0]!r}; known: {', '.join(_CONTROLS)}")
-        mask = Mask(tuple((int(a), int(b)) for a, b in keys["holes"]), int(keys["n_frames"]))
-        n_samples = int(keys["n_frames"]) * int(keys["sample_rate"]) // 50
-        sounds = {
-            name: read_audio(home / name) for name in ["masked.wav", *(f"control-{k}.wav" for k in keys["controls"])]
-        }
-        for name, sound in sounds.items():
-            if (sound.n_samples, sound.sample_rate) != (n_samples, keys["sample_rate"]):
-                raise BenchError(
-                    f"{home / name}: {sound.n_samples} samples at {sound.sample_rate} Hz, "
-                    f"the request says {n_samples} at {keys['sample_rate']} Hz"
-                )
-        controls = {kind: _read_control(home, kind, sounds[f"control-{kind}.wav"]) for kind in keys["controls"]}
-        return Request(
-            id=str(keys["id"]),
-            task=str(keys["task"]),
-            version=int(keys["version"]),
-            masked=sounds["masked.wav"],
-            mask=mask,
-            controls=controls,
-            prompt=str(keys["prompt"]),
-            seed=int(keys["seed"]),
-        )
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise BenchError(f"{path}: {type(error).__name__}: {error}") from error
+        for key, kind in _KEYS.items():
+            value_of(kind, keys, key)
+        mask = Mask(tuple(_hole(entry) for entry in keys["holes"]), keys["n_frames"])
+    except (BenchError, ValueError) as error:
+        raise BenchError(f"{path}: {error}") from error
+    if keys["id"] != home.name:
+        raise BenchError(f"{path}: the id is {keys['id']!r}, the folder's name is '{home.name}'")
+    if unknown := [kind for kind in keys["controls"] if kind not in _CONTROLS]:
+        raise BenchError(f"{path}: no kind of control is called {unknown[0]!r}; known: {', '.join(_CONTROLS)}")
+    n_samples = keys["n_frames"] * keys["sample_rate"] // 50
+    sounds = {name: read_audio(home / name) for name in ["masked.wav", *(f"control-{k}.wav" for k in keys["controls"])]}
+    for name, sound in sounds.items():
+        if (sound.n_samples, sound.sample_rate) != (n_samples, keys["sample_rate"]):
+            raise BenchError(
+                f"{home / name}: {sound.n_samples} samples at {sound.sample_rate} Hz, "
+                f"the request says {n_samples} at {keys['sample_rate']} Hz"
+            )
+    controls = {kind: _read_control(home, kind, sounds[f"control-{kind}.wav"]) for kind in keys["controls"]}
+    return Request(
+        id=keys["id"],
+        task=keys["task"],
+        version=keys["version"],
+        masked=sounds["masked.wav"],
+        mask=mask,
+        controls=controls,
+        prompt=keys["prompt"],
+        seed=keys["seed"],
+    )
 
 
 def write_reference(folder: Path, example: Example) -> None:
@@ -212,6 +216,12 @@ def other_songs(ids: Sequence[str]) -> dict[str, str]:
     }
 
 
+def _hole(entry: Any) -> tuple[int, int]:
+    if not isinstance(entry, list) or [type(frame) for frame in entry] != [int, int]:
+        raise BenchError(f"holes: want pairs of frames, [begin, end], found {entry!r:.80}")
+    return entry[0], entry[1]
+
+
 def _read_control(home: Path, kind: str, audio: Audio) -> Control:
     if kind == "chords":
         return Control(kind, read_chords(home / "control-chords.lab"), audio, read_beats(home / "beats.txt"))
@@ -256,7 +266,9 @@ def open_examples(folder: Path, task: Task) -> ExampleSet:
     """
     if not (folder / "build.yaml").exists():
         raise BenchError(f"{folder}: holds no examples; make them with `bench build --task {task.name}`")
-    made_by = read_yaml(folder / "build.yaml")
+    made_by = read_yaml(
+        folder / "build.yaml", needed=("task", "manifest", "public"), remedy="remove the folder and build it again"
+    )
     if made_by["task"] != f"{task.name}@{task.version}":
         raise BenchError(f"{folder}: holds examples of {made_by['task']}, not of {task.name}@{task.version}")
     manifest = replace(read_manifest(folder / "index.csv"), name=made_by["manifest"], is_public=made_by["public"])

@@ -1,16 +1,34 @@
-"""Strict YAML and JSON: plain values and known keys only; no aliases, tags, duplicate keys or code."""
+"""Formats: strict YAML and JSON (plain values, known keys, no aliases, tags, duplicate keys or code), and MIDI."""
 
 import json
-from collections.abc import Iterable
+import warnings
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import yaml
 
 from bench.errors import BenchError, UnknownName
+from bench.text import shown
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 12
+MIDI_BYTES = 16 * 2**20
+"""Songs take a few hundred kilobytes; a parser in Python needs minutes for more than this."""
+Floats = npt.NDArray[np.float64]
+Part = TypeVar("Part")
+KINDS = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    list: "a list",
+    dict: "a mapping",
+}
+"""What a kind of value is called in messages."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -48,16 +66,20 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def read_yaml(path: Path, allowed: Iterable[str] | None = None) -> dict[str, Any]:
+def read_yaml(
+    path: Path, allowed: Iterable[str] | None = None, needed: Iterable[str] = (), remedy: str = ""
+) -> dict[str, Any]:
     """Read a mapping from a YAML file.
 
     Args:
         path: The file.
         allowed: The keys it may have; any when None.
+        needed: The keys it must have.
+        remedy: What to do where one of them is missing, for the message.
 
     Raises:
-        BenchError: the file is missing, too large, not YAML or not a mapping, or has an alias, a tag, a duplicate key
-            or an unknown key.
+        BenchError: the file is missing, too large, not YAML or not a mapping, or has an alias, a tag, a duplicate key,
+            an unknown key or lacks a key it must have.
     """
     try:
         if path.stat().st_size > MAX_BYTES:
@@ -70,7 +92,29 @@ def read_yaml(path: Path, allowed: Iterable[str] | None = None) -> dict[str, Any
     for key in keys:
         if allowed is not None and key not in (allowed := list(allowed)):
             raise BenchError(f"{path}: {UnknownName('key', str(key), allowed)} (allowed: {', '.join(allowed)})")
+    must_have(path, keys, needed, remedy)
     return keys
+
+
+def must_have(where: object, keys: Collection[str], needed: Iterable[str], remedy: str = "") -> None:
+    """Raise `BenchError` where keys are missing, naming them all.
+
+    Args:
+        where: The file, for the message.
+        keys: Those that are there.
+        needed: Those that must be.
+        remedy: What to do, for the message.
+    """
+    if missing := [f"'{key}'" for key in needed if key not in keys]:
+        said = f"the keys {', '.join(missing)} are" if len(missing) > 1 else f"the key {missing[0]} is"
+        raise BenchError(f"{where}: {said} missing" + (f"; {remedy}" if remedy else ""))
+
+
+def value_of(kind: type, keys: dict[str, Any], key: str) -> Any:
+    """Return a key's value; raise `BenchError` for what only looks like its kind (1.9 or true for a whole number)."""
+    if type(keys[key]) is not kind:
+        raise BenchError(f"{key}: want {KINDS[kind]}, found {keys[key]!r:.80}")
+    return keys[key]
 
 
 def dump_yaml(keys: dict[str, Any]) -> str:
@@ -103,8 +147,7 @@ def parse_json(text: bytes, where: str, allowed: Iterable[str], max_bytes: int) 
     for key in keys:
         if key not in allowed:
             raise BenchError(f"{where}: {UnknownName('key', key[:80], allowed)} (allowed: {', '.join(allowed)})")
-    if missing := [key for key in allowed if key not in keys]:
-        raise BenchError(f"{where}: the key '{missing[0]}' is missing")
+    must_have(where, keys, allowed)
     return keys
 
 
@@ -119,3 +162,60 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_number(name: str) -> Any:
     raise ValueError(f"{name} is not a number in JSON")
+
+
+@dataclass(frozen=True, eq=False)
+class MidiTrack:
+    """The notes of one instrument.
+
+    Attributes:
+        name: As the file has it; may be empty.
+        program: 0-based GM program.
+        is_drum: Whether it is percussion, whatever its program.
+        notes: (n, 4): start and end in seconds, pitch, velocity.
+    """
+
+    name: str
+    program: int
+    is_drum: bool
+    notes: Floats
+
+
+def read_tracks(path: Path) -> list[MidiTrack]:
+    """Read every instrument that has notes.
+
+    Raises:
+        BenchError: the file is missing, too large, or is not MIDI.
+    """
+    return _read_midi(path, lambda midi: [_track(instrument) for instrument in midi.instruments])
+
+
+def read_tempo_grid(path: Path) -> tuple[Floats, Floats]:
+    """Read beats and downbeats in seconds, as tempo and time signatures have them.
+
+    Raises:
+        BenchError: the file is missing, too large, or is not MIDI.
+    """
+    return _read_midi(path, lambda midi: (np.array(midi.get_beats()), np.array(midi.get_downbeats())))
+
+
+def _track(instrument: Any) -> MidiTrack:
+    rows = [(note.start, note.end, note.pitch, note.velocity) for note in instrument.notes]
+    table = np.array(rows, dtype=np.float64).reshape(-1, 4)
+    return MidiTrack(instrument.name, instrument.program, instrument.is_drum, table)
+
+
+def _read_midi(path: Path, part: Callable[[Any], Part]) -> Part:
+    import pretty_midi
+
+    try:
+        if (size := path.stat().st_size) > MIDI_BYTES:
+            raise ValueError(f"{size} bytes, at most {MIDI_BYTES}")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Many files keep tempo and signatures in other tracks than the first.
+            return part(pretty_midi.PrettyMIDI(str(path)))
+    except FileNotFoundError as error:
+        raise BenchError(f"{path}: cannot be read as MIDI (no such file); get it again") from error
+    except Exception as error:  # mido raises whatever its parser stumbles on
+        why = "breaks off" if isinstance(error, EOFError) else f"{type(error).__name__}: {shown(str(error))}"
+        raise BenchError(f"{path}: cannot be read as MIDI ({why}); get it again") from error

@@ -4,13 +4,14 @@ import math
 import re
 import stat
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from os.path import lexists
 from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError, CheckFailed
-from bench.formats import MAX_BYTES, dump_yaml, read_yaml
+from bench.formats import KINDS, MAX_BYTES, dump_yaml, read_yaml
 from bench.paths import write_text
 from bench.text import UNSEEN, shown
 
@@ -33,6 +34,7 @@ MAX_NUMBER = 10**15
 """Upper bound of a card's numbers."""
 _COUNTS = ("parameters", "trainable_parameters", "batch_size", *MEASURED)
 _NAMES = ("system", "task", "manifest")
+_NEEDED = ("system", "task", "task_version", "manifest")
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 _FILE = re.compile(r"(?=.{1,140}$)\.?[A-Za-z0-9_()+-]+([ .]+[A-Za-z0-9_()+-]+)*")
 _KINDS = {stat.S_IFLNK: "a link", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a fifo", stat.S_IFSOCK: "a socket"}
@@ -125,11 +127,9 @@ def read_submission(folder: Path) -> Submission:
     known = [column.name for column in fields(Card)]
     if not lexists(path):
         raise CheckFailed(f"{path}: missing; a submission needs a card ({', '.join(known)})")
-    keys = _read(path, known)
+    keys = _read(path, known, _NEEDED)
     try:
         return Submission(folder, Card(**keys))
-    except TypeError as error:
-        raise CheckFailed(f"{path}: {str(error).replace('Card.__init__()', 'the card')}") from error
     except BenchError as error:
         raise CheckFailed("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from error
 
@@ -155,11 +155,11 @@ def not_plain(path: Path, most: float = math.inf) -> str:
     return f"has {state.st_size} bytes, at most {most}" if state.st_size > most else ""
 
 
-def _read(path: Path, allowed: list[str] | None = None) -> dict[str, Any]:
+def _read(path: Path, allowed: list[str] | None = None, needed: Iterable[str] = ()) -> dict[str, Any]:
     if wrong := not_plain(path, MAX_BYTES):
         raise CheckFailed(f"{path}: {wrong}")
     try:
-        return read_yaml(path, allowed)
+        return read_yaml(path, allowed, needed, f"the {CARD} beside the requests has all that is needed: fill that in")
     except BenchError as error:
         raise CheckFailed(str(error)) from error
 
@@ -168,7 +168,7 @@ def _unfit(key: str, value: object, wanted: Any) -> str:
     """Return why a card may not have this value; empty if it may."""
     kinds = (int, float) if wanted is float else (wanted,)
     if not isinstance(value, kinds) or isinstance(value, bool) != (wanted is bool):
-        return f"want {wanted.__name__}, found {shown(repr(value))}"
+        return f"want {KINDS[wanted]}, found {shown(repr(value))}"
     if key in _COUNTS and not 0 <= value < MAX_NUMBER:  # type: ignore[operator]
         return f"{shown(str(value), 40)}; want numbers from 0 to {MAX_NUMBER:.0e}"
     if key in _NAMES and not _NAME.fullmatch(str(value)):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.errors import BenchError
-from bench.midi import read_tracks
+from bench.formats import read_tracks
 from bench.paths import atomic, write_text
 from bench.text import shown
 

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError, UnknownName
-from bench.formats import read_yaml
+from bench.formats import read_yaml, value_of
 from bench.mask import FRAME_RATE, Mask, draw, seed_of
 from bench.paths import home
 
 CONTROL_SOURCES = {"drums": ("stem", "separated", "other-pattern"), "chords": ("labels",), "piano": ("cover",)}
 FAMILIES = ("inpaint", "edit", "refine", "arrange")
 SAMPLE_RATES = (16000, 32000, 44100, 48000)
-_KINDS = {str: "text", int: "a whole number", list: "a list", dict: "a mapping"}
 
 
 @dataclass(frozen=True)
@@ -117,30 +116,22 @@ def read_task(path: Path) -> Task:
     Raises:
         BenchError: an unknown or missing key, or a wrong value; the message names file and key.
     """
-    keys = read_yaml(path, allowed=[f for f in Task.__dataclass_fields__])
-    if missing := sorted(set(Task.__dataclass_fields__) - set(keys)):
-        raise BenchError(f"{path}: the keys {', '.join(missing)} are missing")
+    known = list(Task.__dataclass_fields__)
+    keys = read_yaml(path, known, known, "tasks/README.md says what each key means")
     try:
         task = Task(
-            **{k: _of(str, keys, k) for k in ("name", "family", "description", "manifest")},
-            **{k: _of(int, keys, k) for k in ("version", "sample_rate", "seed")},
+            **{k: value_of(str, keys, k) for k in ("name", "family", "description", "manifest")},
+            **{k: value_of(int, keys, k) for k in ("version", "sample_rate", "seed")},
             duration_s=float(keys["duration_s"]),
             mask=parse_spec(keys["mask"]),
-            controls=tuple(_control(entry) for entry in _of(list, keys, "controls")),
-            metrics=tuple(parse_spec(entry) for entry in _of(list, keys, "metrics")),
-            primary=_of(dict, keys, "primary"),
+            controls=tuple(_control(entry) for entry in value_of(list, keys, "controls")),
+            metrics=tuple(parse_spec(entry) for entry in value_of(list, keys, "metrics")),
+            primary=value_of(dict, keys, "primary"),
         )
         _check(task, path.stem)
     except (BenchError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise BenchError(f"{path}: {error}") from error
     return task
-
-
-def _of(kind: type, keys: dict[str, Any], key: str) -> Any:
-    """Return a key's value, refusing every other type (1.9 or true for a whole number)."""
-    if type(keys[key]) is not kind:
-        raise TypeError(f"{key}: want {_KINDS[kind]}, found {keys[key]!r}")
-    return keys[key]
 
 
 def parse_spec(entry: Any) -> Spec:
@@ -241,7 +232,6 @@ def defaults() -> Defaults:
         BenchError: a key is missing or unknown.
     """
     path = home("tasks") / "defaults.yaml"
-    keys = read_yaml(path, allowed=list(Defaults.__dataclass_fields__))
-    if missing := sorted(set(Defaults.__dataclass_fields__) - set(keys)):
-        raise BenchError(f"{path}: the keys {', '.join(missing)} are missing")
+    known = list(Defaults.__dataclass_fields__)
+    keys = read_yaml(path, known, known)
     return Defaults(keys["manifest"], keys["renderer"], dict(keys["extractors"]), tuple(keys["systems"]))

@@ -94,7 +94,10 @@ def edit(home: Path, old: str, new: str) -> None:
             "16000 samples at 16000 Hz, the request says 32000",
         ),
         (lambda home: (home / "request.yaml").unlink(), r"request\.yaml: cannot be read"),
-        (lambda home: (home / "request.yaml").write_text("id: a--2\n"), "KeyError"),
+        (
+            lambda home: (home / "request.yaml").write_text("id: a--2\n"),
+            "the keys 'task', 'prompt', .*'controls' are missing; get the requests",
+        ),
         (lambda home: (home / "request.yaml").write_text("secret: a\n"), "no key is called 'secret'"),
         (lambda home: (home / "control-chords.lab").unlink(), r"control-chords\.lab: cannot be read"),
         (lambda home: (home / "beats.txt").unlink(), r"beats\.txt: cannot be read"),
@@ -102,7 +105,7 @@ def edit(home: Path, old: str, new: str) -> None:
         (lambda home: edit(home, "id: a--2", "id: b"), "the id is 'b', the folder's name is 'a--2'"),
         (lambda home: edit(home, "- drums", "- [drums]"), r"no kind of control is called \['drums'\]"),
         (lambda home: edit(home, "sample_rate: 16000", "sample_rate: 32000"), "the request says 64000 at 32000 Hz"),
-        (lambda home: edit(home, "seed: 77", "seed: none"), "ValueError"),
+        (lambda home: edit(home, "seed: 77", "seed: none"), "seed: want a whole number, found 'none'"),
     ],
 )
 def test_a_damaged_request_is_named(folder: Path, change, said: str) -> None:

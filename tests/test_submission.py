@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.errors import BenchError
+from bench.errors import BenchError, CheckFailed
 from bench.submission import CARD, Card, Submission, read_submission, write_card
 
 names = st.from_regex(r"\A[a-z0-9][a-z0-9.-]{0,63}\Z")
@@ -44,10 +44,10 @@ def test_names_that_are_not_allowed_in_paths_are_refused(key: str, name: str) ->
         ({"generation_seconds": -0.5}, "want numbers from 0"),
         ({"generation_seconds": float("nan")}, "want numbers from 0"),
         ({"generation_seconds": float("inf")}, "want numbers from 0"),
-        ({"parameters": 1.5}, "parameters: want int, found 1.5"),
-        ({"task_version": "1"}, "task_version: want int, found '1'"),
-        ({"generation_seconds": True}, "generation_seconds: want float, found True"),
-        ({"notes": None}, "notes: want str, found None"),
+        ({"parameters": 1.5}, "parameters: want a whole number, found 1.5"),
+        ({"task_version": "1"}, "task_version: want a whole number, found '1'"),
+        ({"generation_seconds": True}, "generation_seconds: want a number, found True"),
+        ({"notes": None}, "notes: want text, found None"),
     ],
 )
 def test_values_of_a_wrong_kind_are_refused(numbers: dict, said: str) -> None:
@@ -83,3 +83,14 @@ def test_an_identity_is_written_unless_it_is_empty(tmp_path: Path) -> None:
         write_card(tmp_path, card)
         assert read_submission(tmp_path).card == card
         assert ("identity" in (tmp_path / CARD).read_text()) == bool(identity)
+
+
+@pytest.mark.parametrize("key", ["system", "task", "task_version", "manifest"])
+def test_a_key_that_a_card_lacks_is_named_with_what_to_do(tmp_path: Path, key: str) -> None:
+    lines = {"system": "a", "task": "t", "task_version": "1", "manifest": "m"}
+    del lines[key]
+    (tmp_path / "submission.yaml").write_text("".join(f"{name}: {value}\n" for name, value in lines.items()))
+    with pytest.raises(
+        CheckFailed, match=rf"submission\.yaml: the key '{key}' is missing; the submission\.yaml beside"
+    ):
+        read_submission(tmp_path)

@@ -59,7 +59,7 @@ def test_a_changed_task_must_raise_its_version(monkeypatch: pytest.MonkeyPatch, 
     ("old", "new", "said"),
     [
         ("seed:", "sede:", "no key is called 'sede'; did you mean seed"),
-        ("seed: 240209508\n", "", "the keys seed are missing"),
+        ("seed: 240209508\n", "", "the key 'seed' is missing"),
         ("name: inpaint-drums", "name: other", "name is 'other', but the file's is 'inpaint-drums'"),
         ("family: inpaint", "family: paint", "family 'paint' is none of"),
         ("sample_rate: 32000", "sample_rate: 22050", "sample_rate 22050 is none of"),

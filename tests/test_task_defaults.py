@@ -37,7 +37,7 @@ def test_defaults_are_read_from_their_file(written) -> None:
 
 
 def test_defaults_with_a_wrong_key_are_named(written) -> None:
-    with pytest.raises(BenchError, match=r"defaults\.yaml: the keys renderer, systems are missing"):
+    with pytest.raises(BenchError, match=r"defaults\.yaml: the keys 'renderer', 'systems' are missing"):
         written("manifest: m\nextractors: {chords: c}\n")
     with pytest.raises(BenchError, match=r"no key is called 'render'; did you mean renderer"):
         written(GOOD.replace("renderer:", "render:"))

@@ -15,7 +15,7 @@ from bench.board.outdated import outdated
 from bench.board.page import Origin, head, lines, markdown, notes, title
 from bench.board.tables import Table, tables
 from bench.errors import BenchError
-from bench.formats import read_yaml
+from bench.formats import read_yaml, value_of
 from bench.paths import home, is_clone, write_text
 from bench.protocols import Column
 from bench.scores import Row, read_rows
@@ -72,8 +72,16 @@ def task_of(folder: Path, name: str) -> Task:
     """
     task = load_task(name)
     beside = [p.with_suffix(".run.yaml") for p in score_files(folder) if p.parent.parent.name == name]
-    added = [spec for path in beside if path.is_file() for spec in read_yaml(path).get("added_metrics", [])]
+    added = [spec for path in beside if path.is_file() for spec in _added_metrics(path)]
     return with_metrics(task, sorted({str(spec) for spec in added}))
+
+
+def _added_metrics(path: Path) -> list[Any]:
+    try:
+        specs: list[Any] = value_of(list, {"added_metrics": []} | read_yaml(path), "added_metrics")
+    except BenchError as error:
+        raise BenchError(f"{path}: {error}; score the submission again") from error
+    return specs
 
 
 def shown_columns(task: Task) -> list[Column]:

@@ -136,6 +136,10 @@ def _failed(submission: Submission, examples: ExampleSet | None, found: Findings
     return failed
 
 
+def _missing(name: str) -> str:
+    return f"{name}: missing"
+
+
 def _listed(names: list[str]) -> str:
     return ", ".join(shown(name) for name in names[:5]) + ", ..." * (len(names) > 5)
 
@@ -171,6 +175,9 @@ def _check_names(folder: Path, ids: list[str], found: Findings) -> None:
     for name in surplus:
         if (like := wanted.get(_alike(name.rpartition("/")[2]))) is not None:
             found.flags.append(f"{shown(name)}: looks like {like} and is not")
+            if (lacks := _missing(like)) in found.problems and "/" not in name:
+                place = found.problems.index(lacks)
+                found.problems[place] = f"{lacks}; {shown(name)} looks like it and is not: give it that name"
 
 
 def _alike(name: str) -> str:
@@ -197,7 +204,7 @@ def _check_training(path: Path, examples: ExampleSet | None, found: Findings) ->
 
 def _check_output(path: Path, task: Task, examples: ExampleSet | None, found: Findings) -> None:
     if not lexists(path):
-        found.problems.append(f"{path.name}: missing")
+        found.problems.append(_missing(path.name))
         return
     audio = _read_output(path, task, found, path.name)
     if audio is not None:

@@ -155,10 +155,13 @@ def _plain(name: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """Print a training list: `python -m bench.checking.fingerprint FOLDER > training-list.txt`."""
+    import io
     import sys
 
     from bench.audio import read_audio
 
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what is printed becomes a file, and files are UTF-8
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     if len(arguments) != 1:
         sys.stderr.write(f"{main.__doc__}\n")
         return 2

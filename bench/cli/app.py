@@ -23,9 +23,10 @@ from bench.cli.options import (
     TaskName,
     Workers,
 )
-from bench.cli.output import RUNS, AsJson, mended, show
+from bench.cli.output import RUNS, AsJson, fit_streams, mended, say, show
 from bench.cli.setup import doctor, setup, train
 from bench.runtime.executor import bound_threads
+from bench.runtime.home import settle
 
 app = typer.Typer(
     name="bench",
@@ -41,6 +42,9 @@ app.add_typer(listen_app, name="listen")
 def main() -> None:
     """Run the command line; a user's mistake ends in one line and exit code 1 or 2, never a traceback."""
     bound_threads()
+    fit_streams()
+    if line := settle():
+        say(f"bench: {line}", err=True)
     try:
         app()
     except BrokenPipeError:
@@ -109,7 +113,7 @@ def run(
     names = task_names() if "all" in task else dict.fromkeys(task)
     for loaded in [load_task(name) for name in names]:
         source = source_of(dataset, audio, salt, loaded)
-        tables += report.tables_of(run_task(loaded, source, model or (), setting, partial(typer.echo, err=True)))
+        tables += report.tables_of(run_task(loaded, source, model or (), setting, partial(say, err=True)))
     report.publish(out)
     show(report.payload(tables), as_json, lambda: report.terminal(tables))
 
@@ -152,7 +156,7 @@ def build(
         "leaks": leaks,
     }
     for line in leaks:
-        typer.echo(f"leak? {line}", err=True)
+        say(f"leak? {line}", err=True)
     show(found, as_json, lambda: f"{found['n']} examples of {task} on {found['manifest']} in {found['folder']}")
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bench.cli.options import Choice, Examples, Handed, Metrics, Out, Workers
-from bench.cli.output import RUNS, AsJson, mended, show
+from bench.cli.output import RUNS, AsJson, mended, say, show
 from bench.errors import BenchError, CheckFailed
 
 
@@ -79,7 +79,7 @@ def score(
             found.raise_if_any(folder)
             path = score_into(submission, made, setting, must_agree=not overwrite)  # type: ignore[arg-type]
     for flag in found.flags:
-        typer.echo(f"flag: {flag}", err=True)
+        say(f"flag: {flag}", err=True)
     tables = report.tables_of(path.parent)
     show(report.payload(tables), as_json, lambda: report.terminal(tables))
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from bench.cli.output import RUNS, AsJson, mended, show
+from bench.cli.output import RUNS, AsJson, mended, say, show
 from bench.errors import BenchError
 
 
@@ -83,12 +83,12 @@ def serve(
     from bench.listening.make import server_of
 
     with server_of(folder, host, port) as server:
-        typer.echo(f"{server.url}  a listener a number: {server.url}#p=0, {server.url}#p=1, …")
-        typer.echo(f"ratings go to {server.ratings}; stop with Ctrl-C")
+        say(f"{server.url}  a listener a number: {server.url}#p=0, {server.url}#p=1, …")
+        say(f"ratings go to {server.ratings}; stop with Ctrl-C")
         try:
             server.serve_forever()
         except KeyboardInterrupt:
-            typer.echo("stopped")
+            say("stopped")
 
 
 @listen_app.command("import")

@@ -1,8 +1,14 @@
-"""Terminal: what all verbs of the command line share: errors in one line, JSON or text, the folder of runs."""
+"""Terminal: what all verbs of the command line share: errors in one line, JSON or text, the folder of runs.
 
+Whatever the encoding of a stream, it is written to: what it lacks comes out in ASCII.
+"""
+
+import codecs
+import io
 import json
 import math
 import sys
+import unicodedata
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -14,6 +20,16 @@ from bench.errors import BenchError
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 RUNS = Path("runs")
+IN_ASCII = "steerbench-ascii"
+"""Name of the handler of characters that an encoding lacks."""
+_TYPOGRAPHY = {
+    **dict.fromkeys("‐‑‒–—−─━", "-"),
+    **dict.fromkeys("│┃", "|"),
+    **dict.fromkeys("‘’′", "'"),
+    **dict.fromkeys("“”„″", '"'),
+    **{"\xa0": " ", "±": "+-", "×": "x", "·": ".", "•": "*", "…": "...", "≤": "<=", "≥": ">=", "≈": "~", "µ": "u"},
+    **{"→": "->", "←": "<-", "↑": "^", "↓": "v", "‹": "<", "›": ">", "«": "<<", "»": ">>", "°": " deg"},
+}
 
 
 def mended(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -26,31 +42,86 @@ def mended(function: Callable[..., Any]) -> Callable[..., Any]:
         except BenchError as error:
             from bench.text import printable
 
-            typer.echo("bench: " + printable(str(error), keep="\n"), err=True)
+            say("bench: " + printable(_decoded(str(error)), keep="\n"), err=True)
             raise typer.Exit(error.exit_code) from error
         except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            typer.echo(
-                f"bench: {where}{error.strerror or error}; check the path, its permissions and free space", err=True
-            )
+            where = f"{_decoded(str(error.filename))}: " if error.filename else ""
+            say(f"bench: {where}{error.strerror or error}; check the path, its permissions and free space", err=True)
             raise typer.Exit(2) from error
 
     return call
 
 
+def fit_streams() -> None:
+    """Let stdout and stderr write in ASCII what their encoding lacks, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=IN_ASCII)
+
+
+def say(text: str, err: bool = False) -> None:
+    """Print a line; typer's own function writes UTF-8 to a stream that is ASCII."""
+    print(text, file=sys.stderr if err else sys.stdout, flush=True)
+
+
+def _decoded(text: str) -> str:
+    """Return a message with the names of files in it as they are, where the locale could not decode them."""
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half a pair out of somebody's JSON is no file's name
+        return text
+
+
+def in_ascii(text: str) -> str:
+    """Return a text in ASCII: typography as it is typed, letters without accents, everything else escaped."""
+    return "".join(c if c.isascii() else _TYPOGRAPHY.get(c) or _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    bare = "".join(part for part in unicodedata.normalize("NFD", character) if not unicodedata.combining(part))
+    return bare if bare.isascii() else character.encode("ascii", "backslashreplace").decode("ascii")
+
+
+def _replaced(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return in_ascii(error.object[error.start : error.end]), error.end
+
+
+codecs.register_error(IN_ASCII, _replaced)
+
+
+def _fit(part: Any, encoding: str) -> None:
+    """Replace what cannot be written before rich lays it out, so that columns stay aligned."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    if isinstance(part, Text):
+        part.plain = part.plain.encode(encoding, IN_ASCII).decode(encoding)
+    elif isinstance(part, Group):
+        for inner in part.renderables:
+            _fit(inner, encoding)
+    elif isinstance(part, Table):
+        cells = [cell for column in part.columns for cell in (column.header, *column.cells)]
+        for held in (part.title, part.caption, *cells):
+            _fit(held, encoding)
+
+
 def show(value: Any, as_json: bool, text: Callable[[], Any]) -> None:
     """Print a value as JSON, or what `text` makes of it: text, or something for rich."""
     if as_json:
-        typer.echo(json.dumps(plain(value), indent=2, default=str))
+        say(json.dumps(plain(value), indent=2, default=str))
         return
     shown = text()
     if isinstance(shown, str):
-        typer.echo(shown)
+        say(shown)
         return
     from rich.console import Console
 
     console = Console(width=None if sys.stdout.isatty() else 220)
     for part in shown if isinstance(shown, list) else [shown]:
+        _fit(part, console.encoding)
         console.print(part)
 
 

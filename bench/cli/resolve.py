@@ -41,7 +41,7 @@ def task_of(folder: Path, name: str | None, requests: Path | None = None) -> Tas
     except (UnknownName, CheckFailed) as error:
         for blank in (requests / CARD, requests / "requests" / CARD) if requests else ():
             if blank.is_file():
-                return load_task(str(read_yaml(blank).get("task")))
+                return load_task(str(read_yaml(blank, needed=["task"])["task"]))
         if isinstance(error, CheckFailed):
             raise
         raise CheckFailed(f"{folder / CARD}: task: {error}") from error
@@ -147,7 +147,7 @@ def requests_of(task: Task, folder: Path) -> ExampleSet:
     ids = sorted(path.parent.name for path in folder.glob("*/request.yaml"))
     if (home / "build.yaml").exists() or not ids:
         return open_examples(home, task)
-    manifest = str(read_yaml(folder / CARD).get("manifest"))
+    manifest = str(read_yaml(folder / CARD, needed=["manifest"], remedy="get the requests again")["manifest"])
     excerpts = tuple(Excerpt(name, "", "", 0.0, task.duration_s) for name in ids)
     return ExampleSet(folder.parent, task, Manifest(manifest, excerpts))
 

@@ -185,8 +185,12 @@ def read_song(folder: Path) -> Song:
         artist, genre = str(said.get("artist") or ""), str(said.get("genre") or "").replace("_", " ").lower()
     except OSError as error:
         raise BenchError(f"{path}: cannot be read ({error.strerror}); {_GET_AGAIN}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise BenchError(f"{path}: not of its form ({type(error).__name__}: {error}); {_GET_AGAIN}") from error
+    except KeyError as error:
+        raise BenchError(f"{path}: the key {error} is missing; {_GET_AGAIN}") from error
+    except ValueError as error:
+        raise BenchError(f"{path}: cannot be read as JSON ({error}); {_GET_AGAIN}") from error
+    except (TypeError, AttributeError, RecursionError) as error:
+        raise BenchError(f"{path}: not of its form; {_GET_AGAIN}") from error
     if not any(files.values()):
         raise BenchError(f"{path}: names no sounds; {_GET_AGAIN}")
     return Song(artist, genre, files)

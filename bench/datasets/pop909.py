@@ -11,8 +11,8 @@ import numpy.typing as npt
 from bench import plugins
 from bench.audio import Audio, Samples, rms
 from bench.errors import BenchError
+from bench.formats import MidiTrack, read_tracks
 from bench.manifest import Excerpt, Manifest
-from bench.midi import MidiTrack, read_tracks
 from bench.paths import home
 from bench.protocols import Content, Dataset
 from bench.recordings.library import manifest_of, root_of, statistics, verify

@@ -1,7 +1,8 @@
 """Library: folders, manifests, checks and statistics of data sets of real recordings.
 
-A data set is kept in `$BENCH_DATA/<name>` and belongs to its user; nothing is written there. Its manifests are
-committed in data_manifests/<name>/, or are selected by `bench.recordings.selection` from the user's own files.
+A data set is kept in `$BENCH_DATA/<name>`, or in a folder below `$BENCH_DATA` that its card names, such as the one its
+archive unpacks to. It belongs to its user; nothing is written there. Its manifests are committed in
+data_manifests/<name>/, or are selected by `bench.recordings.selection` from the user's own files.
 """
 
 import os
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from bench.errors import BenchError, MissingComponent, UnknownName
-from bench.formats import read_yaml
+from bench.formats import read_yaml, value_of
 from bench.manifest import Excerpt, Manifest, read_manifest
 from bench.paths import home, write_text
 from bench.recordings.checksums import checksums_of, checksums_text, differences, read_checksums
@@ -50,13 +51,24 @@ def root_of(name: str, path: str = "") -> Path:
         path: Its folder, if it is not in `$BENCH_DATA`.
 
     Raises:
-        MissingComponent: the folder is missing; the message says where it was looked for and how to obtain it.
+        MissingComponent: it is not there, with every place where it is looked for and how it is obtained.
+        BenchError: it is in two places.
     """
     data = os.environ.get(VARIABLE, "")
-    folder = Path(path) if path else Path(data) / name
-    if (path or data) and folder.is_dir():
-        return folder
-    where = f"not in {folder}" if path or data else f"${VARIABLE} is not set"
+    places = [Path(path)] if path else [Path(data) / folder for folder in _folders(name)] if data else []
+    here: list[Path] = []
+    for place in places:
+        # A link to another one, or that one again where upper and lower case are the same, is no second copy.
+        if place.is_dir() and not any(place.samefile(other) for other in here):
+            here.append(place)
+    if len(here) > 1:
+        raise BenchError(
+            f"the data set {name} lies in {' and in '.join(map(str, here))}; keep one of them and move the others out "
+            f"of ${VARIABLE}"
+        )
+    if here:
+        return here[0]
+    where = f"not in {', '.join(map(str, places))}" if places else f"${VARIABLE} is not set"
     obtained = str(dataset_card(name).get("how_obtained", "see its card")).rstrip(".")
     raise MissingComponent(
         f"the data set {name} is not here ({where}): {obtained}; put it into ${VARIABLE}/{name}. "
@@ -65,9 +77,25 @@ def root_of(name: str, path: str = "") -> Path:
 
 
 def dataset_card(name: str) -> dict[str, Any]:
-    """Return the keys of data_manifests/<name>/card.yaml; empty where the data set has no card."""
+    """Return the keys of data_manifests/<name>/card.yaml; empty where the data set has no card.
+
+    Raises:
+        BenchError: the card cannot be read, or its `seed` or `folders` has the wrong type.
+    """
     path = home("data_manifests") / name / "card.yaml"
-    return read_yaml(path) if path.is_file() else {}
+    card = read_yaml(path) if path.is_file() else {}
+    try:
+        for key, kind in (("seed", int), ("folders", list)):
+            if key in card:
+                value_of(kind, card, key)
+    except BenchError as error:
+        raise BenchError(f"{path}: {error}") from error
+    return card
+
+
+def _folders(name: str) -> list[str]:
+    """Return where below `$BENCH_DATA` a data set may lie: its name, and the other folders that its card lists."""
+    return [name, *map(str, dataset_card(name).get("folders", []))]
 
 
 def manifest_seed(library: Library) -> int:

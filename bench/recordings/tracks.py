@@ -16,6 +16,7 @@ from bench.errors import BenchError
 from bench.recordings.selection import VERSION, Powers, TrackLevels, start_of
 from bench.runtime.cache import Cache, key_of
 from bench.runtime.executor import Executor, Serial
+from bench.runtime.home import caches
 from bench.runtime.provenance import version
 
 KEPT = "BENCH_MANIFESTS"
@@ -111,7 +112,7 @@ def tracks_of(library: Library, split: str, seed: int, executor: Executor | None
 
 def _track_or_problem(job: _Job) -> Track | str:
     library, track, seed = job.library, job.track, job.seed
-    folder = Path(os.environ.get(KEPT) or Path.home() / ".cache" / "steerbench" / "manifests")
+    folder = Path(os.environ.get(KEPT) or caches() / "manifests")
     cache = Cache(folder / library.name, f"${KEPT}")
     try:
         states = [_state(file) for file in library.files(track)]

@@ -61,8 +61,8 @@ def free_bytes(device: str) -> int | None:
 def _left_in_group() -> int | None:
     """Return what the container's limit leaves, files in memory not counted; None without a limit."""
     try:
-        limit, taken = (int((_GROUP / f"memory.{name}").read_text()) for name in ("max", "current"))
-        lines = (_GROUP / "memory.stat").read_text().splitlines()
+        limit, taken = (int((_GROUP / f"memory.{name}").read_text(encoding="utf-8")) for name in ("max", "current"))
+        lines = (_GROUP / "memory.stat").read_text(encoding="utf-8").splitlines()
         files = sum(int(line.split()[1]) for line in lines if line.split()[0] == "inactive_file")
     except (OSError, ValueError):
         return None

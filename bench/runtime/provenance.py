@@ -69,7 +69,7 @@ def commit() -> str:
     git = ["git", "-C", str(PACKAGE.parent)]
     try:
         head = subprocess.run(
-            [*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True, timeout=10
+            [*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, encoding="utf-8", check=True, timeout=10
         )
         changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", *SCORED_BY], capture_output=True, timeout=10)
     except (OSError, subprocess.SubprocessError):

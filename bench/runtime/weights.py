@@ -13,6 +13,7 @@ from pathlib import Path
 from bench.errors import BenchError, MissingComponent
 from bench.paths import home as installed
 from bench.runtime.download import download
+from bench.runtime.home import caches
 
 VARIABLE = "BENCH_WEIGHTS"
 _BLOCK = 2**20
@@ -115,7 +116,7 @@ class Weights:
 
 def home() -> Path:
     """Return the folder of all weights."""
-    return Path(os.environ.get(VARIABLE) or Path.home() / ".cache" / "steerbench" / "weights")
+    return Path(os.environ.get(VARIABLE) or caches() / "weights")
 
 
 def shipped(name: str, on: str = "") -> Path:

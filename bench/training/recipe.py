@@ -47,6 +47,7 @@ class Recipe:
 
 
 _KEYS = ("description", "trainer", "needs", "options", "budgets", "tolerance")
+_NEEDED = ("description", "trainer", "budgets")
 
 
 def recipe_names() -> list[str]:
@@ -72,7 +73,7 @@ def read_recipe(path: Path) -> Recipe:
     Raises:
         BenchError: see `load_recipe`.
     """
-    keys = read_yaml(path, allowed=_KEYS)
+    keys = read_yaml(path, _KEYS, _NEEDED, "docs/training.md says what a recipe holds")
     for key, kind in (("description", str), ("trainer", str), ("budgets", dict)):
         if not isinstance(keys.get(key), kind) or not keys[key]:
             raise BenchError(f"{path}: {key}: want {'text' if kind is str else 'a mapping'}, found {keys.get(key)!r}")

@@ -104,7 +104,9 @@ def _pip(name: str, arguments: tuple[str, ...]) -> None:
     command = [sys.executable, "-m", "pip", *arguments]
     shown = " ".join(["python", *command[1:]])
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", timeout=_TIMEOUT_S, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BenchError(f"bench setup {name}: `{shown}` could not be run to its end ({error})") from error
     if done.returncode:

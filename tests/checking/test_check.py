@@ -256,3 +256,12 @@ def test_a_training_list_is_matched_by_name_and_by_sound(folder: Path, examples:
     assert "'something else' is the recording of the test excerpt a" in flags[1]
     write_text(folder / TRAINING, "song\tnonsense")
     assert any("training-list.txt:1: damaged landmarks" in problem for problem in found(folder, named).problems)
+
+
+@pytest.mark.parametrize("name", ["A.WAV", "a.WAV", "A.wav"])
+def test_an_output_under_a_name_like_its_own_is_named_where_it_lacks(
+    folder: Path, examples: ExampleSet, name: str
+) -> None:
+    (folder / "a.wav").rename(folder / "part")
+    (folder / "part").rename(folder / name)
+    assert found(folder, examples).problems == [f"a.wav: missing; {name} looks like it and is not: give it that name"]

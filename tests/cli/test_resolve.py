@@ -13,6 +13,7 @@ from bench.cli.resolve import (
     known_device,
     known_models,
     metrics_of,
+    requests_of,
     setting_of,
     task_of,
 )
@@ -92,7 +93,7 @@ def test_requests_name_the_task_where_the_card_does_not(tmp_path: Path, last: st
     (tmp_path / "requests").mkdir()
     (tmp_path / "requests" / "submission.yaml").write_text(f"system:\ntask: {TASK.name}\n")
     for card, said in (
-        ("system:\n", "missing 3"),
+        ("system:\n", "the keys 'task', 'task_version', 'manifest' are missing"),
         ("task: inpaint\nsystem: a\ntask_version: 1\nmanifest: m\n", "no task"),
     ):
         (tmp_path / "mine" / "submission.yaml").write_text(card)
@@ -171,3 +172,11 @@ def test_added_metrics_must_exist_and_have_what_they_need(tmp_path, monkeypatch)
         metrics_of(["fad[logmel-stat]"])
     with pytest.raises(BenchError, match="takes no option"):
         metrics_of(["sdr[x]"])
+
+
+def test_requests_whose_card_names_no_manifest_are_named(tmp_path: Path) -> None:
+    (tmp_path / "requests" / "a--1").mkdir(parents=True)
+    (tmp_path / "requests" / "a--1" / "request.yaml").write_text("id: a--1\n")
+    (tmp_path / "requests" / "submission.yaml").write_text("task: inpaint-drums\n")
+    with pytest.raises(BenchError, match=r"submission\.yaml: the key 'manifest' is missing; get the requests again"):
+        requests_of(load_task("inpaint-drums"), tmp_path / "requests")

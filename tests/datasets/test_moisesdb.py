@@ -143,10 +143,10 @@ def spoiled(song, how):
         return r"data\.json: cannot be read \(No such file or directory\); get the song again"
     if how == "data.json cut short":
         data.write_text(data.read_text()[:200])
-        return r"data\.json: not of its form \(JSONDecodeError"
+        return r"data\.json: cannot be read as JSON \(Unterminated"
     if how == "a stem without a name":
         data.write_text(data.read_text().replace('"stemName": "bass", ', ""))
-        return r"data\.json: not of its form \(KeyError: 'stemName'\)"
+        return r"data\.json: the key 'stemName' is missing; get the song again"
     if how == "a path out of the folder":
         data.write_text(data.read_text().replace('"stemName": "bass"', '"stemName": "../bass"'))
         return r"data\.json: '\.\./bass' is no file of a song"

@@ -199,7 +199,7 @@ def spoiled(root, how):
     if how == "a stem unexplained":
         said = (track / "metadata.yaml").read_text()
         (track / "metadata.yaml").write_text(said.replace("    program_num: 33\n", ""))
-        return r"metadata\.yaml: stem S01: KeyError 'program_num'"
+        return r"metadata\.yaml: stem S01: the key 'program_num' is missing; get the track again"
     if how == "another rate":
         soundfile.write(track / "stems" / "S01.flac", np.zeros(16000), 16000)
         return r"S01\.flac: 1\.00 s at 16000 Hz, the mix 20\.00 s at 44100 Hz"

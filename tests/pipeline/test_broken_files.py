@@ -10,7 +10,7 @@ import pytest
 
 from bench.audio import Audio
 from bench.errors import BenchError
-from bench.example import Control, Request, read_request, write_request
+from bench.example import Control, Request, open_examples, read_request, write_request
 from bench.formats import dump_yaml, read_yaml
 from bench.manifest import Excerpt, Manifest, read_manifest
 from bench.mask import Mask
@@ -18,7 +18,7 @@ from bench.paths import home
 from bench.scores import Row, read_rows, write_rows
 from bench.submission import Card, read_submission, write_card
 from bench.symbols import Beats, Chords, Notes, read_beats, read_chords, read_notes, write_symbols
-from bench.task import read_task
+from bench.task import load_task, read_task
 
 RATE = 16000
 SOUND, MASK = Audio(np.zeros(RATE), RATE), Mask(((10, 40),), 50)
@@ -141,7 +141,7 @@ def test_every_key_of_a_task_refuses_what_is_not_its_kind(tmp_path: Path, key: s
 def test_no_key_of_a_task_may_be_left_out(tmp_path: Path, key: str) -> None:
     path = tmp_path / "inpaint-drums.yaml"
     path.write_text(dump_yaml({name: value for name, value in KEYS.items() if name != key}))
-    with pytest.raises(BenchError, match=f"the keys {key} are missing"):
+    with pytest.raises(BenchError, match=f"the key '{key}' is missing; tasks/README.md says"):
         read_task(path)
 
 
@@ -150,11 +150,11 @@ def test_no_key_of_a_task_may_be_left_out(tmp_path: Path, key: str) -> None:
     [
         ({"id": "../a"}, r"the id is '\.\./a'"),
         ({"holes": [[10, 60]]}, "not sorted, disjoint stretches"),
-        ({"holes": [[10]]}, "ValueError"),
-        ({"holes": 3}, "TypeError"),
+        ({"holes": [[10]]}, r"request.yaml: holes: want pairs of frames, \[begin, end\], found \[10\]"),
+        ({"holes": 3}, "request.yaml: holes: want a list, found 3"),
         ({"controls": ["../../secret"]}, "no kind of control is called"),
         ({"sample_rate": 8000}, "16000 samples at 16000 Hz, the request says 8000 at 8000 Hz"),
-        ({"n_frames": float("inf")}, "OverflowError"),
+        ({"n_frames": float("inf")}, "request.yaml: n_frames: want a whole number, found inf"),
     ],
 )
 def test_a_request_with_a_wrong_value_is_named(tmp_path: Path, keys: dict[str, Any], said: str) -> None:
@@ -162,3 +162,9 @@ def test_a_request_with_a_wrong_value_is_named(tmp_path: Path, keys: dict[str, A
     path.write_text(dump_yaml(read_yaml(path) | keys))
     with pytest.raises(BenchError, match=said):
         read_request(folder)
+
+
+def test_examples_whose_record_lacks_a_key_are_named(tmp_path: Path) -> None:
+    (tmp_path / "build.yaml").write_text("task: inpaint-drums@1\n")
+    with pytest.raises(BenchError, match=r"build\.yaml: the keys 'manifest', 'public' are missing; remove the folder"):
+        open_examples(tmp_path, load_task("inpaint-drums"))

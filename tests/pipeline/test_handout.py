@@ -39,7 +39,7 @@ def test_the_card_needs_a_name_and_nothing_else(tmp_path: Path) -> None:
     task = load_task("inpaint-drums")
     invite(tmp_path, task, "synthetic-quick", 16)
     assert list(read_yaml(tmp_path / CARD)) == [column.name for column in fields(Card) if column.name != "identity"]
-    with pytest.raises(BenchError, match="system: want str, found None"):
+    with pytest.raises(BenchError, match="system: want text, found None"):
         read_submission(tmp_path)
     text = (tmp_path / CARD).read_text()
     (tmp_path / CARD).write_text(text.replace("system:", "system: mine", 1))

@@ -185,3 +185,15 @@ def test_ids_of_names():
     names = ["Höhle", "hohle", "A - b!", "--", "", "x" * 120, "..x--y.z.", "日本"]
     assert ids_of(names) == ["hohle", "hohle-2", "a-b", "track", "track-2", "x" * 100, "x-y.z", "track-3"]
     assert ids_of(["a-b-c", "a-bcd", "!"], longest=2, nameless="song") == ["a", "a-2", "song"]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [("seed: many", "seed: want a whole number, found 'many'"), ("folders: a", "folders: want a list, found 'a'")],
+)
+def test_a_card_with_a_wrong_value_is_named(tmp_path, monkeypatch, line, said):
+    monkeypatch.setattr("bench.recordings.library.home", lambda name: tmp_path)
+    (tmp_path / "shelf").mkdir()
+    (tmp_path / "shelf" / "card.yaml").write_text(f"{line}\n")
+    with pytest.raises(BenchError, match=rf"shelf/card\.yaml: {said}"):
+        root_of("shelf")

@@ -222,9 +222,9 @@ class TestCard:
             ("system: ../evil", "is not 1 to 64"),
             ("system: UPPER", "is not 1 to 64"),
             (f"system: {'a' * 65}", "is not 1 to 64"),
-            ("system: 7", "system: want str, found 7"),
-            ("parameters: many", "parameters: want int, found 'many'"),
-            ("parameters: true", "parameters: want int, found True"),
+            ("system: 7", "system: want text, found 7"),
+            ("parameters: many", "parameters: want a whole number, found 'many'"),
+            ("parameters: true", "parameters: want a whole number, found True"),
             ("color: red", "no key is called 'color'"),
         ],
     )
@@ -237,7 +237,7 @@ class TestCard:
 
     def test_a_missing_key_a_missing_card_and_a_missing_folder(self, tmp_path: Path) -> None:
         (tmp_path / "submission.yaml").write_text("system: a")
-        with pytest.raises(BenchError, match="missing 3 required positional arguments"):
+        with pytest.raises(BenchError, match="the keys 'task', 'task_version', 'manifest' are missing"):
             read_submission(tmp_path)
         (tmp_path / "submission.yaml").unlink()
         with pytest.raises(BenchError, match="a submission needs a card"):

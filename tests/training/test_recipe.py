@@ -45,7 +45,7 @@ def test_optional_keys_default_to_empty(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("trainer: adapter\n", "", "trainer: want text, found None"),
+        ("trainer: adapter\n", "", "the key 'trainer' is missing; docs/training.md"),
         ("trainer: adapter\n", "trainer: 3\n", "trainer: want text, found 3"),
         ("description: A thing.\n", "description: ''\n", "description: want text, found ''"),
         ("needs: {codec: mini-codec}", "needs: mini-codec", "needs: want a mapping, found 'mini-codec'"),
@@ -65,9 +65,10 @@ def test_a_wrong_recipe_is_refused_with_file_key_and_value(tmp_path: Path, old: 
 
 
 def test_budgets_must_be_there(tmp_path: Path) -> None:
-    for text in ("description: x\ntrainer: y\n", "description: x\ntrainer: y\nbudgets: 3\n"):
-        with pytest.raises(BenchError, match="budgets: want a mapping"):
-            recipe(tmp_path, text)
+    with pytest.raises(BenchError, match=r"the key 'budgets' is missing; docs/training\.md"):
+        recipe(tmp_path, "description: x\ntrainer: y\n")
+    with pytest.raises(BenchError, match="budgets: want a mapping"):
+        recipe(tmp_path, "description: x\ntrainer: y\nbudgets: 3\n")
 
 
 def test_an_unknown_recipe_is_refused_with_the_nearest_name() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.audio import recording, stretch, whole_recording
 from bench.datasets.rwc_pop.annotations import Said, read_beats, read_chords, read_metadata
-from bench.datasets.rwc_pop.layout import layout_of
+from bench.datasets.rwc_pop.layout import SOUNDS, layout_of
 from bench.errors import BenchError
 from bench.manifest import Excerpt, Manifest
 from bench.paths import home
@@ -162,7 +162,10 @@ def build(path: str = "") -> Dataset:
         MissingComponent: it is not there.
         BenchError: it is there in no published layout.
     """
-    return RwcPop(root_of(NAME, path))
+    root = root_of(NAME, path)
+    # The archive unpacks to the sounds alone; the annotations lie beside their folder.
+    are_sounds = root.name == SOUNDS and not (root / SOUNDS).is_dir()
+    return RwcPop(root.parent if are_sounds else root)
 
 
 @lru_cache(maxsize=1)

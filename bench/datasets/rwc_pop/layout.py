@@ -10,6 +10,8 @@ from bench.errors import BenchError
 N_PIECES = 100
 SUFFIXES = (".wav", ".flac", ".aiff", ".aif")
 ANNOTATIONS = "01_annotations_preprocessed"
+SOUNDS = "RWC-P"
+"""The folder that the archive of the release of 2026 unpacks to."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class Release:
 
     def sounds(self) -> Iterator[tuple[int | None, Path]]:
         """Return every sound with its piece, e.g. piece 17 with RWC-P/RWC_P017.wav."""
-        for path in _sounds(self.root / "RWC-P", "*"):
+        for path in _sounds(self.root / SOUNDS, "*"):
             match = re.fullmatch(r"RWC_P(\d{3})", path.stem)
             yield int(match[1]) if match and 1 <= int(match[1]) <= N_PIECES else None, path
 
@@ -108,7 +110,7 @@ def layout_of(root: Path) -> Layout:
     Raises:
         BenchError: neither way, both ways, or with two copies of the annotations.
     """
-    is_disc, is_release = (root / "audio").is_dir(), (root / "RWC-P").is_dir()
+    is_disc, is_release = (root / "audio").is_dir(), (root / SOUNDS).is_dir()
     if is_disc and is_release:
         raise BenchError(f"{root}: holds both audio and RWC-P, sounds of two releases whose times differ; remove one")
     if not is_disc and not is_release:

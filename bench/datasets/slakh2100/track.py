@@ -15,8 +15,7 @@ import numpy as np
 
 from bench.audio import whole_recording
 from bench.errors import BenchError
-from bench.formats import read_yaml
-from bench.midi import read_tempo_grid
+from bench.formats import must_have, read_tempo_grid, read_yaml
 from bench.symbols import DRUM_PROGRAM, Beats, Notes, read_notes
 
 SUFFIXES = (".flac", ".wav")
@@ -24,6 +23,7 @@ ON_GRID, LEAST_ON_GRID = 1 / 32, 0.4
 """An onset is on the grid within this much of a beat from a sixteenth; a quarter of all onsets are so by chance."""
 SLACK_S = 0.1
 _GET_AGAIN = "get the track again, or leave it out of the manifest"
+_NEEDED = ("is_drum", "program_num", "inst_class", "audio_rendered", "midi_saved")
 
 
 @dataclass(frozen=True)
@@ -139,13 +139,18 @@ def problems_of(folder: Path) -> list[str]:
 
 
 def _stem(path: Path, name: str, said: Any) -> Stem:
+    if not isinstance(said, dict):
+        raise BenchError(f"{path}: stem {name}: want a mapping, found {said!r:.80}; {_GET_AGAIN}")
+    must_have(f"{path}: stem {name}", said, _NEEDED, _GET_AGAIN)
     try:
         is_drum, program = bool(said["is_drum"]), int(said["program_num"])
         instrument = str(said["inst_class"]).lower().removesuffix(" (continued)")
         sounds = bool(said["audio_rendered"]) or any((path.parent / "stems").glob(f"{name}.*"))
         has_notes = bool(said["midi_saved"]) or _midi_file(path.parent, name).is_file()
-    except (KeyError, TypeError, ValueError) as error:
-        raise BenchError(f"{path}: stem {name}: {type(error).__name__} {error}; {_GET_AGAIN}") from error
+    except (TypeError, ValueError) as error:
+        raise BenchError(
+            f"{path}: stem {name}: program_num: want a whole number, found {said['program_num']!r:.80}; {_GET_AGAIN}"
+        ) from error
     if not re.fullmatch(r"S\d+", name) or not (is_drum or 0 <= program < DRUM_PROGRAM):
         raise BenchError(f"{path}: stem {name} of program {program}: want S00 and on, 0 to 127; {_GET_AGAIN}")
     group = "drums" if is_drum else "bass" if instrument == "bass" else "other"

@@ -10,9 +10,9 @@ import numpy as np
 import pretty_midi
 import pytest
 
-from bench import midi
+from bench import formats
 from bench.errors import BenchError
-from bench.midi import read_tempo_grid, read_tracks
+from bench.formats import read_tempo_grid, read_tracks
 
 Reader = Callable[[Path], Any]
 
@@ -74,7 +74,7 @@ def test_what_is_no_midi_is_one_line(tmp_path: Path, name: str, read: Reader) ->
 def test_missing_and_huge_files_are_refused(song: Path, monkeypatch: pytest.MonkeyPatch, read: Reader) -> None:
     with pytest.raises(BenchError, match=r"none\.mid: cannot be read as MIDI \(no such file\); get it again"):
         read(song.with_name("none.mid"))
-    monkeypatch.setattr(midi, "MAX_BYTES", 100)
+    monkeypatch.setattr(formats, "MIDI_BYTES", 100)
     with pytest.raises(BenchError, match=r"song\.mid: cannot be read as MIDI \(.*\d+ bytes, at most 100\)"):
         read(song)
 
