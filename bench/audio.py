@@ -18,7 +18,7 @@ Samples = npt.NDArray[np.float32]
 MAX_DURATION_S = 3600.0
 SILENCE_DBFS = -90.0
 _PROMISED = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
-"""What libsndfile says of a WAV whose header promises another number of bytes than are there."""
+"""What libsndfile says of a WAV whose header states another number of bytes than are there."""
 _UNKNOWN = 2**31 - 2**16
 """Programs that write into a pipe promise at least so many bytes, for they do not know how many will come."""
 _END_S = 0.1
@@ -209,7 +209,7 @@ def _opened(path: Path) -> Iterator[Any]:
         with soundfile.SoundFile(path) as file:
             said = _PROMISED.search(file.extra_info)
             if said and int(said[2]) < int(said[1]) < _UNKNOWN:
-                raise Unreadable(path, f"breaks off after {said[2]} bytes of sound, its header promises {said[1]}")
+                raise Unreadable(path, f"breaks off after {said[2]} bytes of sound, its header states {said[1]}")
             if not file.frames:
                 raise Unreadable(path, "holds no samples")
             yield file
@@ -229,4 +229,4 @@ def _decoded(path: Path, file: Any, n: int) -> Audio:
 
 
 def _cut_off(path: Path, at_s: float) -> Unreadable:
-    return Unreadable(path, f"breaks off at {at_s:.2f} s, its header promises more")
+    return Unreadable(path, f"breaks off at {at_s:.2f} s, its header states more")

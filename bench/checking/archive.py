@@ -1,7 +1,7 @@
 """Archives: a submission as .zip or .tar.gz, unpacked for as long as it is looked at, or refused with every reason.
 
 Nothing is written but plain files under plain names into a new temporary folder, and what is counted is what really
-comes out, not what a header promises.
+comes out, not what a header states.
 """
 
 import gzip

@@ -1,1 +1,1 @@
-"""Signal processing and music theory: controls, drums, metre, loudness, matching, splicing."""
+"""What is known of sound and music: controls, drums, metre, loudness, matching, splices."""

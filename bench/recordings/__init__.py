@@ -1,1 +1,1 @@
-"""Code shared by data sets of recordings: libraries, selection of excerpts, splits, checksums, stems."""
+"""What data sets of recordings share: libraries, selections, splits, checksums, stems."""

@@ -1,1 +1,1 @@
-"""Shared code of the trainers: recipes, the training loop, songs as sound and as tokens; `train` runs a recipe."""
+"""What trainers share: recipes, the loop, songs as sound and as tokens."""

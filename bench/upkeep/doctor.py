@@ -25,7 +25,7 @@ REQUIRED = {
     name: name
     for name in (
         *("torch", "numpy", "scipy", "pandas", "soundfile", "soxr", "librosa", "numba", "mir_eval", "pretty_midi"),
-        *("pyloudnorm", "transformers", "demucs", "safetensors", "typer", "rich"),
+        *("pyloudnorm", "transformers", "demucs", "safetensors", "jinja2", "typer", "rich"),
     )
 } | {"yaml": "pyyaml"}
 """Packages that a plain installation brings: what is imported, and what pip calls it."""

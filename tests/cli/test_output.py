@@ -25,7 +25,7 @@ def bench(words, settings):
     named = ("PYTHONIOENCODING", "PYTHONUTF8", "LC_ALL", "LC_CTYPE", "LANG")
     kept = {name: value for name, value in os.environ.items() if name not in named}
     environment = kept | {"PYTHONPATH": str(ROOT)} | settings
-    done = subprocess.run([sys.executable, "-m", "bench.cli", *words], env=environment, cwd=ROOT, capture_output=True)
+    done = subprocess.run([sys.executable, "-m", "bench", *words], env=environment, cwd=ROOT, capture_output=True)
     assert b"Traceback" not in done.stderr, done.stderr.decode("utf-8", "replace")
     encoding = "cp1252" if settings.get("PYTHONIOENCODING") == "cp1252" else "ascii"
     return done.returncode, done.stdout.decode(encoding), done.stderr.decode(encoding)

@@ -338,7 +338,7 @@ def test_the_command_refuses_with_reason_and_exit_code_1(tmp_path: Path, form: s
         home = home.with_suffix(".zip")
         home.write_bytes(b"no archive")
     words = ["check", str(home), *(["--json"] if is_json else [])]
-    shown = CliRunner().invoke(app.app, words)
+    shown = CliRunner().invoke(app, words)
     assert shown.exit_code == 1 and "Traceback" not in shown.output
     wanted = "cannot be unpacked" if form == "zip" else "submission.yaml: is a link"
     if is_json:
@@ -350,7 +350,7 @@ def test_the_command_refuses_with_reason_and_exit_code_1(tmp_path: Path, form: s
 def test_a_terminal_gets_no_commands(tmp_path: Path) -> None:
     home = good(tmp_path)
     card_of(CARD + '"\\e[2Jevil": 1\n')(home)
-    shown = CliRunner().invoke(app.app, ["check", str(home)])
+    shown = CliRunner().invoke(app, ["check", str(home)])
     assert shown.exit_code == 1 and "no key is called" in shown.output and "\x1b" not in shown.output
 
 
@@ -358,14 +358,14 @@ def test_a_terminal_gets_no_commands(tmp_path: Path) -> None:
 def test_a_card_that_names_no_task_is_refused_by_every_verb(tmp_path: Path, verb: str) -> None:
     home = good(tmp_path)
     card(task="inpaint-drum")(home)
-    shown = CliRunner().invoke(app.app, [verb, str(home)])
+    shown = CliRunner().invoke(app, [verb, str(home)])
     assert shown.exit_code == 1 and f"{home}/submission.yaml: task: no task is called 'inpaint-drum'" in shown.output
 
 
 @pytest.mark.parametrize("verb", ["check", "score", "submit"])
 def test_every_verb_refuses_an_archive_that_may_not_be(tmp_path: Path, verb: str) -> None:
     (tmp_path / "mine.zip").write_bytes(b"no archive")
-    shown = CliRunner().invoke(app.app, [verb, str(tmp_path / "mine.zip")])
+    shown = CliRunner().invoke(app, [verb, str(tmp_path / "mine.zip")])
     assert shown.exit_code == 1 and f"{tmp_path}/mine.zip: 1 problem\n  cannot be unpacked" in shown.output
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import caches as module
+from bench.runtime import home as module
 from bench.runtime import weights
 from bench.runtime.home import caches, settle, temporary
 
@@ -98,8 +98,8 @@ def test_a_user_without_an_entry_runs_a_read_only_installation(here, home):
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     environment |= {"HOME": home} if home else {}
-    called = "from bench import cli, weights; import sys; sys.argv = ['bench', 'list', 'tasks']\n"
-    called += "try: cli.main()\nexcept SystemExit as end: assert not end.code\n"
+    called = "from bench.cli import app; from bench.runtime import weights; import sys; sys.argv = ['bench', 'list', 'tasks']\n"
+    called += "try: app.main()\nexcept SystemExit as end: assert not end.code\n"
     called += "import fast; assert fast.twice(2) == 4; weights.home()"
     command = [*STRANGER, sys.executable, "-c", called]
     done = subprocess.run(command, env=environment, cwd=package, capture_output=True, text=True, encoding="utf-8")

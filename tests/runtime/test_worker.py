@@ -162,7 +162,7 @@ def test_after_a_fork_parent_and_child_ask_processes_of_their_own(worker: Worker
 
 SCRIPT = """
 import numpy as np
-from bench.worker import shared
+from bench.runtime.worker import shared
 
 print("started")
 worker = shared("echoing", "numpy", "")
