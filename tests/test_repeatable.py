@@ -19,7 +19,7 @@ from bench.submission import Card, Submission
 from bench.task import Spec, Task
 from tests.tiny_clap import write_tiny_clap
 
-RATE, SECONDS, IDS = 16000, 15.0, tuple(f"song-{k:02}" for k in range(8))
+RATE, SECONDS, IDS = 16000, 15.0, tuple(f"song-{k:02}" for k in range(16))
 METRICS = (Spec("fad", {}, "logmel-stats"), Spec("kad", {}, "clap-folder"), Spec("clap-score", {}, "clap-folder"))
 TASK = Task(
     "tiny", 1, "refine", "", "tiny", RATE, SECONDS, Spec("everything"), (), METRICS, {"quality": "fad[logmel-stats]"}, 0
