@@ -2,7 +2,7 @@
 
 `PYTHONPATH=. python benchmarks/agreement.py [--require]`. A row names what is compared, with what, on how many cases,
 and the largest difference seen; the command fails where one is beyond its limit. Packages that are not installed are
-named, and with `--require` fail the command: `tox -e agreement` has them all. Real recordings join the SDR cases where
+named, and with `--require` fail the command: `tox -e py` has them all. Real recordings join the SDR cases where
 `$STEERBENCH_REAL_AUDIO` names a folder.
 """
 
@@ -337,7 +337,7 @@ def main(arguments: list[str]) -> int:
     is_good = True
     for one in AGREEMENTS:
         if importlib.util.find_spec(one.needs) is None:
-            print_(f"| {one.what} | {one.other} | | not installed: `tox -e agreement` | {one.limit:g} | |\n")
+            print_(f"| {one.what} | {one.other} | | not installed: `tox -e py` | {one.limit:g} | |\n")
             is_good &= "--require" not in arguments
             continue
         found = one.cases()

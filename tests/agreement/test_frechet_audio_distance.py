@@ -11,7 +11,7 @@ from bench.metrics.fad import frechet_of
 
 REQUIRED = os.environ.get("STEERBENCH_REQUIRE_AGREEMENT") == "1"
 pytestmark = pytest.mark.skipif(
-    find_spec("frechet_audio_distance") is None and not REQUIRED, reason="frechet_audio_distance: tox -e agreement"
+    find_spec("frechet_audio_distance") is None and not REQUIRED, reason="frechet_audio_distance: tox -e py"
 )
 
 

@@ -15,7 +15,7 @@ from bench.music.loudness import at_loudness
 from bench.upkeep.clap_convert import convert
 
 REQUIRED = os.environ.get("STEERBENCH_REQUIRE_AGREEMENT") == "1"
-pytestmark = pytest.mark.skipif(find_spec("laion_clap") is None and not REQUIRED, reason="laion_clap: tox -e agreement")
+pytestmark = pytest.mark.skipif(find_spec("laion_clap") is None and not REQUIRED, reason="laion_clap: tox -e py")
 
 
 def sounds() -> list[np.ndarray]:

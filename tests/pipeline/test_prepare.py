@@ -37,7 +37,7 @@ from bench.scoring.hearing import Hearing
 from bench.task import load_task
 from tests.datasets.tiny_slakh import write_track
 
-KILLS = int(os.environ.get("STEERBENCH_KILLS", "3"))
+KILLS = int(os.environ.get("STEERBENCH_KILLS", "2"))
 RATE, N_SONGS = 32000, 3
 TASKS = ["inpaint-drums", "inpaint-chords", "inpaint-piano-two-gaps", "edit-drums"]
 

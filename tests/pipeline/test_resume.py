@@ -2,7 +2,6 @@
 
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -61,15 +60,13 @@ def test_killed_runs_end_in_the_same_bytes(
     wanted, seconds = undisturbed
     assert any(name.endswith(".csv") for name in wanted) and any(name.endswith(".wav") for name in wanted)
     moments = random.Random(workers)
-    for k in range(KILLS):
-        out = tmp_path / f"run{k}"
-        process = start(out, workers)
+    for _ in range(KILLS):
+        process = start(tmp_path, workers)
         try:
             process.communicate(timeout=moments.uniform(0.1, 0.95) * seconds)
         except subprocess.TimeoutExpired:
             kill(process)
-        finish(start(out, workers))
-        found = everything(out)
-        assert sorted(found) == sorted(wanted)
-        assert [name for name in wanted if found[name] != wanted[name]] == []
-        shutil.rmtree(out)
+    finish(start(tmp_path, workers))
+    found = everything(tmp_path)
+    assert sorted(found) == sorted(wanted)
+    assert [name for name in wanted if found[name] != wanted[name]] == []

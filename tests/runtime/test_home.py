@@ -98,7 +98,7 @@ def test_a_user_without_an_entry_runs_a_read_only_installation(here, home):
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     environment |= {"HOME": home} if home else {}
-    called = "from bench.cli import app; from bench.runtime import weights; import sys; sys.argv = ['bench', 'list', 'tasks']\n"
+    called = "from bench.cli.app import app; from bench.runtime import weights; import sys; sys.argv = ['bench', 'list', 'tasks']\n"
     called += "try: app.main()\nexcept SystemExit as end: assert not end.code\n"
     called += "import fast; assert fast.twice(2) == 4; weights.home()"
     command = [*STRANGER, sys.executable, "-c", called]
