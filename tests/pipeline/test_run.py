@@ -36,7 +36,7 @@ def bench(*words: str, code: int = 0) -> str:
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     out = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("bench.run.defaults", lambda: replace(defaults(), systems=SYSTEMS))
+        patched.setattr("bench.pipeline.run.defaults", lambda: replace(defaults(), systems=SYSTEMS))
         bench("run", "--task", "inpaint-drums", "--limit", LIMIT, "--out", out)
         yield out
 
