@@ -94,7 +94,7 @@ def train(
         name, options = f"{name}-seed{seed}", {**options, "seed": seed}
     folder = out / name
     _claim(folder, recipe, budget)
-    needs = {option: _needed(need, out) for option, need in recipe.needs.items()}
+    needs = {option: _needed(need, out, name) for option, need in recipe.needs.items()}
     _agree(list(needs.values()))
     shas = {path.stem: sha256_of(path) for path in needs.values()}
     trainer = plugins.load(
@@ -141,10 +141,10 @@ def _claim(folder: Path, recipe: Recipe, budget: str) -> None:
         write_text(begun, f"{commit()}\n")
 
 
-def _needed(name: str, out: Path) -> Path:
+def _needed(name: str, out: Path, recipe: str) -> Path:
     """Return a weight file: the one trained below `out` if there is one, else the shipped one."""
     mine = out / name / f"{name}.safetensors"
-    return mine if mine.is_file() else shipped(name)
+    return mine if mine.is_file() else shipped(name, f"the recipe {recipe}")
 
 
 def _agree(paths: list[Path]) -> None:

@@ -230,15 +230,19 @@ def test_names_that_are_none_are_told_the_nearest(trained, tmp_path):
 
 def test_what_is_needed_is_looked_for_below_out_and_then_among_the_shipped(trained, tmp_path, monkeypatch):
     with pytest.raises(
-        MissingComponent, match=r"tiny-tokens\.safetensors: missing; train it with `bench train tiny-tokens`"
+        MissingComponent,
+        match=r"tiny-tokens\.safetensors: missing; .*tiny-language needs it; make it with `bench train tiny-tokens`",
     ):
         train("tiny-language", "two-cores", tmp_path, device="cpu")
     found = trained / "tiny-tokens" / "tiny-tokens.safetensors"
-    assert bench.training.train._needed("tiny-tokens", trained) == found
+    assert bench.training.train._needed("tiny-tokens", trained, "tiny-language") == found
     (tmp_path / "mini").mkdir()
     (tmp_path / "mini" / "tiny-tokens.safetensors").symlink_to(found)
     monkeypatch.setenv(VARIABLE, str(tmp_path))
-    assert bench.training.train._needed("tiny-tokens", tmp_path) == tmp_path / "mini" / "tiny-tokens.safetensors"
+    assert (
+        bench.training.train._needed("tiny-tokens", tmp_path, "tiny-language")
+        == tmp_path / "mini" / "tiny-tokens.safetensors"
+    )
 
 
 def test_files_that_do_not_belong_together_are_refused(trained, tmp_path):
