@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from bench.errors import BenchError
 from bench.paths import atomic, write_text
+from bench.runtime.executor import Executor
 
 CHECKPOINT, CURVE = "checkpoint.pt", "curve.csv"
 
@@ -17,7 +18,7 @@ CHECKPOINT, CURVE = "checkpoint.pt", "curve.csv"
 class Trainer(Protocol):
     """What makes one weight file. Every batch depends on seed and step alone, so that a resumed run is the same run."""
 
-    def prepare(self, workers: int) -> None:
+    def prepare(self, executor: Executor) -> None:
         """Make or find the training data and build the network; what is already on disk is left alone."""
         ...
 

@@ -13,7 +13,7 @@ from bench.errors import BenchError
 from bench.formats import dump_yaml, read_yaml
 from bench.paths import home, write_text
 from bench.runtime.device import chosen
-from bench.runtime.executor import progress
+from bench.runtime.executor import Executor, Serial, progress
 from bench.runtime.provenance import commit, version
 from bench.runtime.tensors import write_tensors
 from bench.runtime.weights import sha256_of, shipped
@@ -63,7 +63,7 @@ def train(
     dataset: str | None = None,
     seed: int | None = None,
     device: str = "auto",
-    workers: int = 1,
+    executor: Executor | None = None,
     seconds: float = math.inf,
 ) -> Trained:
     """Train a recipe, or go on with it, below `out`.
@@ -75,7 +75,7 @@ def train(
         out: Songs and tokens go to `out`/data, everything else to `out`/<name>.
         seed: In place of the recipe's own; the weight file is then called <name>-seed<seed>.
         device: `auto`, `cpu` or `cuda`.
-        workers: Processes that prepare the songs; the training itself is one.
+        executor: Prepares one song per job; the training itself is one process.
         seconds: Stop after so long, with a checkpoint; the next call goes on.
 
     Raises:
@@ -101,7 +101,7 @@ def train(
         "trainers", recipe.trainer, folder=folder, data=out / "data", device=device, **options,
         **{option: str(path) for option, path in needs.items()},
     )  # fmt: skip
-    trainer.prepare(workers)
+    trainer.prepare(executor or Serial())
     with progress(f"training {name}", options["steps"]) as step_done:
         step, spent = loop.run(trainer, folder, options["steps"], needs=shas, step_done=step_done, seconds=seconds)
     path = folder / f"{name}.safetensors"
