@@ -11,7 +11,8 @@ import torch
 
 from bench.errors import BenchError
 from bench.runtime.tensors import read_about, read_tensors, write_tensors
-from bench.training.loop import CHECKPOINT, CURVE, Learner, Schedule, last_validation, loop, run
+from bench.training import loop
+from bench.training.loop import CHECKPOINT, CURVE, Learner, Schedule, last_validation, run
 
 STEPS, EVERY = 23, 5
 
