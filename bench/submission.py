@@ -20,7 +20,7 @@ SWAPPED = "swapped"
 """Subfolder of outputs made with another song's control, from which `adherence` is scored."""
 TRAINING = "training-list.txt"
 """What the system was trained on, a song a line: its name, and behind a tab its landmarks, where
-`python -m bench.checking.fingerprint FOLDER` made the list."""
+`bench fingerprint FOLDER` made the list."""
 STITCHED = "-stitched"
 """What the name of a reading ends with in which the given context replaces the system's own."""
 MEASURED = ("generation_seconds", "generation_rate", "peak_memory_mib")

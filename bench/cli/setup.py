@@ -36,9 +36,10 @@ def doctor(
         raise BenchError("--noise-floor measures extractors and nothing else; leave out --task and --model")
     if noise_floor:
         from bench.upkeep.noise_floor import noise_floor as measure
+        from bench.upkeep.noise_floor import table
 
         rows = measure(dataset, limit, extractors_of(extractor)["drums"])
-        show(rows, as_json, lambda: "\n".join("  ".join(f"{k}={v}" for k, v in row.items()) for row in rows))
+        show(rows, as_json, lambda: table(rows))
         return
     from dataclasses import asdict
 
