@@ -25,6 +25,7 @@ from bench.cli.options import (
 )
 from bench.cli.output import RUNS, AsJson, mended, show
 from bench.cli.setup import doctor, setup, train
+from bench.cli.upkeep import convert_app, expectations, fingerprint, lock
 from bench.runtime.executor import bound_threads
 
 app = typer.Typer(
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.add_typer(listen_app, name="listen")
+app.add_typer(convert_app, name="convert")
 
 
 def main() -> None:
@@ -220,5 +222,5 @@ def look(
     show({"png": str(path)}, as_json, lambda: str(path))
 
 
-for command in (doctor, setup, train):
+for command in (doctor, setup, train, lock, expectations, fingerprint):
     app.command()(command)
