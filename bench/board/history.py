@@ -1,7 +1,7 @@
 """History: every scoring of a row of the published board, a line each, the newest that of the present rows.
 
-`bench submit` keeps it up: leaderboard/history/<task>/<manifest>/<system>.csv. `python -m bench.board.history` adds the
-line of every row whose newest is another, so the first of a board that has none. It only ever adds.
+`bench submit` keeps it up: leaderboard/history/<task>/<manifest>/<system>.csv. Before it enters new rows it adds the
+line of every row of the board whose newest is another, so the first lines of a board that has none. It only ever adds.
 """
 
 import csv
@@ -133,12 +133,17 @@ def history_of(board: Path, task: str, manifest: str, system: str) -> list[Scori
 def keep(board: Path, path: Path) -> Path:
     """Add the line of a board's rows to their history, unless its newest line is that already; return its file."""
     place = _place(path)
-    known, now = history_of(board, *place), scoring_of(path)
-    if not known or _line(known[-1]) != _line(now):
+    if not _is_kept(board, path):
         out = StringIO()
-        csv.writer(out, lineterminator="\n").writerows([_COLUMNS, *(_line(one) for one in [*known, now])])
+        lines = [_line(one) for one in [*history_of(board, *place), scoring_of(path)]]
+        csv.writer(out, lineterminator="\n").writerows([_COLUMNS, *lines])
         write_text(_path(board, *place), out.getvalue())
     return _path(board, *place)
+
+
+def catch_up(board: Path) -> list[Path]:
+    """Add the lines that a board's rows lack; return the files that grew. `keep` says what is added."""
+    return [keep(board, path) for path in _results(board) if not _is_kept(board, path)]
 
 
 def check(board: Path | None = None) -> list[str]:
@@ -150,11 +155,16 @@ def check(board: Path | None = None) -> list[str]:
     board = board or home("leaderboard")
     problems = []
     for path in _results(board):
-        kept = history_of(board, *_place(path))
-        if not kept or _line(kept[-1]) != _line(scoring_of(path)):
-            wrong = "its newest line is not that of the rows" if kept else "missing"
-            problems.append(f"{_path(board, *_place(path)).relative_to(board)}: {wrong}; `bench submit` keeps it up")
+        if not _is_kept(board, path):
+            kept = _path(board, *_place(path))
+            wrong = "its newest line is not that of the rows" if kept.is_file() else "missing"
+            problems.append(f"{kept.relative_to(board)}: {wrong}; `bench submit` keeps it up")
     return problems
+
+
+def _is_kept(board: Path, path: Path) -> bool:
+    known = history_of(board, *_place(path))
+    return bool(known) and _line(known[-1]) == _line(scoring_of(path))
 
 
 def _results(board: Path) -> list[Path]:
@@ -186,8 +196,3 @@ def _place(path: Path) -> tuple[str, str, str]:
 
 def _path(board: Path, task: str, manifest: str, system: str) -> Path:
     return board / FOLDER / task / manifest / f"{system}.csv"
-
-
-if __name__ == "__main__":
-    for rows in _results(home("leaderboard")):
-        keep(home("leaderboard"), rows)

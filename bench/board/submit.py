@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from math import isnan
 from pathlib import Path
 
-from bench.board.history import keep
+from bench.board.history import catch_up, keep
 from bench.board.page import ARROWS, escape
 from bench.board.readings import readings
 from bench.board.report import in_order
@@ -102,6 +102,7 @@ def submit(folder: Path, task: Task, examples: ExampleSet, setting: Setting) -> 
     scored = score_into(submission, examples, setting)
     board = home("leaderboard")
     results = board / "results" / task.name / examples.manifest.name
+    caught_up = catch_up(board)  # before these rows are replaced
     written = [board / "systems" / f"{submission.card.system}.yaml"]
     card = {
         k: v for k, v in asdict(submission.card).items() if k not in ("task", "task_version", "manifest", *MEASURED)
@@ -118,6 +119,7 @@ def submit(folder: Path, task: Task, examples: ExampleSet, setting: Setting) -> 
                 (results / path.name).unlink(missing_ok=True)
     entered = [results / path.name for path in (scored, stitched) if path.exists()]
     written += [keep(board, rows) for rows in entered]
+    written += [path for path in caught_up if path not in written]
     return Entered(submission.card, task, tuple(read_rows(scored)), tuple(found.flags), tuple(written))
 
 

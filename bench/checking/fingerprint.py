@@ -8,16 +8,17 @@ import base64
 import binascii
 import unicodedata
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from bench.audio import Audio, is_silent
+from bench.audio import Audio, is_silent, read_audio
 from bench.errors import BenchError
 
 RATE = 11025
+SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 MATCH = 0.05
 """Share of landmarks that agree from which two sounds count as one recording. Of the 48 synthetic test excerpts, with
 noise 20 dB below, another gain and a Vorbis codec, 0.13 or more agree with a song that holds them whole, 0.074 or more
@@ -78,6 +79,19 @@ def written(name: str, landmarks: Landmarks) -> str:
     return f"{' '.join(name.split())}\t{base64.b64encode(packed).decode()}"
 
 
+def training_list(folder: Path) -> Iterator[str]:
+    """Yield a line for every song below a folder, in order of path.
+
+    Raises:
+        BenchError: a song cannot be read, or there is none.
+    """
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise BenchError(f"{folder}: holds no song ({', '.join(SUFFIXES)}); give the folder of those trained on")
+    for path in paths:
+        yield written(path.stem, fingerprint(read_audio(path)))
+
+
 def read_list(path: Path) -> list[tuple[str, Landmarks]]:
     """Read a training list: one song a line, its name, and behind a tab its landmarks where it has them.
 
@@ -112,9 +126,7 @@ def _unpacked(packed: str, where: str) -> Landmarks:
         if unzip.unconsumed_tail or len(raw) % 8:
             raise ValueError(f"more than {SONG_BYTES} bytes, or no pairs of numbers")
     except (ValueError, zlib.error, binascii.Error) as error:
-        raise BenchError(
-            f"{where}: damaged landmarks ({error}); make them with `python -m bench.checking.fingerprint`"
-        ) from error
+        raise BenchError(f"{where}: damaged landmarks ({error}); make them with `bench fingerprint`") from error
     values: Landmarks = np.frombuffer(raw, "<u4").reshape(-1, 2).astype(np.uint32)
     if values[:, 1].max(initial=0) > LAST_FRAME:
         raise BenchError(f"{where}: damaged landmarks (one lies at frame {values[:, 1].max()}, at most {LAST_FRAME})")
@@ -148,34 +160,6 @@ def overlap(
 
 def _plain(name: str) -> str:
     """Return letters and digits alone, without case and accents, words apart by one blank."""
-    bare = unicodedata.normalize("NFKD", Path(name).stem if name.endswith((".wav", ".mp3", ".flac", ".ogg")) else name)
+    bare = unicodedata.normalize("NFKD", Path(name).stem if name.endswith(SUFFIXES) else name)
     kept = "".join(c if c.isalnum() else " " for c in bare.casefold() if not unicodedata.combining(c))
     return " ".join(kept.split())
-
-
-def main(arguments: list[str]) -> int:
-    """Print a training list: `python -m bench.checking.fingerprint FOLDER > training-list.txt`."""
-    import io
-    import sys
-
-    from bench.audio import read_audio
-
-    if isinstance(sys.stdout, io.TextIOWrapper):  # what is printed becomes a file, and files are UTF-8
-        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-    if len(arguments) != 1:
-        sys.stderr.write(f"{main.__doc__}\n")
-        return 2
-    for path in sorted(Path(arguments[0]).rglob("*")):
-        if path.suffix.lower() in (".wav", ".flac", ".ogg", ".mp3"):
-            try:
-                sys.stdout.write(written(path.stem, fingerprint(read_audio(path))) + "\n")
-            except BenchError as error:
-                sys.stderr.write(f"{error}\n")
-                return 2
-    return 0
-
-
-if __name__ == "__main__":
-    import sys
-
-    sys.exit(main(sys.argv[1:]))

@@ -53,11 +53,11 @@ def select_(
 
     Example: bench data select slakh2100 --split test --workers 8
     """
-    from bench.runtime.executor import executor
+    from bench.cli.resolve import executor_of
     from bench.text import printable
     from bench.upkeep.data import selected
 
-    found, paths = selected(dataset, split, out, executor(workers))
+    found, paths = selected(dataset, split, out, executor_of(workers))
     left_out = [f"  {track}: {why}" for track, why in found.left_out.items()]
     lines = [f"{len(found.manifest.excerpts)} excerpts; {len(left_out)} tracks have none", *left_out]
     lines.append(f"{' and '.join(map(str, paths))}: into data_manifests/{dataset}/ they are the manifest of everybody")

@@ -59,6 +59,12 @@ def fit_streams() -> None:
             stream.reconfigure(errors=IN_ASCII)
 
 
+def print_utf8() -> None:
+    """Let stdout write UTF-8 whatever its encoding: for output that is kept as a file."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
 def say(text: str, err: bool = False) -> None:
     """Print a line; typer's own function writes UTF-8 to a stream that is ASCII."""
     print(text, file=sys.stderr if err else sys.stdout, flush=True)

@@ -63,4 +63,4 @@ class SepMini:
 
 def build() -> SepMini:
     """Return the separator; raises `MissingComponent` where its weight file is not here."""
-    return SepMini(shipped("sep-mini"))
+    return SepMini(shipped("sep-mini", "sep-mini", instead="hpss"))

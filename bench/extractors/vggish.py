@@ -96,7 +96,7 @@ def build(folder: str = "", hop_s: float = 0.5, activation: bool = False) -> Vgg
         MissingComponent: the published weights are not here.
         BenchError: the folder holds no `.pth`, or several.
     """
-    home = Path(folder) if folder else WEIGHTS.find("logmel-stats runs without weights")
+    home = Path(folder) if folder else WEIGHTS.find("logmel-stats")
     found = sorted(home.glob("*.pth"))
     if len(found) != 1:
         raise BenchError(f"{home}: holds {len(found)} files .pth, want exactly one")

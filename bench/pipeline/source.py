@@ -32,6 +32,11 @@ def source_of(name: str | None, audio: Path | None, salt: Path | None, task: Tas
         if name or salt:
             raise BenchError("--audio stands alone: it is a data set of its own, without --dataset and --salt")
         return Source("folder", (("path", str(audio)), ("duration_s", task.duration_s)))
+    return source_named(name, salt)
+
+
+def source_named(name: str | None, salt: Path | None = None) -> Source:
+    """Return what `--dataset` and `--salt` mean; raises as `source_of`."""
     name = name or defaults().manifest
     known = [plug for plug in plugins.names("datasets") if name == plug or name.startswith(plug + "-")]
     if not known:

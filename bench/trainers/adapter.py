@@ -18,6 +18,7 @@ from bench.errors import BenchError, MissingComponent, UnknownName
 from bench.mask import blocks, draw, scatter
 from bench.mini.songs import prepared
 from bench.mini.tokens import HOP
+from bench.runtime.executor import Executor, Serial
 from bench.training import streams
 from bench.training.loop import Learner
 from bench.training.tokens import Codes, Songs, of_dataset
@@ -48,13 +49,13 @@ class AdapterTrainer:
         is_own = self._sources["size"] == "mini" and dataset == "synthetic"
         return "" if is_own else _FULL_LICENCE.format(dataset=dataset)
 
-    def prepare(self, workers: int) -> None:
+    def prepare(self, executor: Executor) -> None:
         """Make the streams, encode them, build the adapter on the frozen decoder."""
         backbone = self._backbone()
         self._decoder, self._tokeniser, self.frozen = backbone.decoder, backbone.tokeniser, backbone.about
         # Extractors may use torch's random numbers, but only if songs are missing: restore them for the adapter's sake.
         with torch.random.fork_rng(devices=[]):
-            (self._sounds, self._songs), (_, self._unseen) = self._prepared_songs(backbone.label, workers)
+            (self._sounds, self._songs), (_, self._unseen) = self._prepared_songs(backbone.label, executor)
         self._adapter = self._new_adapter()
         trained = self._decoder if self._adapter is None else self._adapter.to(self._device).train()
         self.learner = Learner(
@@ -77,17 +78,18 @@ class AdapterTrainer:
         torch.manual_seed(self._seed)
         return backbone
 
-    def _prepared_songs(self, label: str, workers: int) -> list[tuple[streams.Streams, Songs]]:
+    def _prepared_songs(self, label: str, executor: Executor) -> list[tuple[streams.Streams, Songs]]:
         """Return the training and validation songs, as sound and as tokens of the decoder's codec."""
         names, dataset = (self._sources["train"], self._sources["validation"]), self._sources["dataset"]
         if self._sources["size"] == "mini" and dataset == "synthetic":
-            return prepared(self._data, Path(self._sources["tokens"]), names, workers)[1]
+            return prepared(self._data, Path(self._sources["tokens"]), names, executor)[1]
         manifest = plugins.load("datasets", dataset).select(names[0])
         self.frozen["songs"] = f"{manifest.name} {manifest.sha256[:12]}"
         return of_dataset(
             dataset, names, self._data / dataset, self._tokeniser, label, parts=("mix", *self._sources["controls"]),
-            duration_s=self._sizes["stretch_s"], separator=self._sources["separator"], workers=workers,
-            encoders=workers if self._device == "cpu" else 1,  # each would load the codec onto the one device
+            duration_s=self._sizes["stretch_s"], separator=self._sources["separator"], executor=executor,
+            # On a GPU each process would load the codec onto the one device.
+            encoder=executor if self._device == "cpu" else Serial(),
         )  # fmt: skip
 
     def _new_adapter(self) -> Prompts | Prefix | None:

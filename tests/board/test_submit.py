@@ -149,6 +149,23 @@ def test_the_pull_request_says_what_there_is_to_know(
     assert str(text).startswith(text.title + "\n\n")
 
 
+def test_a_board_without_history_gets_its_first_lines(
+    examples: ExampleSet, folder: Path, board: Path, tmp_path: Path
+) -> None:
+    results = board / "results" / TASK.name / "synthetic-tiny"
+    for system, value in (("older", 0.3), ("mine", 0.4)):
+        write_rows(results / f"{system}.csv", [replace(row, system=system) for row in rows_of(value)])
+        write_text(results / f"{system}.run.yaml", "bench: '0'\n")
+    written = submit(folder, TASK, examples, setting(tmp_path)).written
+    kept = {name: history_of(board, TASK.name, "synthetic-tiny", name) for name in ("older", "mine")}
+    assert {name: [one.control_value for one in lines] for name, lines in kept.items()} == {
+        "older": [0.3],
+        "mine": [0.4, 0.5],
+    }
+    assert check_history(board) == [] and len(set(written)) == len(written)
+    assert [path.name for path in written if "history" in path.parts] == ["mine.csv", "older.csv"]
+
+
 def test_a_second_submission_adds_a_line_of_history(
     examples: ExampleSet, folder: Path, board: Path, tmp_path: Path
 ) -> None:

@@ -1,16 +1,17 @@
 """Fingerprints: one recording is found again, another is not; training lists of strangers are read with care."""
 
 import base64
-import subprocess
-import sys
+import json
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from bench.audio import Audio, write_audio
 from bench.checking.fingerprint import MATCH, SONG_BYTES, agreement, fingerprint, overlap, read_list, written
+from bench.cli.app import app
 from bench.errors import BenchError
 
 RATE = 32000
@@ -98,13 +99,22 @@ def test_names_are_compared_without_case_accents_and_punctuation(title: str, is_
 def test_the_command_makes_a_list_of_a_folder(tmp_path: Path) -> None:
     write_audio(tmp_path / "a" / "one.wav", song(1))
     write_audio(tmp_path / "two.wav", song(2))
-    command = [sys.executable, "-m", "bench.checking.fingerprint", str(tmp_path)]
-    made = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    (tmp_path / "list.txt").write_text(made)
+    command = ["fingerprint", str(tmp_path)]
+    made = CliRunner().invoke(app, command)
+    assert made.exit_code == 0
+    (tmp_path / "list.txt").write_text(made.stdout)
     found = read_list(tmp_path / "list.txt")
     assert [name for name, _ in found] == ["one", "two"]
     lines = overlap(found, [], {"excerpt": fingerprint(song(2))})
     assert lines == ["'two' is the recording of the test excerpt excerpt (100% of landmarks agree)"]
+    songs = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)
+    assert ["\t".join(one.values()) for one in songs] == made.stdout.splitlines()
     (tmp_path / "broken.wav").write_bytes(b"RIFF")
-    bad = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert bad.returncode == 2 and "broken.wav" in bad.stderr
+    bad = CliRunner().invoke(app, command)
+    assert bad.exit_code == 2 and "broken.wav" in bad.stderr
+
+
+@pytest.mark.parametrize("name", ["nowhere", ""])
+def test_a_folder_without_songs_is_no_empty_list(name: str, tmp_path: Path) -> None:
+    said = CliRunner().invoke(app, ["fingerprint", str(tmp_path / name)])
+    assert said.exit_code == 2 and not said.stdout and "holds no song (.wav, .flac, .ogg, .mp3)" in said.stderr

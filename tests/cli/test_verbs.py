@@ -53,7 +53,9 @@ def test_a_file_that_is_no_text_hides_nothing_else(tmp_path: Path, monkeypatch: 
 
 
 def test_the_examples_that_are_shown_to_a_newcomer_are_there() -> None:
-    shown = "".join(path.read_text(encoding="utf-8") for path in (PACKAGE.parent / "README.md", PACKAGE / "cli.py"))
+    shown = "".join(
+        path.read_text(encoding="utf-8") for path in (PACKAGE.parent / "README.md", PACKAGE / "cli" / "app.py")
+    )
     ids = {excerpt.id for excerpt in plugins.load("datasets", "synthetic").select(defaults().manifest).excerpts}
     names = re.findall(r"bench look (\S+)", shown)
     assert names and set(names) <= ids

@@ -9,6 +9,7 @@ import torch
 from bench.air.adapter import Prompts, merged, of
 from bench.air.weights import read_decoder
 from bench.errors import MissingComponent, UnknownName
+from bench.runtime.executor import Serial
 from bench.trainers import adapter as plug
 from tests.tiny_mini import CONFIG
 
@@ -22,7 +23,7 @@ def prepared(shared, kind="prompts", **options):
         language=str(shared / "language.safetensors"), train="synthetic-train-2",
         validation="synthetic-validation-1", **sizes,
     )  # fmt: skip
-    trainer.prepare(1)
+    trainer.prepare(Serial())
     return trainer
 
 

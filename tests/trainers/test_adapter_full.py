@@ -76,7 +76,7 @@ def trainer_of(tmp_path, **options):
     }
     sources = {"size": "small", "dataset": NAME, "train": f"{NAME}-train", "validation": f"{NAME}-validation"}
     made = plug.build(tmp_path, tmp_path / "data", **usual | sources | {"stretch_s": 3.0, "masks": "scatter"} | options)
-    made.prepare(1)
+    made.prepare(Serial())
     return made
 
 
@@ -238,7 +238,7 @@ def test_a_training_that_does_not_fit_a_gpu_is_refused_before_anything_is_read(d
         BenchError,
         match=r"training on musicgen-small needs about 3\.\d GB on cuda at batch 7 of 5 s .*, 0\.0 GB are free: take a smaller batch",
     ):
-        trainer.prepare(1)
+        trainer.prepare(Serial())
 
 
 @pytest.mark.parametrize("name", FULL)
