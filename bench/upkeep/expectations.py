@@ -1,6 +1,6 @@
 """Expectations: what every table must show, else a metric, an extractor or a floor is broken.
 
-The list is in section 11 of the design. `python -m bench.upkeep.expectations [FOLDER]` checks a run's folder or,
+The list is in docs/design.md, section 11. `python -m bench.upkeep.expectations [FOLDER]` checks a run's folder or,
 without one, the published board, and ends with 1 on a violation.
 """
 
