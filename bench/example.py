@@ -1,4 +1,4 @@
-"""Requests (all a model may know), references (what it must not) and the folders they lie in (design section 5)."""
+"""Requests (all a model may know), references (what it must not) and their folders (docs/design.md, section 5)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace

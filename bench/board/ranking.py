@@ -1,4 +1,4 @@
-"""Ranking: who is better than whom, who stands under the line, and what is a floor or a ceiling (design section 11)."""
+"""Ranking: who is better than whom, who stands under the line, what bounds a table (docs/design.md, section 11)."""
 
 from collections.abc import Mapping
 from itertools import combinations

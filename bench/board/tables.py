@@ -1,4 +1,4 @@
-"""Tables: who is better, by how much that could be luck, and between which floor and ceiling (design section 11).
+"""Tables: who is better, by how much that could be luck, between which floor and ceiling (docs/design.md, section 11).
 
 Decisions, all about one task, task version and manifest:
 

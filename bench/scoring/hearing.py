@@ -1,4 +1,4 @@
-"""Hearing: what the extractors find in an output and its reference, hole by hole, once for all metrics (section 11)."""
+"""Hearing: what extractors find in an output and its reference, once for all metrics (docs/design.md, section 11)."""
 
 from dataclasses import replace
 from functools import cached_property

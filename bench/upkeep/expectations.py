@@ -1,6 +1,7 @@
 """Expectations: what every table must show, else a metric, an extractor or a floor is broken.
 
-`bench expectations [FOLDER]` checks a run's folder or, without one, the published board.
+The list is in docs/design.md, section 11. `bench expectations [FOLDER]` checks a run's folder or, without one, the
+published board.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
