@@ -1,4 +1,4 @@
-"""Comparing two systems: pairs, direction, correction, identity, forecasts."""
+"""Tests of bench.board.compare."""
 
 import json
 from dataclasses import replace
@@ -85,7 +85,7 @@ def test_p_values_are_those_of_the_songs_corrected_over_the_columns(board) -> No
     assert [one.p for one in found] == pytest.approx(list(holm(bare)))
 
 
-def test_how_many_more_songs_is_the_forecast_less_those_there(board) -> None:
+def test_more_songs_is_the_forecast_minus_the_common_songs(board) -> None:
     values = np.random.default_rng(2).normal(0.3, 1, 16)
     found = compare(board(a=column("a", ONSETS, values), b=column("b", ONSETS, [0.0] * 16)), "a", "b")[0]
     assert found.verdict == "not told apart"
@@ -127,7 +127,7 @@ def test_other_identities_and_too_few_songs_are_not_compared(board) -> None:
     assert found[LSD].verdict == "untested" and found[LSD].better_by == 1.0 and np.isnan(found[LSD].p)
 
 
-def test_wrong_names_and_nothing_in_common_are_said(board) -> None:
+def test_wrong_names_and_nothing_in_common_are_errors(board) -> None:
     folder = board(a=column("a", ONSETS, [0.8] * 16), b=column("b", ONSETS, [0.7] * 16))
     with pytest.raises(UnknownName, match="no system in these results is called 'c'"):
         compare(folder, "a", "c")
@@ -151,7 +151,7 @@ def test_the_command_prints_tables_and_json(board) -> None:
     assert len(grids(compare(folder, "a", "b"), "a", "b")) == 2
 
 
-def test_json_knows_no_infinity(board) -> None:
+def test_json_has_no_infinity(board) -> None:
     folder = board(a=column("a", ONSETS, [0.5] * 16), b=column("b", ONSETS, [0.5] * 16))
     said = CliRunner().invoke(app, ["compare", "a", "b", "--out", str(folder), "--json"]).output
     assert "Infinity" not in said and json.loads(said)[0]["more_songs"] is None
