@@ -59,7 +59,7 @@ def must_be_scorable(task: Task) -> None:
     except UnknownName as error:
         raise BenchError(f"{path}: metrics: {error}") from error
     if twice := next((name for name in names if names.count(name) > 1), None):
-        raise BenchError(f"{path}: metrics: {twice} stands twice; name it once")
+        raise BenchError(f"{path}: metrics: {twice} appears twice; name it once")
     for key, name in task.primary.items():
         if name not in names:
             raise BenchError(f"{path}: primary: {key}: {UnknownName('column of its metrics', name, names)}")

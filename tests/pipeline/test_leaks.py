@@ -104,7 +104,7 @@ def test_files_that_nothing_declares_and_foreign_chunks_are_told(folder: Path) -
     lines = told(folder)
     assert "a: notes.txt is declared by nothing" in lines
     assert any("masked.wav holds the chunk 'LIST' of 4 bytes" in line for line in lines)
-    assert any("masked.wav holds 4 bytes behind its end" in line for line in lines)
+    assert any("masked.wav holds 4 bytes after its end" in line for line in lines)
 
 
 def test_what_is_no_wav_is_said_beside_all_else(folder: Path) -> None:

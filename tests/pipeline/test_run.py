@@ -207,7 +207,7 @@ def test_a_wrong_word_gets_one_line_and_exit_code_2(words: list[str], said: str,
         ({"primary": {"control": "drum-onset", "quality": "sdr"}}, "primary: control: .*did you mean drum-onset-f1"),
         ({"primary": {"control": "sdr", "quality": "clap-score"}}, "primary: quality: no column of its metrics"),
         ({"metrics": (Spec("sdr"), Spec("context-lsdd"))}, "metrics: .*did you mean context-lsd"),
-        ({"metrics": (Spec("sdr"), Spec("sdr"))}, "metrics: sdr stands twice"),
+        ({"metrics": (Spec("sdr"), Spec("sdr"))}, "metrics: sdr appears twice"),
     ],
 )
 def test_a_task_that_cannot_be_scored_is_refused_before_anything_is_made(
