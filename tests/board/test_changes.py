@@ -38,14 +38,14 @@ def two(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_rows_are_new_gone_changed_or_the_same(two: tuple[Path, Path]) -> None:
-    found = {change.system: change for change in changes(*two)}
-    assert {name: change.state for name, change in found.items()} == {
+    by_system = {change.system: change for change in changes(*two)}
+    assert {name: change.state for name, change in by_system.items()} == {
         "a": "changed", "gone": "gone", "new": "new", "still": "same",
     }  # fmt: skip
-    (move,) = found["a"].moves
+    (move,) = by_system["a"].moves
     assert (move.metric, move.verdict, move.n_songs) == (ONSETS, "better", 16)
     assert move.gain == pytest.approx(0.4 - NOISE.mean()) and move.low < move.gain < move.high
-    assert [m.verdict for m in found["new"].moves] == ["new"] and found["still"].moves == ()
+    assert [m.verdict for m in by_system["new"].moves] == ["new"] and by_system["still"].moves == ()
     back = {change.system: change for change in changes(two[1], two[0])}
     assert back["a"].moves[0].verdict == "worse" and back["new"].state == "gone"
 
@@ -55,11 +55,11 @@ def test_p_values_are_corrected_over_the_changed_columns_of_a_table(tmp_path: Pa
     drawn = np.random.default_rng(5).normal(0.3, 1, (2, 16))
     old = {s: [*column(s, LSD, [0.0] * 16), *column(s, ONSETS, [0.5] * 16)] for s in "ab"}
     new = {s: [*column(s, LSD, drawn[k]), *column(s, ONSETS, [0.5] * 16)] for k, s in enumerate("ab")}
-    found = changes(write(tmp_path / "old", **old), write(tmp_path / "new", **new))
+    compared = changes(write(tmp_path / "old", **old), write(tmp_path / "new", **new))
     bare = [difference(dict.fromkeys(songs, 0.0), dict(zip(songs, values, strict=True))).p for values in drawn]
-    told = [move for change in found for move in change.moves if move.metric == LSD]
+    told = [move for change in compared for move in change.moves if move.metric == LSD]
     assert [move.p for move in told] == pytest.approx(list(holm(bare)))
-    assert [m.verdict for c in found for m in c.moves if m.metric == ONSETS] == ["same", "same"]
+    assert [m.verdict for c in compared for m in c.moves if m.metric == ONSETS] == ["same", "same"]
 
 
 @pytest.mark.parametrize(
@@ -73,17 +73,17 @@ def test_p_values_are_corrected_over_the_changed_columns_of_a_table(tmp_path: Pa
 def test_rows_of_another_version_manifest_or_identity_are_not_compared(tmp_path: Path, change: dict, why: str) -> None:
     rows = column("a", ONSETS, 0.5 + NOISE)
     old, new = write(tmp_path / "old", a=rows), write(tmp_path / "new", a=[replace(one, **change) for one in rows])
-    (found,) = changes(old, new)
-    assert found.state == "changed" and [m.verdict for m in found.moves] == [f"not comparable: {why}"]
-    assert np.isnan([found.moves[0].gain, found.moves[0].p]).all()
+    (change,) = changes(old, new)
+    assert change.state == "changed" and [m.verdict for m in change.moves] == [f"not comparable: {why}"]
+    assert np.isnan([change.moves[0].gain, change.moves[0].p]).all()
 
 
 def test_rounding_is_no_change_and_few_songs_are_untested(tmp_path: Path) -> None:
     old = write(tmp_path / "old", a=column("a", ONSETS, 0.5 + NOISE), b=column("b", GAP, [1.0] * 5))
     new = write(tmp_path / "new", a=column("a", ONSETS, 0.5 + NOISE + 1e-9), b=column("b", GAP, [-0.5] * 5))
-    found = {change.system: change for change in changes(old, new)}
-    assert found["a"].state == "same"
-    assert [(m.verdict, m.gain) for m in found["b"].moves] == [("untested", 0.5)]
+    by_system = {change.system: change for change in changes(old, new)}
+    assert by_system["a"].state == "same"
+    assert [(m.verdict, m.gain) for m in by_system["b"].moves] == [("untested", 0.5)]
 
 
 def test_incomplete_systems_and_removed_tasks_are_not_compared(tmp_path: Path) -> None:
@@ -159,8 +159,8 @@ def test_the_command_compares_boards_and_refuses_a_mixture(two: tuple[Path, Path
     old, new = map(str, two)
     said = CliRunner().invoke(app, ["compare", old, new])
     assert said.exit_code == 0 and "better" in said.output and "1 of 4 rows have the same numbers" in said.output
-    found = json.loads(CliRunner().invoke(app, ["compare", old, new, "--json"]).output)
-    assert [one["state"] for one in found] == ["changed", "gone", "new", "same"]
+    answer = json.loads(CliRunner().invoke(app, ["compare", old, new, "--json"]).output)
+    assert [one["state"] for one in answer] == ["changed", "gone", "new", "same"]
     assert CliRunner().invoke(app, ["compare", old, new, "--check"]).exit_code == 1
     mixed = CliRunner().invoke(app, ["compare", old, "a"])
     assert mixed.exit_code == 2 and "is a board and a is none" in mixed.output
@@ -174,15 +174,15 @@ def test_a_submission_in_the_working_folder_does_not_hide_its_system(
     monkeypatch.chdir(tmp_path)
     for name in ("a", "still"):
         (tmp_path / name).mkdir()
-        found = CliRunner().invoke(app, ["compare", "a", "still", "--out", str(two[0])])
-        assert found.exit_code == 0, found.output
+        result = CliRunner().invoke(app, ["compare", "a", "still", "--out", str(two[0])])
+        assert result.exit_code == 0, result.output
     empty = CliRunner().invoke(app, ["compare", str(two[0]), "a"])
     assert empty.exit_code == 2 and "a: holds no results" in empty.output
 
 
 def test_systems_of_two_runs_are_compared_under_full_names(two: tuple[Path, Path]) -> None:
     old, new = (f"{folder}:a" for folder in two)
-    found = json.loads(CliRunner().invoke(app, ["compare", new, old, "--json"]).output)
-    assert [(one["metric"], one["verdict"]) for one in found][0] == (ONSETS, "first")
+    answer = json.loads(CliRunner().invoke(app, ["compare", new, old, "--json"]).output)
+    assert [(one["metric"], one["verdict"]) for one in answer][0] == (ONSETS, "first")
     wrong = CliRunner().invoke(app, ["compare", new, f"{two[0]}:b"])
     assert wrong.exit_code == 2 and "no system in these results is called 'b'" in wrong.output

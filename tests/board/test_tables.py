@@ -217,11 +217,11 @@ def test_bounds_stand_in_their_order_and_never_rank():
 
 def test_another_identity_of_the_ranking_column_makes_another_table():
     rows = board(a=0.9, b=0.2) + measured("c", ONSETS.name, noisy(0.99), identity="other detector")
-    found = tables(rows, COLUMNS, PRIMARY)
-    assert [[e.system for e in t.entries] for t in found] == [["a", "b", "copy-control"], ["c"]]
-    assert found[1].identities[ONSETS.name] == "other detector"
-    assert "other detector" in found[1].part
-    assert entry(found[1], "c").rank == (1, 1)
+    made = tables(rows, COLUMNS, PRIMARY)
+    assert [[e.system for e in t.entries] for t in made] == [["a", "b", "copy-control"], ["c"]]
+    assert made[1].identities[ONSETS.name] == "other detector"
+    assert "other detector" in made[1].part
+    assert entry(made[1], "c").rank == (1, 1)
 
 
 def test_another_identity_of_a_side_column_goes_to_a_table_of_its_own():
@@ -261,18 +261,18 @@ def test_fill_gap_marks_even_where_its_identity_is_another():
 @pytest.mark.parametrize("change", [{"manifest_sha": "cd" * 32}, {"task_version": 2}, {"manifest": "synthetic-test"}])
 def test_rows_of_another_manifest_or_version_make_another_table(change):
     rows = measured("a", ONSETS.name, noisy(0.9)) + measured("b", ONSETS.name, noisy(0.2), **change)
-    found = tables(rows, COLUMNS, PRIMARY)
-    assert [[e.system for e in table.entries] for table in found] in ([["a"], ["b"]], [["b"], ["a"]])
-    assert all(table.entries[0].rank == (1, 1) for table in found)
-    assert [table.task_version for table in found] == sorted((t.task_version for t in found), reverse=True)
+    made = tables(rows, COLUMNS, PRIMARY)
+    assert [[e.system for e in table.entries] for table in made] in ([["a"], ["b"]], [["b"], ["a"]])
+    assert all(table.entries[0].rank == (1, 1) for table in made)
+    assert [table.task_version for table in made] == sorted((t.task_version for t in made), reverse=True)
 
 
 def test_sizes_are_ranked_apart_and_systems_without_a_size_stand_in_each_table():
     rows = board(tiny=0.3, huge=0.9, rules=0.6)
-    found = tables(rows, COLUMNS, PRIMARY, {"tiny": "mini", "huge": "full size"})
-    assert [t.part for t in found] == ["full size", "mini"]
-    assert [e.system for e in found[0].entries] == ["huge", "rules", "copy-control"]
-    assert [e.system for e in found[1].entries] == ["rules", "tiny", "copy-control"]
+    made = tables(rows, COLUMNS, PRIMARY, {"tiny": "mini", "huge": "full size"})
+    assert [t.part for t in made] == ["full size", "mini"]
+    assert [e.system for e in made[0].entries] == ["huge", "rules", "copy-control"]
+    assert [e.system for e in made[1].entries] == ["rules", "tiny", "copy-control"]
     assert only(rows, sizes={"tiny": "mini"}).part == ""
 
 
