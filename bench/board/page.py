@@ -72,16 +72,16 @@ Made by `bench report` from the rows in `results/`; `bench report --check` says 
 - The first column ranks. `2–4 =` means: one system is significantly better, and the system shares places 2 to 4 with
   others that it cannot be told from (sign-flip test over songs, all pairs, Holm-corrected, 5 %). Bold: nobody is
   significantly better. `·`: too few songs to rank.
-- Under the line *{LINE}* stand systems that mostly hand the control back (`copies its control`), or whose quality is
-  not significantly above that of handing it back (`no better than copy-control`). They are not ranked.
+- Under the line *{LINE}* stand systems that mostly copy the control (`copies its control`), or whose quality is not
+  significantly better than that of a copy (`no better than copy-control`). They are not ranked.
 - `NAME-stitched` is a second reading of a system that changes the context it was given: the same holes, the given
   context put back with 20 ms fades.
-- Ceilings and floors: `oracle` hands in the reference, `codec-roundtrip` the reference through a codec, `copy-control`
-  the control itself, `other-song` another song, `noise` and `silence` what they say. `chance` and `ceiling` are what a
-  metric gives by luck, and for the reference itself.
-- `—` has no number; the letter beside it says why.
-- `history/` keeps a line for every scoring of a row, with what it rested on; the newest is that of the present rows.
-- *Out of date* is a table whose task has a newer version by now, or whose manifest another list of excerpts.
+- Ceilings and floors: `oracle` submits the reference, `codec-roundtrip` the reference through a codec, `copy-control`
+  the control, `other-song` another song, `noise` noise and `silence` silence. `chance` is a metric's value by chance,
+  `ceiling` its value for the reference itself.
+- `—` means no number; the letter beside it gives the reason.
+- `history/` has a line for every scoring of a system, with the versions used; the last one describes the present rows.
+- A table is *out of date* if its task has a newer version, or its manifest another list of excerpts.
 """
 
 
