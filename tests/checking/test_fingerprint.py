@@ -1,4 +1,4 @@
-"""Fingerprints: one recording is found again, another is not; training lists of strangers are read with care."""
+"""Tests of bench.checking.fingerprint."""
 
 import base64
 import json
@@ -28,7 +28,7 @@ def song(seed: int, seconds: float = 15.0) -> Audio:
     return Audio(0.1 * out, RATE)
 
 
-def test_the_same_sound_agrees_wholly_and_another_hardly() -> None:
+def test_the_same_sound_agrees_fully_and_another_hardly() -> None:
     marks = [fingerprint(song(k)) for k in range(6)]
     assert all(agreement(m, m) == 1 for m in marks)
     assert max(agreement(a, b) for a in marks for b in marks if a is not b) < MATCH / 2
@@ -36,7 +36,7 @@ def test_the_same_sound_agrees_wholly_and_another_hardly() -> None:
 
 
 @pytest.mark.parametrize("offset", [0, 777, 40_321])
-def test_a_song_is_found_in_a_longer_one_softer_and_under_noise(offset: int) -> None:
+def test_a_song_is_recognised_in_a_longer_softer_and_noisy_one(offset: int) -> None:
     audio = song(1)
     rng = np.random.default_rng(5)
     longer = np.concatenate([0.01 * rng.standard_normal(offset), audio.mono, song(2, 5).mono])
@@ -44,7 +44,7 @@ def test_a_song_is_found_in_a_longer_one_softer_and_under_noise(offset: int) -> 
     assert agreement(fingerprint(audio), fingerprint(Audio(longer, RATE))) > 1.5 * MATCH
 
 
-def test_silence_and_nothing_have_no_landmarks() -> None:
+def test_silence_and_very_short_sounds_have_no_landmarks() -> None:
     nothing = fingerprint(Audio(np.zeros(RATE), RATE))
     assert nothing.shape == fingerprint(Audio(np.ones(10), RATE)).shape == (0, 2)
     assert agreement(nothing, fingerprint(song(1))) == agreement(fingerprint(song(1)), nothing) == 0
@@ -72,7 +72,7 @@ def test_damaged_landmarks_name_their_line(tmp_path: Path, packed: str) -> None:
         read_list(path)
 
 
-def test_a_list_that_is_no_text_or_missing_is_refused(tmp_path: Path) -> None:
+def test_a_binary_or_missing_list_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "list.txt"
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(BenchError, match="cannot be read as a training list"):
@@ -103,9 +103,9 @@ def test_the_command_makes_a_list_of_a_folder(tmp_path: Path) -> None:
     made = CliRunner().invoke(app, command)
     assert made.exit_code == 0
     (tmp_path / "list.txt").write_text(made.stdout)
-    found = read_list(tmp_path / "list.txt")
-    assert [name for name, _ in found] == ["one", "two"]
-    lines = overlap(found, [], {"excerpt": fingerprint(song(2))})
+    songs = read_list(tmp_path / "list.txt")
+    assert [name for name, _ in songs] == ["one", "two"]
+    lines = overlap(songs, [], {"excerpt": fingerprint(song(2))})
     assert lines == ["'two' is the recording of the test excerpt excerpt (100% of landmarks agree)"]
     songs = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)
     assert ["\t".join(one.values()) for one in songs] == made.stdout.splitlines()

@@ -115,7 +115,7 @@ def test_the_published_site_is_written_in_a_clone_only(run, monkeypatch):
 
 def test_rows_of_an_older_version_or_list_are_not_current(run, monkeypatch):
     assert board_of(run.folder).sheets[0].is_current
-    monkeypatch.setattr("bench.board.outdated.sha_today", lambda manifest, duration_s: "other")
+    monkeypatch.setattr("bench.board.outdated.present_sha_of", lambda manifest, duration_s: "other")
     assert not board_of(run.folder).sheets[0].is_current
 
 
@@ -129,5 +129,5 @@ def test_published_cards_are_read(run):
 def test_the_published_board_its_history_and_its_site_are_in_step_and_hold_no_sound():
     board = home("leaderboard")
     assert sorted(path.name for path in (board / "site").glob("*.html")) == ["index.html", "systems.html"]
-    assert [*audit.check(), *history.check(), *check()] == []
+    assert [*audit.audit(), *history.stale_histories(), *check()] == []
     assert not [path for path in board.rglob("*") if path.suffix in (".wav", ".ogg", ".flac", ".mp3")]
