@@ -5,10 +5,10 @@ import warnings
 import librosa
 import numpy as np
 import pytest
-from known_sounds import mixed, tone
 
 from bench import plugins
 from bench.audio import Audio
+from tests.extractors.known_sounds import mixed, tone
 
 
 @pytest.mark.parametrize("n_samples", [1100, 22050, 5 * 22050 + 7])

@@ -3,11 +3,11 @@
 import librosa
 import numpy as np
 import pytest
-from known_sounds import hit, mixed, tone
 
 from bench import plugins
 from bench.audio import Audio, level_db
 from bench.extractors import hpss
+from tests.extractors.known_sounds import hit, mixed, tone
 
 
 def drums_of(audio: Audio) -> np.ndarray:

@@ -3,9 +3,9 @@
 import mir_eval
 import numpy as np
 import pytest
-from known_sounds import groove
 
 from bench import plugins
+from tests.extractors.known_sounds import groove
 
 
 @pytest.mark.parametrize("bpm", [72, 96, 120, 138])

@@ -3,10 +3,10 @@
 import librosa
 import numpy as np
 import pytest
-from known_sounds import chords, groove
 
 from bench import plugins
 from bench.audio import Audio
+from tests.extractors.known_sounds import chords, groove
 
 
 def embedded(audio: Audio) -> np.ndarray:

@@ -9,11 +9,11 @@ from typing import Any
 import mir_eval
 import numpy as np
 import pytest
-from known_sounds import chords, groove
 
 from bench import plugins
 from bench.errors import BenchError, MissingComponent
 from bench.runtime import worker
+from tests.extractors.known_sounds import chords, groove
 
 NAMES = ["madmom-chords-deep", "madmom-chords-cnn", "madmom-notes", "madmom-beats"]
 REQUIRED = os.environ.get("STEERBENCH_REQUIRE_MADMOM") == "1"

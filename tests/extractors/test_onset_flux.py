@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from known_sounds import chords, hit, kick, mixed, tone
 
 from bench import plugins
 from bench.audio import Audio
+from tests.extractors.known_sounds import chords, hit, kick, mixed, tone
 
 
 def onsets_of(audio: Audio) -> np.ndarray:

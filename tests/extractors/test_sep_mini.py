@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from known_sounds import hit, mixed, tone
 
 from bench import plugins
 from bench.audio import Audio, level_db
 from bench.errors import BenchError, MissingComponent
 from bench.runtime.tensors import read_tensors, write_tensors
 from bench.runtime.weights import shipped
+from tests.extractors.known_sounds import hit, mixed, tone
 
 
 def sdr_db(reference: np.ndarray, estimate: np.ndarray) -> float:
