@@ -1,4 +1,4 @@
-"""CLAP on a tiny random checkpoint: windows, no luck involved, the same as transformers called by hand."""
+"""CLAP on a tiny random checkpoint: windows, nothing random, agreement with transformers."""
 
 import os
 import shutil

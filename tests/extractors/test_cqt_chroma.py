@@ -1,4 +1,4 @@
-"""Chroma: librosa's own numbers at the stated parameters, and pitch classes where they belong."""
+"""Chroma: agreement with librosa at the stated parameters, and pitch classes of known tones."""
 
 import warnings
 

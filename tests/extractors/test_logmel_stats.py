@@ -1,4 +1,4 @@
-"""Log-mel statistics: a direct computation, loudness and rate taken out, windows counted."""
+"""Log-mel statistics: agreement with a direct computation, independence of loudness and rate, number of windows."""
 
 import librosa
 import numpy as np

@@ -1,4 +1,4 @@
-"""madmom's recognisers in their own process: known music, its death, and what is said where madmom is missing."""
+"""madmom's recognisers in their worker process: known music, crashes, and the message if madmom is missing."""
 
 import os
 import subprocess

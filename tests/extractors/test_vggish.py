@@ -1,4 +1,4 @@
-"""VGGish: the front end against its published constants, the network against one laid out by hand."""
+"""VGGish: the front end against its published constants, the network against one written by hand."""
 
 import os
 from pathlib import Path
