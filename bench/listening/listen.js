@@ -9,7 +9,7 @@
 
   let sitting = null;
   let example = null;
-  let rows = new Map(); // by code: what stands on the screen for a version
+  let rows = new Map(); // screen elements of each version, by code
   let openly = new Map();
   let loop = 0;
   let byKey = false;
@@ -82,7 +82,7 @@
     const now = player.now;
     if (player.isPlaying) {
       const code = player.chosen;
-      // A screen that was hidden for a while ticks late: only so much of it counts as heard.
+      // Timers of a hidden screen fire late, so the time counted per tick is limited.
       const gone = Math.min(0.25, Math.max(0, now - lastTick));
       if (rows.has(code) && sitting.hear(code, gone)) {
         unlock();
@@ -257,7 +257,7 @@
     if (!event.repeat) actions[event.key]();
   });
   document.addEventListener("keyup", (event) => {
-    // Some browsers click a focused button when the space bar comes up.
+    // Some browsers click a focused button when the space bar is released.
     if (event.key === " " && isOurs(event)) event.preventDefault();
   });
 
