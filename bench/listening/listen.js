@@ -178,7 +178,7 @@
     try {
       if (!(await player.load(tracks))) return;
     } catch {
-      $("status").textContent = "This browser cannot decode Opus in Ogg; a newer one can.";
+      $("status").textContent = "This browser cannot decode Opus in Ogg; please use a newer one.";
       return;
     }
     $("play").disabled = false;
@@ -216,7 +216,7 @@
       $("end-status").textContent = reply.ok ? "Your ratings have arrived. You can close this page." : await reply.text();
       $("send").disabled = reply.ok;
     } catch {
-      $("end-status").textContent = "Nobody answered. Download your ratings and hand in the file.";
+      $("end-status").textContent = "The server did not answer. Download your ratings and send the file.";
       $("send").disabled = false;
     }
   };
@@ -283,7 +283,7 @@
   if (last !== null) $("participant").value = String(last);
   $("participant").readOnly = asked !== undefined;
   if (last !== null && Sitting.wasBegun(test, last)) {
-    $("intro-status").textContent = "You began before: the test goes on where you stopped.";
+    $("intro-status").textContent = "You started this test before; it continues where you stopped.";
   }
   requestAnimationFrame(tick);
 }
