@@ -1,1 +1,1 @@
-"""Datasets: one file (or folder) is one dataset; the file name is its public name."""
+"""Registry of data sets: one file or folder is one data set; its name is the public name."""

@@ -1,4 +1,4 @@
-"""Any folder of songs (WAV, FLAC, OGG, MP3), a stretch of each: how to try one's own music (`--audio DIR`)."""
+"""Your own recordings: excerpts of the WAV, FLAC, OGG and MP3 files in a folder (`--audio DIR`)."""
 
 import hashlib
 import re
@@ -27,7 +27,7 @@ _UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 @dataclass(frozen=True)
 class _Song:
-    """A recording: its path below the folder, the sha256 of the file, and the level of every second of it."""
+    """A recording: its path below the folder, the sha256 of the file, its length, and the mean power of each second."""
 
     track: str
     sha256: str
@@ -36,14 +36,14 @@ class _Song:
 
 
 class Folder:
-    """Recordings of a folder and its subfolders, in the order of their paths; nothing but their sound is known.
+    """Recordings in a folder and its subfolders, in the order of their paths, without annotations or stems.
 
     Attributes:
-        skipped: Why a recording gives no excerpt, by path; filled by `select`.
+        skipped: Reason why a recording gives no excerpt, by path; filled by `select`.
     """
 
     def __init__(self, root: Path, excerpts_per_song: int, choose: str, duration_s: float, seed: int) -> None:
-        """Take checked options; see `build`."""
+        """Take options that `build` has checked."""
         self.skipped: dict[str, str] = {}
         self._root = root
         self._count = excerpts_per_song
@@ -53,27 +53,27 @@ class Folder:
         self._manifest: Manifest | None = None
 
     def select(self, manifest: str | None = None) -> Manifest:
-        """Return the folder's one manifest, `folder-` and 8 hex digits of its contents' and options' hash.
+        """Return the folder's only manifest, named `folder-` and 8 hex digits of a hash of its contents and options.
 
         Recordings shorter than one excerpt are left out and named in `skipped`.
 
         Raises:
-            BenchError: files that are no audio (all of them named), no recordings at all, or none long enough.
-            UnknownName: a manifest is asked for that is not this one.
+            BenchError: files cannot be read as audio (all are named), there are no recordings, or all are too short.
+            UnknownName: `manifest` is not the name of this one.
         """
         if self._manifest is None:
-            self._manifest = self._made()
+            self._manifest = self._new_manifest()
         if manifest not in (None, NAME, self._manifest.name):
             raise UnknownName("manifest of this folder", str(manifest), [self._manifest.name])
         return self._manifest
 
     def read(self, excerpt: Excerpt, what: str) -> Content | None:
-        """Return the excerpt's sound for `mix`, at the recording's own rate and channels; None for all else.
+        """Return the excerpt's sound for `mix`, with the recording's rate and channels; None for any other part.
 
-        Only the stretch itself is decoded.
+        Only the excerpt is decoded.
 
         Raises:
-            BenchError: the recording is gone, unreadable, lies outside the folder, or ends before the excerpt does.
+            BenchError: the recording is missing, unreadable, outside the folder, or ends before the excerpt.
         """
         if what != "mix":
             return None
@@ -85,11 +85,11 @@ class Folder:
         check_end(path, recording(path)[1], excerpt.start_s + excerpt.duration_s)
         return stretch(path, excerpt.start_s, excerpt.duration_s)
 
-    def _made(self) -> Manifest:
+    def _new_manifest(self) -> Manifest:
         paths = sorted(_recordings(self._root), key=lambda path: path.relative_to(self._root).as_posix())
         if not paths:
             raise BenchError(f"{self._root}: holds no recordings; put {', '.join(SUFFIXES)} files into it")
-        songs = self._listened(paths)
+        songs = self._measured(paths)
         ids = ids_of((str(Path(song.track).with_suffix("")) for song in songs), 48, "song")
         excerpts = []
         for song, first in zip(songs, ids, strict=True):
@@ -109,7 +109,7 @@ class Folder:
         digest = hashlib.sha256(repr([(s.track, s.sha256) for s in songs] + [options]).encode()).hexdigest()
         return Manifest(f"{NAME}-{digest[:8]}", tuple(excerpts), is_public=False)
 
-    def _listened(self, paths: list[Path]) -> list[_Song]:
+    def _measured(self, paths: list[Path]) -> list[_Song]:
         songs, broken = [], []
         for path in paths:
             track = path.relative_to(self._root).as_posix()
@@ -117,7 +117,7 @@ class Folder:
                 broken.append(f"{track!r} (its name does not fit one line of UTF-8 text)")
                 continue
             try:
-                songs.append(_listen(path, track))
+                songs.append(_measure(path, track))
             except Unreadable as error:
                 broken.append(f"{track} ({error.reason})")
         if broken:
@@ -125,7 +125,7 @@ class Folder:
         return songs
 
     def _starts(self, song: _Song) -> list[float]:
-        """Return where the song's excerpts begin, in the order they were chosen; fewer where they would overlap."""
+        """Return the starts of a song's excerpts in the order of choice; fewer than asked for if they would overlap."""
         room = float(on_frames(song.duration_s - self._duration_s))
         if song.duration_s < self._duration_s:
             return []
@@ -144,24 +144,24 @@ class Folder:
 def build(
     path: str, excerpts_per_song: int = 1, choose: str = "loudest", duration_s: float = 15.0, seed: int = 0
 ) -> Dataset:
-    """Return the songs of a folder as a dataset.
+    """Return the recordings of a folder as a data set.
 
     Args:
-        path: The folder; subfolders are searched too, links that lead out of it are not followed.
-        excerpts_per_song: At most this many non-overlapping excerpts of every recording.
-        choose: `loudest` takes the stretches of the highest RMS on a grid of 1 s, the earliest of equals; `seeded`
-            draws them.
+        path: The folder; subfolders are searched, links that lead out of it are not followed.
+        excerpts_per_song: Most excerpts of a recording; they do not overlap.
+        choose: `loudest` takes the excerpts with the highest RMS on a grid of 1 s, the earlier one of equals; `seeded`
+            draws them at random.
         duration_s: Length of an excerpt in seconds.
-        seed: Of the draw.
+        seed: Seed of the draw.
 
     Raises:
-        BenchError: no such folder, a file in its place, or an option out of range.
+        BenchError: the folder does not exist or is a file, or an option is out of range.
     """
     root = Path(path)
     if not root.exists():
-        raise BenchError(f"{path}: no such folder; give a folder of recordings with --audio")
+        raise BenchError(f"{path}: no such folder; name a folder of recordings with --audio")
     if not root.is_dir():
-        raise BenchError(f"{path}: is a file; give the folder it lies in with --audio")
+        raise BenchError(f"{path}: is a file; give its folder with --audio")
     if choose not in CHOICES:
         raise UnknownName("choice of excerpts", choose, CHOICES)
     if excerpts_per_song < 1 or not duration_s > 0:
@@ -172,34 +172,34 @@ def build(
 
 
 def _recordings(root: Path) -> Iterator[Path]:
-    """Walk the folder; hidden files and whatever resolves to a place outside of it are left out."""
-    home = root.resolve()
+    """Yield the recordings in the folder, without hidden files and files that resolve to a path outside it."""
+    resolved = root.resolve()
     for path in root.rglob("*"):
         parts = path.relative_to(root).parts
         is_recording = path.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in parts)
-        if is_recording and path.is_file() and path.resolve().is_relative_to(home):
+        if is_recording and path.is_file() and path.resolve().is_relative_to(resolved):
             yield path
 
 
-def _listen(path: Path, track: str) -> _Song:
-    """Read a recording once, block by block, for its hash and the power of every second.
+def _measure(path: Path, track: str) -> _Song:
+    """Read a recording once, block by block; return it with its hash, length and power per second.
 
     Raises:
-        Unreadable: it is no sound, holds nothing or NaN, or breaks off.
+        Unreadable: the file is not audio, is empty or truncated, or holds NaN.
     """
     power, frames = [], 0
     for block in blocks(path, _GRID_S):
         power.append(float(np.mean(np.square(block.samples, dtype=np.float64))))
         frames += block.n_samples
-    # The decoded length, not the header's: the two differ in some MP3s.
+    # The length is counted, not read from the header: in some MP3s the two differ.
     return _Song(track, sha256_of(path), frames / block.sample_rate, np.array(power))
 
 
 def _loudest_first(power: np.typing.NDArray[np.float64], duration_s: float, room: float) -> list[float]:
-    """Return every start on the grid, loudest stretch first, the earliest of equals."""
+    """Return all starts on the grid of 1 s, loudest excerpt first, the earlier one if two are equally loud."""
     n = max(round(duration_s / _GRID_S), 1)
     starts = np.arange(int(room / _GRID_S) + 1)
     sums = np.concatenate([[0.0], np.cumsum(power)])
-    # Rounded, so that two equal stretches tie although their running sums differ in the last bits.
+    # Rounded, so that equally loud excerpts tie even if their running sums differ in the last bits.
     loudness = np.round(sums[np.minimum(starts + n, len(power))] - sums[starts], 9)
     return [float(start * _GRID_S) for start in np.argsort(-loudness, kind="stable")]

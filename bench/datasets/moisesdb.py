@@ -1,4 +1,4 @@
-"""MoisesDB: 240 songs in the single tracks they were recorded in, grouped in eleven kinds of stems."""
+"""MoisesDB: 240 songs as single tracks, grouped in eleven kinds of stems."""
 
 import json
 import re
@@ -20,19 +20,19 @@ NAME = "moisesdb"
 SPLITS = ("test", "validation", "train")
 N_SONGS = 240
 SHARES = {"test": 0.2, "validation": 0.1}
-"""Of all artists, about; the others are for training."""
+"""Approximate shares of all artists; the others are in the train split."""
 _PLAIN = re.compile(r"[\w][\w .-]*")
 _GET_AGAIN = "get the song again, or leave it out of the manifest"
 
 
 @dataclass(frozen=True)
 class Song:
-    """What data.json says of a song.
+    """The contents of a song's data.json.
 
     Attributes:
-        artist: Name, as it is written; may be empty.
+        artist: Name, as written; may be empty.
         genre: In words; may be empty.
-        files: The sounds of every kind of stem: `drums`, `bass`, `vocals`, `percussion`, ...
+        files: Sound files by kind of stem: `drums`, `bass`, `vocals`, `percussion`, ...
     """
 
     artist: str
@@ -40,13 +40,13 @@ class Song:
     files: dict[str, tuple[Path, ...]]
 
     def sounds(self, what: str) -> list[Path]:
-        """Return the files of `drums`, of `bass`, of everything `other`, or of the whole `mix`."""
+        """Return the files of a part: `drums`, `bass`, `other` (all remaining kinds) or `mix` (all)."""
         kinds = {"mix": set(self.files), "other": set(self.files) - {"drums", "bass"}}.get(what, {what})
         return [path for kind, paths in self.files.items() if kind in kinds for path in paths]
 
 
 class Moisesdb:
-    """Songs by their folder's name, a UUID. There is no mix in the files: it is the sum of all of them."""
+    """Songs named by their folder, a UUID. No mix is published; the mix is the sum of a song's files."""
 
     name = NAME
     splits: tuple[str, ...] = SPLITS
@@ -62,11 +62,11 @@ class Moisesdb:
     def read(self, excerpt: Excerpt, what: str) -> Content | None:
         """Return a part of the excerpt; see `bench.protocols.Dataset`.
 
-        Stems are sums of files, each silent from its own end on, at the rate of the song's first file. `other` is
-        everything but drums and bass: voices, too, and percussion that is no drum kit.
+        Stems are sums of files, padded with silence to the same length, at the rate of the song's first file. `other`
+        is everything but drums and bass, including voices and percussion that is not a drum kit.
 
         Raises:
-            BenchError: the song is not here or too short, or one of its files is missing or cannot be read.
+            BenchError: the song is missing or too short, or one of its files is missing or cannot be read.
         """
         if what not in ("mix", "drums", "bass", "other"):
             return None
@@ -76,29 +76,30 @@ class Moisesdb:
         return _sum(song.sounds(what), excerpt.start_s, excerpt.duration_s, rate)
 
     def verify(self) -> list[str]:
-        """List songs whose data.json will not do, else what is missing, unreadable, or other than it was committed."""
-        found = [] if len(self._folders) == N_SONGS else [f"{self.root}: {len(self._folders)} songs, not {N_SONGS}"]
-        return self._unexplained() or verify(self) + found
+        """List malformed data.json files; if there are none, files that are missing, unreadable or changed."""
+        n_songs = len(self._folders)
+        incomplete = [] if n_songs == N_SONGS else [f"{self.root}: {n_songs} songs, not {N_SONGS}"]
+        return self._malformed() or verify(self) + incomplete
 
     def statistics(self) -> dict[str, Any]:
         """Return descriptive statistics; see `bench.recordings.library.statistics`."""
         return statistics(self)
 
     def tracks(self, split: str) -> list[str]:
-        """Return the songs of a split; all songs of an artist are in one, and those of no known artist in train.
+        """Return the songs of a split; all songs of an artist are in the same split, those without artist in train.
 
         Raises:
-            BenchError: a song's data.json is missing or is not of its form.
+            BenchError: a song's data.json is missing or malformed.
         """
         seed = int(dataset_card(NAME).get("seed", 0))
         return sorted(track for track in self._folders if split_of(self._song(track).artist, seed) == split)
 
     def files(self, track: str) -> list[Path]:
-        """Return all sounds of a song, and what says which they are."""
+        """Return a song's data.json and all its sound files."""
         return [self._folders[track] / "data.json", *self._song(track).sounds("mix")]
 
     def levels(self, track: str) -> TrackLevels:
-        """Return the levels of mix, drums and all else; without a drum stem the drums are silent."""
+        """Return the levels of mix, drums and everything else; without a drum stem the drums are silent."""
         song = self._song(track)
         rate, seconds = _extent(song)
         drums = _sum(song.sounds("drums"), 0, seconds, rate)
@@ -107,27 +108,27 @@ class Moisesdb:
         return TrackLevels(seconds, *(powers(part.samples, rate) for part in (mix, harmony, drums)))
 
     def problems(self, track: str) -> list[str]:
-        """List sounds that are missing or cannot be read."""
-        found = []
+        """List sound files that are missing or cannot be read."""
+        problems = []
         for path in self._song(track).sounds("mix"):
             try:
                 whole_recording(path)
             except BenchError as error:
-                found.append(str(error))
-        return found
+                problems.append(str(error))
+        return problems
 
     def about(self, track: str) -> str:
         """Return the song's genre in words."""
         return self._song(track).genre
 
-    def _unexplained(self) -> list[str]:
-        found = []
+    def _malformed(self) -> list[str]:
+        problems = []
         for folder in self._folders.values():
             try:
                 read_song(folder)
             except BenchError as error:
-                found.append(str(error))
-        return found
+                problems.append(str(error))
+        return problems
 
     @cached_property
     def _folders(self) -> dict[str, Path]:
@@ -144,11 +145,11 @@ def build(path: str = "") -> Dataset:
     """Return MoisesDB.
 
     Args:
-        path: Its folder, where it is not `$BENCH_DATA/moisesdb`; the songs lie in it or in its one subfolder, which the
+        path: Its folder, `$BENCH_DATA/moisesdb` when empty; the songs are in it or in its only subfolder, which the
             archive calls `moisesdb_v0.1`.
 
     Raises:
-        MissingComponent: it is not there.
+        MissingComponent: the data set is not there.
     """
     root = root_of(NAME, path)
     inner = [folder for folder in sorted(root.iterdir()) if folder.is_dir() and any(folder.glob("*/data.json"))]
@@ -156,7 +157,7 @@ def build(path: str = "") -> Dataset:
 
 
 def split_of(artist: str, seed: int) -> str:
-    """Return the split of all songs of an artist: drawn by a seed from the name, whatever else is here."""
+    """Return the split of an artist's songs: drawn from seed and name, independent of which songs are available."""
     name = " ".join(artist.casefold().split())
     draw, bound = seed_of(NAME, seed, name) / 2**32, 0.0
     for split, share in SHARES.items():
@@ -168,21 +169,21 @@ def split_of(artist: str, seed: int) -> str:
 
 @lru_cache(maxsize=512)
 def read_song(folder: Path) -> Song:
-    """Read data.json.
+    """Read a song's data.json.
 
     Raises:
-        BenchError: it is missing, is not of its form, or names a file outside the song's folder.
+        BenchError: the file is missing or malformed, or names a file outside the song's folder.
     """
     path = folder / "data.json"
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
         files: dict[str, tuple[Path, ...]] = {}
-        for stem in said["stems"]:
+        for stem in content["stems"]:
             names = [(stem["stemName"], f"{track['id']}.{track['extension']}") for track in stem["tracks"]]
             if bad := [name for pair in names for name in pair if not _PLAIN.fullmatch(name)]:
                 raise BenchError(f"{path}: {bad[0]!r} is no file of a song; {_GET_AGAIN}")
             files[stem["stemName"]] = (*files.get(stem["stemName"], ()), *(folder / a / b for a, b in names))
-        artist, genre = str(said.get("artist") or ""), str(said.get("genre") or "").replace("_", " ").lower()
+        artist, genre = str(content.get("artist") or ""), str(content.get("genre") or "").replace("_", " ").lower()
     except OSError as error:
         raise BenchError(f"{path}: cannot be read ({error.strerror}); {_GET_AGAIN}") from error
     except KeyError as error:
@@ -190,14 +191,14 @@ def read_song(folder: Path) -> Song:
     except ValueError as error:
         raise BenchError(f"{path}: cannot be read as JSON ({error}); {_GET_AGAIN}") from error
     except (TypeError, AttributeError, RecursionError) as error:
-        raise BenchError(f"{path}: not of its form; {_GET_AGAIN}") from error
+        raise BenchError(f"{path}: does not have the form of MoisesDB's data.json; {_GET_AGAIN}") from error
     if not any(files.values()):
         raise BenchError(f"{path}: names no sounds; {_GET_AGAIN}")
     return Song(artist, genre, files)
 
 
 def _extent(song: Song) -> tuple[int, float]:
-    """Return the rate of a song's first file and the length of its longest."""
+    """Return the sample rate of a song's first file and the length of its longest file in seconds."""
     headers = [recording(path) for path in song.sounds("mix")]
     return headers[0][0], max(length for _, length in headers)
 

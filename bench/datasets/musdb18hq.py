@@ -1,4 +1,4 @@
-"""MUSDB18-HQ: 150 produced songs with voice, in uncompressed stems of drums, bass, vocals and everything else."""
+"""MUSDB18-HQ: 150 produced songs with voice, as uncompressed stems: drums, bass, vocals, other."""
 
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -18,13 +18,13 @@ NAME = "musdb18hq"
 SPLITS = ("test", "validation", "train")
 FOLDER_OF = {"test": "test", "validation": "train", "train": "train"}
 FILES_OF = {"mix": ("mixture",), "drums": ("drums",), "bass": ("bass",), "other": ("other", "vocals")}
-"""The voice goes with everything else, so that drums, bass and other are the whole song, as in every data set."""
+"""The voice is part of `other`, so that drums, bass and other add up to the mix, as in every data set."""
 FILES = ("mixture", "drums", "bass", "other", "vocals")
 _SLACK_S = 0.1
 
 
 class Musdb18hq:
-    """Songs by their folders, e.g. `test/Zeno - Signs`; stereo at 44.1 kHz."""
+    """Songs named by their folder, e.g. `test/Zeno - Signs`; stereo at 44.1 kHz."""
 
     name = NAME
     splits: tuple[str, ...] = SPLITS
@@ -38,10 +38,10 @@ class Musdb18hq:
         return manifest_of(self, manifest)
 
     def read(self, excerpt: Excerpt, what: str) -> Content | None:
-        """Return a part of the excerpt; see `bench.protocols.Dataset`. `other` is the stem of that name and the voice.
+        """Return a part of the excerpt; see `bench.protocols.Dataset`. `other` is the stem of that name plus the voice.
 
         Raises:
-            BenchError: the song is not here or too short, or one of its files is missing or cannot be read.
+            BenchError: the song is missing or too short, or one of its files is missing or cannot be read.
         """
         if what not in FILES_OF:
             return None
@@ -52,16 +52,16 @@ class Musdb18hq:
         return summed(parts, excerpt.duration_s, rate)
 
     def verify(self) -> list[str]:
-        """List what is missing, unreadable, or other than the committed checksums have it."""
-        here = [path.name for path in self._folders]
-        return verify(self) + incomplete_splits(listed_songs(), here, SPLITS)
+        """List songs and files that are missing, unreadable or different from their committed checksums."""
+        names = [path.name for path in self._folders]
+        return verify(self) + incomplete_splits(listed_songs(), names, SPLITS)
 
     def statistics(self) -> dict[str, Any]:
         """Return descriptive statistics; see `bench.recordings.library.statistics`."""
         return statistics(self)
 
     def tracks(self, split: str) -> list[str]:
-        """Return the songs of a split that are here, by their folder; raises `BenchError` where one lies elsewhere."""
+        """Return the available songs of a split by their folder; raises `BenchError` if one is in the wrong folder."""
         for folder in self._folders:
             row = listed_songs().get(folder.name)
             if row is None:
@@ -72,11 +72,11 @@ class Musdb18hq:
         return sorted(folder.relative_to(self.root).as_posix() for folder in chosen)
 
     def files(self, track: str) -> list[Path]:
-        """Return the five sounds of a song."""
+        """Return the five sound files of a song."""
         return list(self._paths(track).values())
 
     def levels(self, track: str) -> TrackLevels:
-        """Return the levels of mix, drums, and bass, voice and all else together."""
+        """Return the levels of the mix, of the drums, and of everything else."""
         paths = self._paths(track)
         rate, seconds = recording(paths["mixture"])
         mix, drums = (stretch(paths[name], 0, seconds) for name in ("mixture", "drums"))
@@ -84,21 +84,21 @@ class Musdb18hq:
         return TrackLevels(mix.duration_s, *(powers(part.samples, rate) for part in (mix, harmony, drums)))
 
     def problems(self, track: str) -> list[str]:
-        """List sounds that are missing, unreadable, or of another rate or length than the mixture."""
-        found, headers = [], {}
+        """List sound files that are missing, unreadable, or of another rate or length than the mixture."""
+        problems, headers = [], {}
         for name, path in self._paths(track).items():
             try:
                 headers[name] = whole_recording(path)
             except BenchError as error:
-                found.append(str(error))
+                problems.append(str(error))
         rate, length = headers.get("mixture", next(iter(headers.values()), (0, 0.0)))
         for name, (own_rate, own_length) in headers.items():
             if own_rate != rate or abs(own_length - length) > _SLACK_S:
-                found.append(
+                problems.append(
                     f"{self.root / track / name}.wav: {own_length:.2f} s at {own_rate} Hz, mixture.wav {length:.2f} s "
                     f"at {rate} Hz; get it again"
                 )
-        return found
+        return problems
 
     def about(self, track: str) -> str:
         """Return the song's genre, e.g. `pop/rock`."""
@@ -106,14 +106,14 @@ class Musdb18hq:
 
     @cached_property
     def _folders(self) -> list[Path]:
-        """The folders of all songs."""
-        found = [path for name in ("train", "test") for path in sorted((self.root / name).glob("*")) if path.is_dir()]
-        if not found and any(self.root.glob("*/*.stem.mp4")):
+        """Folders of all songs."""
+        folders = [path for name in ("train", "test") for path in sorted((self.root / name).glob("*")) if path.is_dir()]
+        if not folders and any(self.root.glob("*/*.stem.mp4")):
             raise BenchError(f"{self.root}: holds MUSDB18 in .stem.mp4 files; get MUSDB18-HQ, which is uncompressed")
-        return found
+        return folders
 
     def _paths(self, track: str) -> dict[str, Path]:
-        """Return the five sounds of a song by their name."""
+        """Return the five sound files of a song by name."""
         folder = self.root / track
         if folder not in self._folders:
             raise BenchError(f"{self.root}: holds no {track!r}; get MUSDB18-HQ whole")
@@ -124,10 +124,10 @@ def build(path: str = "") -> Dataset:
     """Return MUSDB18-HQ.
 
     Args:
-        path: Its folder, where it is not `$BENCH_DATA/musdb18hq`.
+        path: Its folder, `$BENCH_DATA/musdb18hq` when empty.
 
     Raises:
-        MissingComponent: it is not there.
+        MissingComponent: the data set is not there.
     """
     return Musdb18hq(root_of(NAME, path))
 

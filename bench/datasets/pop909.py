@@ -1,4 +1,4 @@
-"""POP909: piano arrangements of 909 Chinese pop songs as MIDI, with chords and beats; rendered to sound here."""
+"""POP909: piano arrangements of 909 Chinese pop songs as MIDI with chords and beats, rendered to sound here."""
 
 import re
 from functools import cached_property, lru_cache
@@ -30,17 +30,17 @@ PARTS = {"MELODY": (73, 0.0), "BRIDGE": (48, -6.0), "PIANO": (0, -3.0)}
 """Tracks of the MIDI files: the program they are played with (0-based General MIDI) and their level in dB."""
 SAMPLE_RATE, MIX_RMS, PEAK = 32000, 0.1, 10 ** (-1 / 20)
 RELEASE_S = 1.0
-"""What is rendered lasts so much longer than the last note."""
+"""The rendered sound ends this long after the last note."""
 _FILES = ("chord_midi.txt", "beat_midi.txt")
 _KEY_FILE = "key_audio.txt"
 _KEY = re.compile(r"([A-G][b#]?):(maj|min)")
 
 
 class Pop909:
-    """Songs by their three digits; the sung melody is a flute, the bridge strings, and nothing has drums.
+    """Songs named by three digits; a flute plays the melody, strings play the bridge, and there are no drums.
 
-    Chords and beats are those found in the MIDI files (chord_midi.txt, beat_midi.txt), on whose times the sound is.
-    Their splits are ours: every eleventh song is for testing and the one after it for validation.
+    Chords and beats are those found in the MIDI files (chord_midi.txt, beat_midi.txt), whose times the rendered sound
+    shares. No splits are published; here every eleventh song is in test and the one after it in validation.
     """
 
     name = NAME
@@ -48,9 +48,9 @@ class Pop909:
     without = ("drums",)
 
     def __init__(self, root: Path) -> None:
-        """Take the published repository or what it was cloned into, its folder POP909, or any folder of songs."""
-        found = [root / ARCHIVE, *sorted(root.glob(f"POP909-Dataset*/{ARCHIVE}"))]
-        self.root = next((folder for folder in found if folder.is_dir()), root)
+        """Take the published repository, a folder that contains its clone, its folder POP909, or a folder of songs."""
+        candidates = [root / ARCHIVE, *sorted(root.glob(f"POP909-Dataset*/{ARCHIVE}"))]
+        self.root = next((folder for folder in candidates if folder.is_dir()), root)
 
     def select(self, manifest: str | None) -> Manifest:
         """Return a list of excerpts; see `bench.recordings.library.manifest_of`."""
@@ -62,7 +62,7 @@ class Pop909:
         `mix` and `other` are the whole sound, mono at 32 kHz; `drums` is silence; `piano` is the track of that name.
 
         Raises:
-            BenchError: the song is not here or too short, or one of its files is missing or malformed.
+            BenchError: the song is missing or too short, or one of its files is missing or malformed.
         """
         folder = self._folder(excerpt.track)
         start, end = excerpt.start_s, excerpt.start_s + excerpt.duration_s
@@ -86,7 +86,7 @@ class Pop909:
         return None
 
     def verify(self) -> list[str]:
-        """List what is missing, malformed, or other than the committed checksums have it."""
+        """List songs and files that are missing, malformed or different from their committed checksums."""
         return [*verify(self), *incomplete_splits(listed_songs(), self._songs, SPLITS)]
 
     def statistics(self) -> dict[str, Any]:
@@ -94,17 +94,17 @@ class Pop909:
         return statistics(self)
 
     def tracks(self, split: str) -> list[str]:
-        """Return the songs of a split that are here."""
+        """Return the available songs of a split."""
         return [song for song in self._songs if listed_songs()[song]["split"] == split]
 
     def files(self, track: str) -> list[Path]:
-        """Return the MIDI file, the two annotations that go with it, and that of the key where there is one."""
+        """Return the MIDI file, its chord and beat annotations, and the key annotation if there is one."""
         folder = self._folder(track)
         key = folder / _KEY_FILE
         return [_midi(folder), *(folder / name for name in _FILES), *([key] if key.is_file() else [])]
 
     def levels(self, track: str) -> TrackLevels:
-        """Return the levels of what is rendered, and the beats."""
+        """Return the levels of the rendered sound, and the beats."""
         folder = self._folder(track)
         sound = rendered(_midi(folder))
         level = powers(sound, SAMPLE_RATE)
@@ -112,7 +112,7 @@ class Pop909:
 
     def problems(self, track: str) -> list[str]:
         """List files that are missing or malformed."""
-        folder, found = self._folder(track), []
+        folder, problems = self._folder(track), []
         for read, path in (
             (read_parts, _midi(folder)),
             (chords_of, folder / _FILES[0]),
@@ -121,8 +121,8 @@ class Pop909:
             try:
                 read(path)
             except BenchError as error:
-                found.append(str(error))
-        return found
+                problems.append(str(error))
+        return problems
 
     def about(self, track: str) -> str:
         """Return tempo, metre and key, e.g. `90 bpm, 4/4, Gb major, flute, strings and piano`."""
@@ -131,9 +131,9 @@ class Pop909:
         path = folder / _KEY_FILE
         keys = _KEY.findall(path.read_text(encoding="utf-8", errors="replace")) if path.is_file() else []
         bar = np.median(np.diff(np.flatnonzero(beats.positions == 1)))
-        said = [f"{60 / np.median(np.diff(beats.times_s)):.0f} bpm", f"{bar:.0f}/4"]
-        said += [f"{tonic} {'major' if mode == 'maj' else 'minor'}" for tonic, mode in keys[:1]]
-        return ", ".join([*said, "flute, strings and piano"])
+        facts = [f"{60 / np.median(np.diff(beats.times_s)):.0f} bpm", f"{bar:.0f}/4"]
+        facts += [f"{tonic} {'major' if mode == 'maj' else 'minor'}" for tonic, mode in keys[:1]]
+        return ", ".join([*facts, "flute, strings and piano"])
 
     @cached_property
     def _songs(self) -> list[str]:
@@ -149,10 +149,10 @@ def build(path: str = "") -> Dataset:
     """Return POP909.
 
     Args:
-        path: Its folder, where it is not `$BENCH_DATA/pop909`.
+        path: Its folder, `$BENCH_DATA/pop909` when empty.
 
     Raises:
-        MissingComponent: it is not there.
+        MissingComponent: the data set is not there.
     """
     return Pop909(root_of(NAME, path))
 
@@ -167,23 +167,24 @@ def listed_songs() -> dict[str, Row]:
 def read_parts(path: Path) -> dict[str, Notes]:
     """Return the notes of the three tracks, with the programs of `PARTS`.
 
-    A note that ends before it begins is left out; the published files were not checked for any.
+    Notes that end before they begin are left out.
 
     Raises:
-        BenchError: it is missing, no MIDI, or lacks one of the tracks.
+        BenchError: the file is missing, is not MIDI, or lacks one of the tracks.
     """
-    found = {track.name.strip().upper(): track for track in read_tracks(path)}
-    if missing := [name for name in PARTS if name not in found]:
+    tracks = {track.name.strip().upper(): track for track in read_tracks(path)}
+    if missing := [name for name in PARTS if name not in tracks]:
         raise BenchError(
-            f"{path}: has no track {' and none '.join(missing)}, but {', '.join(found) or 'nothing'}; get it again"
+            f"{path}: has no track {' and none '.join(missing)}, but {', '.join(tracks) or 'nothing'}; get it again"
         )
-    return {name: _notes(found[name], program) for name, (program, _) in PARTS.items()}
+    return {name: _notes(tracks[name], program) for name, (program, _) in PARTS.items()}
 
 
 @lru_cache(maxsize=2)
 def rendered(path: Path) -> Samples:
-    """Return a song's sound (n,) at 32 kHz: parts at their levels, the whole at RMS 0.1 or a peak of -1 dBFS, whichever
-    is softer.
+    """Return a song's sound (n,) at 32 kHz: its parts at their levels, summed.
+
+    The sum has RMS 0.1, or a peak of -1 dBFS if that is quieter.
     """
     renderer = plugins.load("renderers", defaults().renderer)
     parts = read_parts(path)
@@ -205,36 +206,36 @@ def chords_of(path: Path) -> Chords:
     """Return the chords of an annotation in Harte's notation.
 
     Raises:
-        BenchError: it is missing, empty or malformed, two chords overlap, or a label is none; with the line.
+        BenchError: the file is missing, empty or malformed, chords overlap, or a label is not Harte's; with the line.
     """
     import mir_eval
 
-    found = read_chords(path)
-    if not found.labels:
+    chords = read_chords(path)
+    if not chords.labels:
         raise BenchError(f"{path}: names no chords; get it again")
-    before = 0.0
-    for number, ((start, end), label) in enumerate(zip(found.intervals_s, found.labels, strict=True), 1):
-        if start < before - 1e-3:
+    last_end = 0.0
+    for number, ((start, end), label) in enumerate(zip(chords.intervals_s, chords.labels, strict=True), 1):
+        if start < last_end - 1e-3:
             raise BenchError(
-                f"{path}:{number}: the chord {label} begins at {start} s, the one before it ends at {before} s"
+                f"{path}:{number}: the chord {label} begins at {start} s, the one before it ends at {last_end} s"
             )
-        before = end
+        last_end = end
         try:
             mir_eval.chord.encode(label)
         except mir_eval.chord.InvalidChordException as error:
             raise BenchError(f"{path}:{number}: {label!r} is no chord in Harte's notation; get it again") from error
-    return found
+    return chords
 
 
 def beats_of(path: Path) -> Beats:
     """Return the beats of beat_midi.txt with their positions in the bar.
 
-    Its columns are a time, whether a bar of two or three beats begins there, and whether one of twice as many does. A
-    bar of four is taken where the first would have two, and one of three where it has three. Beats before the first
-    mark are counted backwards from it.
+    Its columns are a time, a mark for the start of a bar of two or three beats, and a mark for the start of a bar of
+    twice as many. If the first marks are three beats apart, bars are theirs; otherwise those of the second, of four
+    beats. Beats before the first mark are counted backwards from it.
 
     Raises:
-        BenchError: it is missing or malformed, its times do not rise, or no bar begins; with the line.
+        BenchError: the file is missing or malformed, its times do not rise, or it marks no bars; with the line.
     """
     try:
         lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
@@ -260,12 +261,12 @@ def beats_of(path: Path) -> Beats:
 
 
 def _positions(firsts: npt.NDArray[np.intp], n: int) -> npt.NDArray[np.int64]:
-    """Count every beat from the last first beat before it, from 1."""
+    """Return every beat's position in its bar, from 1, given the indices of first beats."""
     length = round(float(np.median(np.diff(firsts))))
     beats = np.arange(n)
-    last = firsts[np.maximum(np.searchsorted(firsts, beats, side="right") - 1, 0)]
-    found: npt.NDArray[np.int64] = np.where(beats < firsts[0], (beats - firsts[0]) % length, beats - last) + 1
-    return found
+    bar = firsts[np.maximum(np.searchsorted(firsts, beats, side="right") - 1, 0)]
+    positions: npt.NDArray[np.int64] = np.where(beats < firsts[0], (beats - firsts[0]) % length, beats - bar) + 1
+    return positions
 
 
 def _notes(track: MidiTrack, program: int) -> Notes:

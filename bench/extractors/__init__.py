@@ -1,1 +1,1 @@
-"""Extractors: one file is one way to find drums, onsets, beats, chords, notes, chroma or embeddings in sound."""
+"""Registry of extractors: one file finds drums, onsets, beats, chords, notes, chroma or embeddings in sound."""

@@ -1,4 +1,4 @@
-"""The process in which madmom runs, so that its patches of numpy stay here; `bench.runtime.worker` starts it."""
+"""The process in which madmom runs, apart from ours because madmom patches numpy; `bench.runtime.worker` starts it."""
 
 import collections
 import collections.abc
@@ -18,7 +18,7 @@ _FPS = 100
 
 
 def _make_importable() -> None:
-    """Give madmom 0.16.1 back what newer Python, numpy and setuptools have dropped."""
+    """Restore names that madmom 0.16.1 needs and that newer Python, numpy and setuptools have removed."""
     collections.MutableSequence = collections.abc.MutableSequence  # type: ignore[attr-defined]
     for name, kind in {"float": float, "int": int, "bool": bool, "object": object}.items():
         if name not in np.__dict__:
@@ -51,7 +51,7 @@ def _processors(task: str) -> tuple[Any, ...]:
 
 
 def _decode_beats(tracker: Any, activations: Any) -> Any:
-    """Do what the tracker's `process` does, which numpy 2 refuses: it stacks paths of several metres in one array.
+    """Decode activations as the tracker's `process` does, which fails with numpy 2: it stacks paths of unequal length.
 
     Returns:
         Times and positions in the bar, shape (n, 2).
@@ -72,19 +72,19 @@ def _decode_beats(tracker: Any, activations: Any) -> Any:
 
 
 def _answer(task: str, samples: npt.NDArray[np.float32]) -> Any:
-    """Do one task on mono sound at 44,100 Hz.
+    """Run one task on mono sound at 44,100 Hz.
 
     Returns:
-        Beats or notes, shape (n, 2); for chords their starts in seconds and their labels.
+        Beats or notes, shape (n, 2); for chords, their starts in seconds and their labels.
     """
     from madmom.audio.signal import Signal
 
     features, decoder = _processors(task)
     signal = Signal(samples, sample_rate=44100, num_channels=1)
-    found = features(signal)
+    activations = features(signal)
     if task == "beats":
-        return np.asarray(_decode_beats(decoder, found), dtype=np.float64)
-    decoded = decoder(found)
+        return np.asarray(_decode_beats(decoder, activations), dtype=np.float64)
+    decoded = decoder(activations)
     if task == "notes":
         return np.asarray(decoded, dtype=np.float64).reshape(-1, 2)
     starts_s = np.array([start for start, _, _ in decoded], dtype=np.float64)

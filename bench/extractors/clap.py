@@ -1,7 +1,7 @@
-"""CLAP embeddings: laion's for music, laion's for all sound, or a checkpoint of your own (needs `bench setup`).
+"""CLAP embeddings: LAION's for music, LAION's for general sound, or your own checkpoint (needs `bench setup`).
 
-One plug a checkpoint: `music` (laion/larger_clap_music), `htsat-unfused` (laion/clap-htsat-unfused, sound of all kinds)
-and `folder`, one of your own in the format of transformers, in $BENCH_WEIGHTS/clap-folder.
+One plug per checkpoint: `music` (laion/larger_clap_music), `htsat-unfused` (laion/clap-htsat-unfused, general sound)
+and `folder` (your own, in the format of transformers, in $BENCH_WEIGHTS/clap-folder).
 """
 
 from functools import cached_property
@@ -83,18 +83,18 @@ Vector = npt.NDArray[np.float64]
 
 
 class Clap:
-    """Unit vectors of windows of 10 s, one every second, by a checkpoint in the format of transformers.
+    """Unit vectors of windows of 10 s with a hop of 1 s, by a checkpoint in the format of transformers.
 
-    Wu et al., Large-scale contrastive language-audio pretraining (ICASSP 2023). Sound is brought to 48 kHz and -23
-    LUFS; what is shorter than a window is repeated to fill it. A window is exactly what the model takes, so that
-    nothing is left to crop at random: the published front end draws a place for anything longer, and for a model with
-    feature fusion marks a random window as long, which is undone here.
+    Wu et al., Large-scale contrastive language-audio pretraining (ICASSP 2023). Sound is resampled to 48 kHz and set to
+    -23 LUFS; sound shorter than a window is repeated to fill it. A window has exactly the length of the model's input,
+    so that nothing is random: the published front end crops longer input at a random place and, for a model with
+    feature fusion, marks a random window as long; that mark is cleared here.
     """
 
     kind = "embedding"
 
     def __init__(self, name: str, folder: Path, device: str = "cpu") -> None:
-        """Take the plug's name and the checkpoint's folder; the model is loaded when first needed.
+        """Take the plug's name and the checkpoint's folder; the model is loaded at its first use.
 
         Raises:
             BenchError: the folder holds no weights.
@@ -119,7 +119,7 @@ class Clap:
             model: Any = ClapModel.from_pretrained(
                 self._folder, local_files_only=True, use_safetensors=is_safe, trust_remote_code=False
             )
-        except Exception as error:  # What breaks in a stranger's files, transformers reports in many ways.
+        except Exception as error:  # transformers raises errors of many types for damaged files.
             raise self._unreadable(error) from error
         return model.float().eval().to(self._device)
 
@@ -139,16 +139,16 @@ class Clap:
         return front
 
     def extract(self, audio: Audio) -> Frames:
-        """Return (n_windows, d), rows of length 1; n_windows = 1 + floor(duration - 10 s) or 1, 0 without sound."""
+        """Return (n_windows, d), rows of length 1; n_windows = 1 + floor(duration - 10 s), at least 1; 0 if empty."""
         sound = Audio(audio.mono, audio.sample_rate).resampled(RATE).mono.astype(np.float64)
         if not len(sound):
             return Frames(np.zeros((0, int(self._model.config.projection_dim))), 1 / HOP_S)
         windows = windows_of(at_loudness(sound, RATE))
-        found = [self._embedded(windows[k : k + _BATCH]) for k in range(0, len(windows), _BATCH)]
-        return Frames(np.concatenate(found), 1 / HOP_S)
+        embedded = [self._embedded(windows[k : k + _BATCH]) for k in range(0, len(windows), _BATCH)]
+        return Frames(np.concatenate(embedded), 1 / HOP_S)
 
     def embed_text(self, text: str) -> Vector:
-        """Return the prompt's unit vector, (d,).
+        """Return the unit vector of a prompt, (d,).
 
         Raises:
             BenchError: the folder holds no tokenizer.
@@ -162,8 +162,8 @@ class Clap:
             raise self._unreadable(error) from error
         with torch.inference_mode():
             tokens = tokenizer(text, return_tensors="pt", truncation=True, max_length=77).to(self._device)
-            found = self._model.get_text_features(**tokens).pooler_output[0]
-        return _unit(found.cpu().numpy().astype(np.float64))
+            embedded = self._model.get_text_features(**tokens).pooler_output[0]
+        return _unit(embedded.cpu().numpy().astype(np.float64))
 
     def _embedded(self, windows: npt.NDArray[np.float64]) -> Vector:
         import torch
@@ -173,32 +173,34 @@ class Clap:
             list(windows), sampling_rate=RATE, return_tensors="pt", truncation="fusion" if is_fused else "rand_trunc"
         )
         with torch.inference_mode():
-            found = self._model.get_audio_features(
+            embedded = self._model.get_audio_features(
                 input_features=features["input_features"].float().to(self._device),
                 is_longer=torch.zeros(len(windows), 1, dtype=torch.bool, device=self._device),
             ).pooler_output
-        return _unit(found.cpu().numpy().astype(np.float64))
+        return _unit(embedded.cpu().numpy().astype(np.float64))
 
     def _unreadable(self, error: Exception) -> BenchError:
-        said = str(error).strip().splitlines() or ["no reason given"]
-        return BenchError(f"{self._folder}: is no CLAP checkpoint of transformers ({type(error).__name__}: {said[0]})")
+        reason = str(error).strip().splitlines() or ["no reason given"]
+        return BenchError(
+            f"{self._folder}: not a CLAP checkpoint of transformers ({type(error).__name__}: {reason[0]})"
+        )
 
 
 def build(size: str = "music") -> Clap:
     """Return the embedding of one checkpoint.
 
     Args:
-        size: Which: `music`, `htsat-unfused` or `folder`.
+        size: `music`, `htsat-unfused` or `folder`.
 
     Raises:
-        MissingComponent: its files are not here.
+        MissingComponent: the checkpoint's files are missing.
     """
     weights = next(one for one in WEIGHTS if one.name == f"clap-{size}")
     return Clap(weights.name, weights.find("logmel-stats"))
 
 
 def windows_of(sound: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return (n, 480000) windows of mono sound at 48 kHz; less than one is repeated to fill it."""
+    """Return (n, 480000) windows of mono sound at 48 kHz; sound shorter than a window is repeated to fill it."""
     size = WINDOW_S * RATE
     if len(sound) < size:
         return np.resize(sound, size)[None]
@@ -207,7 +209,7 @@ def windows_of(sound: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _short(package: str) -> str:
-    """Return a package's version without patch level and build, which change no value that matters."""
+    """Return a package's version without patch level and build, which do not change embeddings."""
     return ".".join(version(package).split(".")[:2])
 
 

@@ -17,11 +17,11 @@ HOP = 512
 class CqtChroma:
     """Magnitude per pitch class, from C.
 
-    `librosa.feature.chroma_cqt` at 22,050 Hz: hop 512, 36 bins an octave, 7 octaves from C1, tuning fixed at 0 (so that
-    an output cannot retune itself), no normalisation. Frames are not centred here; that is the metric's part.
+    `librosa.feature.chroma_cqt` at 22,050 Hz: hop 512, 36 bins per octave, 7 octaves from C1, no normalisation. The
+    tuning is fixed at 0, so that an output out of tune stays out of tune. The metric centres the frames, not this plug.
 
-    It hears a hole alone: its lowest filters last 1.6 s and would carry the given context's harmony into the hole,
-    where white noise then scored 0.17 in holes of 1 to 3 s.
+    It analyses each hole without its context: its lowest filters last 1.6 s and would carry the harmony of the context
+    into the hole, where white noise then scored 0.17 in holes of 1 to 3 s.
     """
 
     kind = "chroma"
@@ -45,5 +45,5 @@ class CqtChroma:
 
 
 def build() -> CqtChroma:
-    """Build it; there is nothing to choose, since scores rest on it."""
+    """Return the extractor; it has no options, because scores depend on it."""
     return CqtChroma()

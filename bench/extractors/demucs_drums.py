@@ -40,22 +40,21 @@ class DemucsDrums:
     """The drum source of a Demucs model, without its random shifts, so that the same sound gives the same drums.
 
     Rouard, Massa and Defossez, Hybrid transformers for music source separation (ICASSP 2023). The model runs over
-    segments of its own length with a quarter of overlap, on sound brought to zero mean and unit deviation as its own
-    separator does.
+    segments of its own length with an overlap of a quarter, on sound standardised as in its own separator.
     """
 
     kind = "drums"
 
     def __init__(self, path: Path, device: str) -> None:
-        """Take the model's file; it is read when first needed."""
+        """Take the model's file; it is read at its first use."""
         self._path, self._device = path, device
 
     @cached_property
     def identity(self) -> str:
-        """Model, file and all that changes a sample; reads the arguments in the file, for the segment's length.
+        """Model, file and everything that changes a sample; the segment's length is read from the file.
 
         Raises:
-            BenchError: the file is no Demucs model that can be read safely.
+            BenchError: the file is not a Demucs model that can be read safely.
         """
         package = _read(self._path)
         segment = float(_arguments(self._path, package)["segment"])
@@ -76,15 +75,15 @@ class DemucsDrums:
         return model.float().eval().to(self._device)
 
     def extract(self, audio: Audio) -> Audio:
-        """Return the drums, mono, of the input's rate and length; silence stays silence.
+        """Return the drums, mono, at the input's rate and length; silence stays silence.
 
         Raises:
-            BenchError: the file holds no model with drums, or one that does not run or gives no finite sound.
+            BenchError: the file holds no model with drums, or a model that does not run or returns values not finite.
         """
         sound = audio.mono
         if not is_silent(sound):
             sound = Audio(sound, audio.sample_rate).resampled(self._model.samplerate).mono
-        # Of a few samples at a high rate none is left at the model's.
+        # A few samples at a high rate may resample to none at the model's rate.
         if is_silent(sound):
             return Audio(np.zeros(audio.n_samples, dtype=np.float32), audio.sample_rate)
         back = Audio(self._separated(sound), self._model.samplerate).resampled(audio.sample_rate).mono
@@ -102,38 +101,38 @@ class DemucsDrums:
             mono = mix.mean(0)
             mean, spread = mono.mean(), (mono.std() if len(sound) > 1 else torch.zeros(())) + _TINY
             try:
-                found = apply_model(
+                sources = apply_model(
                     model, ((mix - mean) / spread)[None], SHIFTS, split=True, overlap=OVERLAP, device=self._device
                 )
-            except Exception as error:  # What a stranger's arguments make of the network shows only when it runs.
+            except Exception as error:  # Wrong arguments in a file may show only when the network runs.
                 raise BenchError(f"{self._path}: the model does not run ({_reason(error)})") from error
-            drums: Samples = (found[0, model.sources.index("drums")] * spread + mean).mean(0).numpy()
+            drums: Samples = (sources[0, model.sources.index("drums")] * spread + mean).mean(0).numpy()
         if not np.isfinite(drums).all():
             raise BenchError(f"{self._path}: the model's drums are not finite; its weights are damaged, get it again")
         return drums
 
 
 def build(folder: str = "", device: str = "cpu") -> DemucsDrums:
-    """Build the separator.
+    """Return the separator.
 
     Args:
-        folder: A folder with one Demucs model in it: `SIGNATURE.th` or `SIGNATURE-CHECKSUM.th` as demucs writes them,
-            or its `.safetensors` form; the published HTDemucs when empty.
-        device: `cpu` or `cuda`; scores are made on the CPU.
+        folder: A folder with one Demucs model: `SIGNATURE.th` or `SIGNATURE-CHECKSUM.th` as demucs writes them, or its
+            `.safetensors` form; the published HTDemucs when empty.
+        device: `cpu` or `cuda`; published scores are made on the CPU.
 
     Raises:
-        MissingComponent: the published weights are not here.
-        BenchError: the folder holds no model or several, the file is not the one that its name says, or there is no
-            such device.
+        MissingComponent: the published weights are missing.
+        BenchError: the folder holds no model or several, the file's checksum differs from the one in its name, or
+            there is no such device.
     """
     if device not in DEVICES:
         raise BenchError(f"demucs-drums: device={device!r}; want {' or '.join(DEVICES)}")
     if not folder:
         return DemucsDrums(WEIGHTS.find("hpss") / WEIGHTS.files[0].name, device)
-    found = sorted(path for path in Path(folder).glob("*") if path.suffix in SUFFIXES)
-    if len(found) != 1:
-        raise BenchError(f"{folder}: holds {len(found)} models ({' or '.join(SUFFIXES)}), want exactly one")
-    path = found[0]
+    models = sorted(path for path in Path(folder).glob("*") if path.suffix in SUFFIXES)
+    if len(models) != 1:
+        raise BenchError(f"{folder}: holds {len(models)} models ({' or '.join(SUFFIXES)}), want exactly one")
+    path = models[0]
     _, dash, checksum = path.stem.rpartition("-")
     if dash and path.suffix == ".th" and not (sha256 := sha256_of(path)).startswith(checksum):
         raise BenchError(
@@ -143,12 +142,12 @@ def build(folder: str = "", device: str = "cpu") -> DemucsDrums:
 
 
 def _signature(path: Path) -> str:
-    """Return what demucs calls the model: the file's name without ending and checksum."""
+    """Return the model's signature: the file's name without suffix and checksum."""
     return path.stem.rpartition("-")[0] if path.suffix == ".th" and "-" in path.stem else path.stem
 
 
 def _classes() -> dict[str, type]:
-    """Return the only classes that a model file may name."""
+    """Return the classes that a model file may name."""
     from demucs.demucs import Demucs
     from demucs.hdemucs import HDemucs
     from demucs.htdemucs import HTDemucs
@@ -157,15 +156,15 @@ def _classes() -> dict[str, type]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Read class, arguments and weights; no code of the file's own runs."""
+    """Read class, arguments and weights without running code from the file."""
     try:
         package = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
-    except Exception as error:  # Damaged files break the readers in many ways.
+    except Exception as error:  # The readers raise errors of many types for damaged files.
         raise BenchError(f"{path}: is no Demucs model that can be read safely ({_reason(error)})") from error
     if not isinstance(package, dict) or not {"klass", "args", "kwargs", "state"} <= set(package):
         raise BenchError(f"{path}: is no Demucs model; it lacks class, arguments or weights")
     klass = package["klass"]
-    # By identity: what a file names may define its own equality.
+    # Compared by identity: a class named by the file may define its own equality.
     if not any(klass is one for one in _classes().values()):
         named = klass if isinstance(klass, str) else getattr(klass, "__name__", type(klass).__name__)
         raise BenchError(f"{path}: names {_short(str(named))!r}; want one of {', '.join(_classes())}")
@@ -175,14 +174,14 @@ def _read(path: Path) -> dict[str, Any]:
 def _read_pickle(path: Path) -> Any:
     import torch
 
-    # The published file is said to keep a float64 as numpy 1 pickled it: a type and eight bytes, no code.
+    # The published file holds a float64 pickled by numpy 1: a type and eight bytes, no code.
     scalar: Any = (np.float64().__reduce__()[0], "numpy.core.multiarray.scalar")
     with torch.serialization.safe_globals([*_classes().values(), Fraction, scalar, np.dtype, np.dtypes.Float64DType]):
         return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _read_safetensors(path: Path) -> dict[str, Any]:
-    """Read what demucs 4.1 publishes on the hub: JSON of class and arguments beside the tensors."""
+    """Read the format that demucs 4.1 publishes on the hub: tensors, with class and arguments as JSON metadata."""
     from safetensors import safe_open
 
     with safe_open(str(path), framework="pt") as file:
@@ -208,24 +207,24 @@ def _decoded(value: Any) -> Any:
 
 
 def _arguments(path: Path, package: dict[str, Any]) -> dict[str, Any]:
-    """Return the model's arguments by name, its class's defaults included.
+    """Return the model's arguments by name, including defaults.
 
     Raises:
-        BenchError: the class takes no such arguments, or they describe no separator of drums.
+        BenchError: the class does not take the arguments, or they do not describe a separator of drums.
     """
     try:
         bound = inspect.signature(package["klass"]).bind(*package["args"], **package["kwargs"])
         bound.apply_defaults()
-        found = dict(bound.arguments)
-        sources = [str(source) for source in found["sources"]]
-        is_usable = all(float(found[name]) > 0 for name in ("segment", "samplerate", "audio_channels"))
-    except Exception as error:  # A stranger's arguments may be anything.
+        arguments = dict(bound.arguments)
+        sources = [str(source) for source in arguments["sources"]]
+        is_usable = all(float(arguments[name]) > 0 for name in ("segment", "samplerate", "audio_channels"))
+    except Exception as error:  # The arguments in a file may be anything.
         raise BenchError(f"{path}: holds no model that demucs can build ({_reason(error)})") from error
     if not is_usable:
         raise BenchError(f"{path}: holds no model that demucs can build (segment, rate or channels not above 0)")
     if "drums" not in sources:
         raise BenchError(f"{path}: separates {_short(', '.join(sources))}, want a model with a source 'drums'")
-    return found
+    return arguments
 
 
 def _built(path: Path, package: dict[str, Any]) -> Any:
@@ -234,9 +233,9 @@ def _built(path: Path, package: dict[str, Any]) -> Any:
     try:
         model = package["klass"](*package["args"], **package["kwargs"])
         model.load_state_dict(package["state"])
-    except Exception as error:  # A stranger's arguments may break the constructor in any way.
+    except Exception as error:  # Wrong arguments may raise any error in the constructor.
         raise BenchError(f"{path}: holds no model that demucs can build ({_reason(error)})") from error
-    # A transformer trained with randomly shifted positions draws a shift even when it is evaluated.
+    # A transformer trained with random position shifts also draws them in evaluation mode.
     for part in model.modules():
         if hasattr(part, "sin_random_shift"):
             part.sin_random_shift = 0
@@ -244,10 +243,10 @@ def _built(path: Path, package: dict[str, Any]) -> Any:
 
 
 def _reason(error: BaseException) -> str:
-    """Return a library's error in one line, without torch's advice to read the file unsafely."""
-    # torch wraps what the unpickler said into that advice, and keeps it as the context.
-    said = error.__context__ if isinstance(error, UnpicklingError) and error.__context__ else error
-    line = " ".join(str(said).split()).partition(" Please use ")[0]
+    """Return a library's error in one line, without torch's advice to load the file unsafely."""
+    # torch wraps the unpickler's message into that advice and keeps the original error as the context.
+    cause = error.__context__ if isinstance(error, UnpicklingError) and error.__context__ else error
+    line = " ".join(str(cause).split()).partition(" Please use ")[0]
     return f"{type(error).__name__}: {_short(line) or 'no reason given'}"
 
 

@@ -17,25 +17,25 @@ Magnitudes = npt.NDArray[np.float32]
 
 
 class Hpss:
-    """The percussive part: what is broad in frequency and short in time.
+    """The percussive part of a sound: broad in frequency, short in time.
 
     FitzGerald, Harmonic/percussive separation using median filtering (DAFx 2010), with a soft mask and the margin of
-    Driedger, Mueller and Disch (ISMIR 2014): of every bin the share p^k / (p^k + (margin h)^k) belongs to the drums, h
-    and p being the medians of the magnitude along time and along frequency, k the power. Where that part holds neither
-    a kick's lows nor a cymbal's highs there is no kit, and the drums are silence.
+    Driedger, Mueller and Disch (ISMIR 2014): the mask is p^k / (p^k + (margin h)^k), where h and p are the medians of
+    the magnitude along time and along frequency, and k is the power. If the part has neither the low frequencies of a
+    kick drum nor the high ones of cymbals, there is no drum kit and the result is silence.
     """
 
     kind = "drums"
 
     def __init__(self, time_s: float, width_hz: float, margin: float, power: float) -> None:
-        """Take the lengths of the two medians, and how much percussive must outweigh harmonic."""
+        """Take the lengths of the two medians, the margin of percussive over harmonic, and the power of the mask."""
         self.time_s, self.width_hz, self.margin, self.power = time_s, width_hz, margin, power
         self.identity = (
             f"hpss v{VERSION} (time {time_s:g} s, width {width_hz:g} Hz, margin {margin:g}, power {power:g})"
         )
 
     def extract(self, audio: Audio) -> Audio:
-        """Return the percussive part, mono, of the input's rate and length; silence stays silence."""
+        """Return the percussive part, mono, at the input's rate and length; silence stays silence."""
         sound = audio.mono
         if is_silent(sound):
             return Audio(np.zeros_like(sound), audio.sample_rate)
@@ -53,12 +53,12 @@ class Hpss:
 
 
 def build(time_s: float = 0.4, width_hz: float = 66.0, margin: float = 1.0, power: float = 3.0) -> Hpss:
-    """Build the separator; the defaults are those with the best drum SDR on synthetic training songs."""
+    """Return the separator; the defaults gave the best drum SDR on synthetic training songs."""
     return Hpss(time_s, width_hz, margin, power)
 
 
 def _hop(sample_rate: int) -> int:
-    """Return about 32 ms in samples, a multiple of 32 so that the window's size has small factors."""
+    """Return about 32 ms in samples; a multiple of 32, so that the size of the FFT has small factors."""
     return max(32 * round(_HOP_S * sample_rate / 32), 32)
 
 
@@ -71,7 +71,7 @@ def _window(hop: int) -> npt.NDArray[np.float32]:
 
 
 def _analyse(sound: npt.NDArray[np.float32], hop: int) -> Spectrum:
-    """Return the short-time spectrum (bins, frames): Hann window of 4 hops, every sample under four of them."""
+    """Return the short-time spectrum (bins, frames) with a Hann window of 4 hops; every sample is in four windows."""
     n_frames = -(-len(sound) // hop) + 3
     padded = np.zeros((n_frames + 3) * hop, dtype=np.float32)
     padded[3 * hop : 3 * hop + len(sound)] = sound
@@ -80,7 +80,7 @@ def _analyse(sound: npt.NDArray[np.float32], hop: int) -> Spectrum:
 
 
 def _resynthesise(spectrum: Spectrum, hop: int, n_samples: int) -> npt.NDArray[np.float32]:
-    """Overlap-add; the squared Hann window of 4 hops adds up to 1.5."""
+    """Return the sound of a spectrum by overlap-add; squared Hann windows of 4 hops add up to 1.5."""
     frames = scipy.fft.irfft(spectrum.T, axis=1) * (_window(hop) / np.float32(1.5))
     out = np.zeros((len(frames) + 3, hop), dtype=np.float32)
     for k in range(4):
@@ -89,10 +89,10 @@ def _resynthesise(spectrum: Spectrum, hop: int, n_samples: int) -> npt.NDArray[n
 
 
 def _running_median(rows: Magnitudes, size: int) -> Magnitudes:
-    """Return the median over `size` neighbours along every row, mirrored at the ends, shape unchanged.
+    """Return the running median over `size` values of every row, mirrored at the ends, same shape.
 
-    All rows are laid end to end with their own mirrored ends between them: in one dimension the filter keeps a sorted
-    window and is several times faster than in two.
+    The padded rows are concatenated: in one dimension scipy's filter keeps a sorted window and is several times faster
+    than in two.
     """
     half = size // 2
     padded = np.pad(rows, ((0, 0), (half, half)), mode="symmetric")

@@ -1,4 +1,4 @@
-"""Beats by librosa's dynamic programming over several tempi, bars of four by harmony and bass (no weights)."""
+"""Beats by librosa's dynamic programming at several tempi, bars of four by harmony and bass (no weights)."""
 
 from importlib.metadata import version
 
@@ -21,25 +21,25 @@ _FAMILY = (1 / 2, 2 / 3, 3 / 4, 1, 4 / 3, 3 / 2, 2)
 _SAME_TEMPO = 1.03
 _BASS_BANDS = 8
 _NEAR = 6
-"""Half-width in 5 ms frames of the neighbourhood in which a beat's strength is looked up."""
+"""A beat's strength is the maximum within this many frames of 5 ms on either side."""
 _ON, _BETWEEN, _BAR = 1.2, 0.55, 0.9
-"""Weights of the strength on beats, of that half-way between, and of the bar: fitted to synthetic training songs."""
+"""Weights of the strength on beats, half-way between beats, and of the bar; fitted to synthetic training songs."""
 
 
 class LibrosaBeats:
-    """The likeliest of several beat tracks.
+    """The best of several candidate beat tracks.
 
-    Tempi come from the autocorrelation of the onset strength (its peaks at 1, 2 and 4 beats together) and from the
-    usual mistakes about them (2/3, 3/4, 4/3, ...). For each, beats by Ellis (Beat tracking by dynamic programming, JNMR
-    2007) as in librosa, and the same half a beat later. Each is scored by onset strength on and between its beats, by
-    how clearly one beat in four has the changes of chroma and the strokes of the bass (which also gives the downbeats),
-    and by a log-normal tempo prior.
+    Candidate tempi are peaks of the autocorrelation of the onset strength (summed over lags of 1, 2 and 4 beats) and
+    their usual errors (2/3, 3/4, 4/3, ...). For each tempo there are two tracks: beats by Ellis (Beat tracking by
+    dynamic programming, JNMR 2007) as in librosa, and the same half a beat later. A track's score adds the onset
+    strength on and between its beats; how much chroma changes and bass onsets concentrate on one beat in four, which
+    also gives the downbeats; and a log-normal tempo prior.
     """
 
     kind = "beats"
 
     def __init__(self, prior_bpm: float, octaves: float, tightness: float, harmony: float) -> None:
-        """Take the prior (centre and deviation), librosa's tightness and the weight of harmony against bass."""
+        """Take the tempo prior (centre, deviation in octaves), librosa's tightness, the weight of chroma to bass."""
         self.prior_bpm, self.octaves, self.tightness, self.harmony = prior_bpm, octaves, tightness, harmony
         self._chroma = plugins.load("extractors", "cqt-chroma")
         self.identity = (
@@ -48,7 +48,7 @@ class LibrosaBeats:
         )
 
     def extract(self, audio: Audio) -> Beats:
-        """Return beats with positions 1-4; none for silence or where fewer than four beats fit."""
+        """Return beats with positions 1 to 4; none for silence or if fewer than four beats fit."""
         sound = audio.mono
         if is_silent(sound):
             return Beats()
@@ -57,7 +57,7 @@ class LibrosaBeats:
         if strength.max() <= 0:
             return Beats()
         chroma = self._chroma.extract(audio)
-        best, found = -np.inf, Beats()
+        best, beats = -np.inf, Beats()
         for bpm in _tempi(strength):
             for times in self._tracks(strength, bpm, audio.duration_s):
                 novelty = _standard(_change(chroma.values, chroma.rate_hz, times))
@@ -66,11 +66,11 @@ class LibrosaBeats:
                 score = self._log_prior(bpm) + _clarity(strength, times) + _BAR * max(phases)
                 if score > best:
                     first = int(np.argmax(phases))
-                    best, found = score, Beats(times, (np.arange(len(times)) - first) % _BEATS_PER_BAR + 1)
-        return found
+                    best, beats = score, Beats(times, (np.arange(len(times)) - first) % _BEATS_PER_BAR + 1)
+        return beats
 
     def _tracks(self, strength: Floats, bpm: float, end_s: float) -> list[Floats]:
-        """Return the beats at this tempo and those half-way between them; nothing where they are too few."""
+        """Return the beats at this tempo and those half-way between them, without tracks of too few beats."""
         with compiling("beats"):
             _, frames = librosa.beat.beat_track(
                 onset_envelope=strength, sr=FEATURE_RATE, hop_length=1, bpm=bpm, tightness=self.tightness, trim=False
@@ -87,36 +87,36 @@ class LibrosaBeats:
 def build(
     prior_bpm: float = 118.0, octaves: float = 0.33, tightness: float = 400.0, harmony: float = 2.0
 ) -> LibrosaBeats:
-    """Build the tracker; the defaults were fitted to synthetic training songs."""
+    """Return the beat tracker; the defaults were fitted to synthetic training songs."""
     return LibrosaBeats(prior_bpm, octaves, tightness, harmony)
 
 
 def _tempi(strength: Floats) -> list[float]:
-    """Return candidate tempi in beats per minute, ascending, none twice."""
+    """Return candidate tempi in beats per minute, ascending, without duplicates."""
     centred, n = strength - strength.mean(), len(strength)
     correlation = np.fft.irfft(np.abs(np.fft.rfft(centred, 2 * n)) ** 2)[:n] / np.arange(n, 0, -1)
     bpm = np.geomspace(_SLOWEST_BPM, _FASTEST_BPM, 400)
     score = np.zeros(len(bpm))
     for multiple in (1, 2, 4):
         lags = multiple * 60 * FEATURE_RATE / bpm
-        # Lags near the clip's length rest on too little of it.
+        # At lags near the clip's length too few samples overlap.
         score += np.where(lags < 0.75 * n, np.interp(lags, np.arange(n), correlation), 0.0)
     inner = np.flatnonzero((score[1:-1] >= score[:-2]) & (score[1:-1] >= score[2:])) + 1
     peaks = bpm[inner[np.argsort(-score[inner], kind="stable")][:_N_PEAKS]]
     family = np.outer(peaks[:_N_FAMILIES], _FAMILY).reshape(-1)
-    wanted = np.sort(np.concatenate([peaks, family]))
+    candidates = np.sort(np.concatenate([peaks, family]))
     tempi: list[float] = []
-    for one in wanted[(wanted >= _SLOWEST_BPM) & (wanted <= _FASTEST_BPM)]:
+    for one in candidates[(candidates >= _SLOWEST_BPM) & (candidates <= _FASTEST_BPM)]:
         if not tempi or one > _SAME_TEMPO * tempi[-1]:
             tempi.append(float(one))
     return tempi
 
 
 def _clarity(strength: Floats, times: Floats) -> float:
-    """Return the weighted strength on the beats and half-way between, in deviations of the strength."""
+    """Return the weighted strength on the beats and half-way between, in standard deviations of the strength."""
     between = (times[1:] + times[:-1]) / 2
-    heard = _ON * _at(strength, times).mean() + _BETWEEN * _at(strength, between).mean()
-    return float(heard / strength.std())
+    weighted = _ON * _at(strength, times).mean() + _BETWEEN * _at(strength, between).mean()
+    return float(weighted / strength.std())
 
 
 def _at(strength: Floats, times: Floats) -> Floats:
@@ -129,7 +129,7 @@ def _at(strength: Floats, times: Floats) -> Floats:
 
 
 def _change(chroma: Floats, rate_hz: float, times: Floats) -> Floats:
-    """Return how far the chroma of the beat before lies from that of the beat after each time (1 - cosine)."""
+    """Return 1 - cosine between the chroma of the beat before and of the beat after each time."""
     period = float(np.median(np.diff(times)))
     total = np.concatenate([np.zeros((1, 12)), np.cumsum(chroma, axis=0)])
     edges: npt.NDArray[np.int64] = np.rint((times[:, None] + period * np.array([-1, 0, 1])) * rate_hz).astype(np.int64)
@@ -142,7 +142,7 @@ def _change(chroma: Floats, rate_hz: float, times: Floats) -> Floats:
 
 
 def _standard(values: Floats) -> Floats:
-    """Return the values less their mean, in units of their deviation."""
+    """Return the values with mean 0 and standard deviation 1; only centred if they are all equal."""
     deviation = float(values.std())
     centred: Floats = values - values.mean()
     return centred / deviation if deviation > 0 else centred

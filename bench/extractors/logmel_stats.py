@@ -1,4 +1,4 @@
-"""Embedding without weights: mean and deviation of log-mel bands and their deltas per second."""
+"""Embedding without weights: mean and deviation of log-mel bands and of their slopes, in windows of 1 s."""
 
 from importlib.metadata import version
 
@@ -14,7 +14,7 @@ VERSION = 1
 RATE = 32000
 _N_FFT, _HOP, _BANDS = 1024, 320, 48
 _WINDOW, _STRIDE = 100, 50
-"""Frames of 10 ms: windows of 1 s, one every 0.5 s."""
+"""In frames of 10 ms: windows of 1 s, hop 0.5 s."""
 _FLOOR = 1e-10
 _DELTA = 2
 
@@ -24,10 +24,10 @@ Sound = npt.NDArray[np.float64]
 class LogmelStats:
     """Four statistics of 48 bands, d = 192: mean and standard deviation of the level, then of its slope.
 
-    Loudness is brought to -23 LUFS (ITU-R BS.1770-4; sound shorter than its 0.4 s block by its RMS). Bands are 48 mel
-    bands of 0-16 kHz (Slaney's scale and area normalisation) of the power spectrum (Hann 1024, hop 320 at 32 kHz), in
-    dB with a floor of -100 dB; the slope is the regression over 2 frames on either side, in dB per frame. Standardising
-    on a reference set is the metric's part.
+    Loudness is set to -23 LUFS (ITU-R BS.1770-4; by RMS for sound shorter than its 0.4 s block). Levels are those of 48
+    mel bands of 0 to 16 kHz (Slaney's scale and area normalisation) of the power spectrum (Hann 1024, hop 320 at 32
+    kHz), in dB with a floor of -100 dB; the slope is the linear regression over 2 frames on either side, in dB per
+    frame. The metric standardises the values on a reference set, not this plug.
     """
 
     kind = "embedding"
@@ -38,14 +38,14 @@ class LogmelStats:
     )
 
     def __init__(self) -> None:
-        """Make the filters."""
+        """Compute the mel filters."""
         self._filters = librosa.filters.mel(sr=RATE, n_fft=_N_FFT, n_mels=_BANDS, fmin=0.0, fmax=RATE / 2)
 
     def extract(self, audio: Audio) -> Frames:
         """Return values (n_windows, 192) at 2 Hz.
 
-        n_windows = 1 + (duration - 1 s) // 0.5 s, at least 1: sound under a second gives one window of what there is,
-        no sound none. Silence gives windows at the floor.
+        n_windows = 1 + (duration - 1 s) // 0.5 s, at least 1: sound under a second gives one shorter window, empty
+        sound none. Silence gives windows at the floor.
         """
         sound = Audio(audio.mono, audio.sample_rate).resampled(RATE).mono.astype(np.float64)
         if not len(sound):
@@ -69,7 +69,7 @@ class LogmelStats:
 
 
 def build() -> LogmelStats:
-    """Build it; there is nothing to choose, since scores rest on it."""
+    """Return the extractor; it has no options, because scores depend on it."""
     return LogmelStats()
 
 

@@ -18,7 +18,7 @@ _MISSING = (
 
 
 class MadmomBeats:
-    """Activations by recurrent networks, decoded by a hidden Markov model of bars of 3 or 4, in madmom's own process.
+    """Activations by recurrent networks, decoded by a hidden Markov model of bars of 3 or 4 beats, in a worker process.
 
     Boeck, Krebs and Widmer, Joint beat and downbeat tracking with recurrent neural networks (ISMIR 2016).
     """
@@ -26,7 +26,7 @@ class MadmomBeats:
     kind = "beats"
 
     def __init__(self) -> None:
-        """Find the worker; it starts at the first extraction."""
+        """Check that madmom is installed; the worker starts at the first extraction."""
         self._worker = shared(_MODULE, "madmom", _MISSING)
         self.identity = f"madmom-beats v1 (madmom {metadata.version('madmom')}, CC BY-NC-SA models)"
 
@@ -35,11 +35,11 @@ class MadmomBeats:
         if is_silent(audio.mono) or audio.duration_s < _LEAST_S:
             return Beats()
         sound = Audio(audio.mono, audio.sample_rate).resampled(_RATE)
-        found = self._worker.ask("beats", sound.mono)
-        found = found[found[:, 0] < audio.duration_s]
-        return Beats(found[:, 0], found[:, 1].astype(np.int64))
+        beats = self._worker.ask("beats", sound.mono)
+        beats = beats[beats[:, 0] < audio.duration_s]
+        return Beats(beats[:, 0], beats[:, 1].astype(np.int64))
 
 
 def build() -> MadmomBeats:
-    """Build it; raises `MissingComponent` where madmom is not installed."""
+    """Return the extractor; raises `MissingComponent` if madmom is not installed."""
     return MadmomBeats()

@@ -19,7 +19,7 @@ _MISSING = (
 
 
 class MadmomChordsCnn:
-    """Features by a convolutional network, decoded by a conditional random field, in madmom's own process.
+    """Features by a convolutional network, decoded by a conditional random field, in a worker process.
 
     Korzeniowski and Widmer, A fully convolutional deep auditory model for musical chord recognition (MLSP 2016).
     """
@@ -27,7 +27,7 @@ class MadmomChordsCnn:
     kind = "chords"
 
     def __init__(self) -> None:
-        """Find the worker; it starts at the first extraction."""
+        """Check that madmom is installed; the worker starts at the first extraction."""
         self._worker = shared(_MODULE, "madmom", _MISSING)
         self.identity = f"madmom-chords-cnn v1 (madmom {metadata.version('madmom')}, CC BY-NC-SA models)"
 
@@ -41,5 +41,5 @@ class MadmomChordsCnn:
 
 
 def build() -> MadmomChordsCnn:
-    """Build it; raises `MissingComponent` where madmom is not installed."""
+    """Return the extractor; raises `MissingComponent` if madmom is not installed."""
     return MadmomChordsCnn()

@@ -19,7 +19,7 @@ _MISSING = (
 
 
 class MadmomChordsDeep:
-    """Chroma by a neural network, decoded by a conditional random field, in madmom's own process.
+    """Chroma by a neural network, decoded by a conditional random field, in a worker process.
 
     Korzeniowski and Widmer, Feature learning for chord recognition: the deep chroma extractor (ISMIR 2016).
     """
@@ -27,7 +27,7 @@ class MadmomChordsDeep:
     kind = "chords"
 
     def __init__(self) -> None:
-        """Find the worker; it starts at the first extraction."""
+        """Check that madmom is installed; the worker starts at the first extraction."""
         self._worker = shared(_MODULE, "madmom", _MISSING)
         self.identity = f"madmom-chords-deep v1 (madmom {metadata.version('madmom')}, CC BY-NC-SA models)"
 
@@ -41,5 +41,5 @@ class MadmomChordsDeep:
 
 
 def build() -> MadmomChordsDeep:
-    """Build it; raises `MissingComponent` where madmom is not installed."""
+    """Return the extractor; raises `MissingComponent` if madmom is not installed."""
     return MadmomChordsDeep()

@@ -20,7 +20,7 @@ _MISSING = (
 
 
 class MadmomNotes:
-    """Note onsets by a bidirectional recurrent network trained on piano, in madmom's own process.
+    """Note onsets by a bidirectional recurrent network trained on piano, in a worker process.
 
     Boeck and Schedl, Polyphonic piano note transcription with recurrent neural networks (ICASSP 2012).
     """
@@ -28,7 +28,7 @@ class MadmomNotes:
     kind = "notes"
 
     def __init__(self) -> None:
-        """Find the worker; it starts at the first extraction."""
+        """Check that madmom is installed; the worker starts at the first extraction."""
         self._worker = shared(_MODULE, "madmom", _MISSING)
         self.identity = f"madmom-notes v1 (madmom {metadata.version('madmom')}, CC BY-NC-SA models)"
 
@@ -40,10 +40,10 @@ class MadmomNotes:
         if is_silent(audio.mono) or audio.duration_s < _LEAST_S:
             return held(np.zeros(0), np.zeros(0), _VELOCITY, 0.0)
         sound = Audio(audio.mono, audio.sample_rate).resampled(_RATE)
-        found = self._worker.ask("notes", sound.mono)
-        return held(found[:, 0], found[:, 1].astype(np.int64), _VELOCITY, audio.duration_s)
+        notes = self._worker.ask("notes", sound.mono)
+        return held(notes[:, 0], notes[:, 1].astype(np.int64), _VELOCITY, audio.duration_s)
 
 
 def build() -> MadmomNotes:
-    """Build it; raises `MissingComponent` where madmom is not installed."""
+    """Return the extractor; raises `MissingComponent` if madmom is not installed."""
     return MadmomNotes()

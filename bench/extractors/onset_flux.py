@@ -1,4 +1,4 @@
-"""Onsets of drums by spectral flux over absolute thresholds (no weights)."""
+"""Onsets of drums by spectral flux with absolute thresholds (no weights)."""
 
 import numpy as np
 import numpy.typing as npt
@@ -15,16 +15,16 @@ _LOWEST_HZ, _HIGHEST_HZ = 30.0, 15000.0
 _FULL_SCALE_FLOOR_DB = -70.0
 _LAG = 3
 _LATENCY_S = 0.0025
-"""The flux peaks this much after the attack, by measurement on rendered drums."""
+"""Delay from the attack to the peak of the flux, measured on rendered drums."""
 _REST_S, _AROUND_S = 0.03, 0.05
 
 
 class OnsetFlux:
-    """Flux of log bands with a maximum filter over the past (SuperFlux: Boeck and Widmer, DAFx 2013), peaks picked.
+    """Peaks of the flux of log-spaced bands with a maximum filter (SuperFlux: Boeck and Widmer, DAFx 2013).
 
-    Nothing is normalised to the clip: levels are in dB re full scale with a floor, an onset needs `rise_db` of mean
-    rise over the bands more than is usual within 50 ms, and the sound after it must reach `level_db`. What a separator
-    leaves of held notes stays under both; what it leaves of the attacks of plucked and struck notes does not.
+    Nothing is normalised to the clip. Levels are in dB re full scale with a floor. At an onset the flux exceeds its
+    median within 50 ms by `rise_db`, and the sound after it reaches `level_db`. Residues of held notes in separated
+    drums stay below both thresholds; residues of the attacks of plucked and struck notes do not.
     """
 
     kind = "onsets"
@@ -35,7 +35,7 @@ class OnsetFlux:
         self.identity = f"onset-flux v{VERSION} (rise {rise_db:g} dB, level {level_db:g} dBFS, hop 5 ms)"
 
     def extract(self, audio: Audio) -> Beats:
-        """Return the onsets in seconds, without positions, at least 30 ms apart; none for silence."""
+        """Return onsets in seconds, without positions, at least 30 ms apart; none for silence."""
         sound = audio.mono
         if is_silent(sound):
             return Beats()
@@ -50,14 +50,14 @@ class OnsetFlux:
 
 
 def build(rise_db: float = 2.0, level_db: float = -45.0) -> OnsetFlux:
-    """Build the detector."""
+    """Return the detector."""
     return OnsetFlux(rise_db, level_db)
 
 
 def _levels_db(sound: npt.NDArray[np.float32], sample_rate: int) -> tuple[Floats, Floats]:
-    """Return the level of log-spaced bands (n_frames, n_bands) and of the whole (n_frames,), dB re a full-scale sine.
+    """Return the levels of log-spaced bands (n_frames, n_bands) and of their sum (n_frames,), dB re a full-scale sine.
 
-    Frame k is centred on the time k * 5 ms whatever the rate.
+    Frame k is centred on the time k * 5 ms at every sample rate.
     """
     size = scipy.fft.next_fast_len(round(_WINDOW_S * sample_rate))
     n_frames = int(len(sound) / sample_rate / _HOP_S) + 1
@@ -77,7 +77,7 @@ def _levels_db(sound: npt.NDArray[np.float32], sample_rate: int) -> tuple[Floats
 
 
 def _flux(levels: Floats) -> Floats:
-    """Return the mean rise in dB over the bands against the neighbouring bands' maximum 15 ms ago."""
+    """Return the rise in dB over the maximum of the neighbouring bands 15 ms ago, averaged over bands."""
     past = scipy.ndimage.maximum_filter1d(levels, 3, axis=1)
     padded = np.pad(past, ((_LAG, 0), (0, 0)), constant_values=_FULL_SCALE_FLOOR_DB)[: len(levels)]
     rise: Floats = np.maximum(levels - padded, 0).mean(axis=1)
@@ -85,7 +85,7 @@ def _flux(levels: Floats) -> Floats:
 
 
 def _apart(frames: npt.NDArray[np.int64], least: int) -> npt.NDArray[np.int64]:
-    """Drop what comes less than `least` frames after the last kept one (equal neighbours are both peaks)."""
+    """Drop frames less than `least` after the last kept one (equal neighbours are both peaks)."""
     kept: list[int] = []
     for frame in frames:
         if not kept or frame - kept[-1] >= least:

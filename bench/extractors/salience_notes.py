@@ -1,4 +1,4 @@
-"""Notes of several instruments by non-negative decomposition into harmonic templates (no weights)."""
+"""Notes of several instruments by non-negative matrix factorisation with harmonic templates (no weights)."""
 
 from importlib.metadata import version
 
@@ -23,26 +23,26 @@ _NOISE_WIDTH, _NOISE_STEP = 12, 24
 _ITERATIONS = 30
 _RISE, _GAP = 3, 4
 _SHYNESS = 0.45
-"""How much less a rise counts beside a stronger one: a logistic fit to synthetic training songs."""
+"""Exponent by which a rise counts less beside a stronger one; fitted to synthetic training songs."""
 
 Plane = npt.NDArray[np.float32]
 
 
 class SalienceNotes:
-    """Onsets and pitches where the activation of a pitch rises.
+    """Notes begin where the activation of a pitch rises.
 
-    The constant-Q magnitudes (36 bins an octave from A0, 8 octaves, hop 256 at 22,050 Hz) of what the drum separator
-    leaves, compressed by a power, are decomposed by 30 multiplicative updates of the Kullback-Leibler divergence (Lee
-    and Seung 2001; for music Smaragdis and Brown, WASPAA 2003) over fixed templates: 88 pitches in three timbres of 12
-    partials, and broad bumps for what has no pitch. A note begins where the rise of a pitch's activation, in units of
-    the clip's 90th percentile of the strongest activation, peaks above `threshold`; a rise beside a stronger one counts
-    less.
+    The drums are removed by the drum separator. The constant-Q magnitudes of the rest (36 bins per octave from A0, 8
+    octaves, hop 256 at 22,050 Hz), compressed by a power, are decomposed by 30 multiplicative updates of the
+    Kullback-Leibler divergence (Lee and Seung 2001; for music Smaragdis and Brown, WASPAA 2003) with fixed templates:
+    88 pitches in three timbres of 12 partials, and broad templates for sound without pitch. A note begins where the
+    rise of a pitch's activation peaks above `threshold`, in units of the 90th percentile over time of the strongest
+    activation. A rise beside a stronger one counts less.
     """
 
     kind = "notes"
 
     def __init__(self, threshold: float, compression: float) -> None:
-        """Take the parameters; they were chosen on synthetic training and validation songs."""
+        """Take the threshold of rises and the power that compresses magnitudes."""
         self.threshold, self.compression = threshold, compression
         self._drums = plugins.load("extractors", "hpss")
         self._templates = _dictionary()
@@ -67,25 +67,25 @@ class SalienceNotes:
         return held(frames.astype(np.float64) * _HOP / _RATE, pitches + _LOWEST_PITCH, velocities, audio.duration_s)
 
     def _activations(self, sound: npt.NDArray[np.float32]) -> Plane:
-        """Return how strongly each pitch sounds, shape (88, n_frames)."""
+        """Return the activation of each pitch, shape (88, n_frames)."""
         lowest_hz = float(librosa.midi_to_hz(_LOWEST_PITCH))
         spectrum = cqt(sound, _RATE, _HOP, lowest_hz, _N_BINS, _BINS_PER_OCTAVE)
-        heard = np.abs(spectrum).astype(np.float32) ** np.float32(self.compression)
+        magnitudes = np.abs(spectrum).astype(np.float32) ** np.float32(self.compression)
         weights = self._templates
-        found = np.full((weights.shape[1], heard.shape[1]), heard.mean() + 1e-9, dtype=np.float32)
+        activations = np.full((weights.shape[1], magnitudes.shape[1]), magnitudes.mean() + 1e-9, dtype=np.float32)
         for _ in range(_ITERATIONS):
-            found *= weights.T @ (heard / (weights @ found + np.float32(1e-9)))
+            activations *= weights.T @ (magnitudes / (weights @ activations + np.float32(1e-9)))
         n_timbres = len(_DECAYS) * _N_PITCHES
-        return np.asarray(found[:n_timbres].reshape(len(_DECAYS), _N_PITCHES, -1).sum(axis=0), dtype=np.float32)
+        return np.asarray(activations[:n_timbres].reshape(len(_DECAYS), _N_PITCHES, -1).sum(axis=0), dtype=np.float32)
 
 
 def build(threshold: float = 0.155, compression: float = 0.5) -> SalienceNotes:
-    """Build the transcriber."""
+    """Return the transcriber."""
     return SalienceNotes(threshold, compression)
 
 
 def _dictionary() -> Plane:
-    """Return unit-sum templates (288 bins, 3 timbres x 88 pitches + bumps)."""
+    """Return the templates as columns of sum 1, shape (288 bins, 3 timbres x 88 pitches + broad ones)."""
     bins = np.arange(_N_BINS)
     columns = []
     for decay in _DECAYS:
@@ -100,12 +100,12 @@ def _dictionary() -> Plane:
 
 
 def _rises(activations: Plane) -> Floats:
-    """Return by how much each activation rises around each frame, relative to the loudest of the clip."""
+    """Return the rise of each activation around each frame, relative to the clip's strong activations."""
     smooth = scipy.ndimage.uniform_filter1d(activations, 3, axis=1)
     scale = float(np.percentile(smooth.max(axis=0), 90))
     padded = np.pad(smooth.astype(np.float64), ((0, 0), (_RISE, _RISE)), mode="edge")
     rises: Floats = padded[:, 2 * _RISE :] - padded[:, : -2 * _RISE]
-    # What sounds at the very start has risen from nothing.
+    # A note that sounds in the first frame has risen from 0.
     rises[:, 0] = smooth[:, 0]
     rises /= max(scale, 1e-12)
     return rises

@@ -1,4 +1,4 @@
-"""Drums by the mini separator, a mask drawn by a small network that comes with the installation."""
+"""Drums by the mini separator: a spectral mask by a small network that is part of the installation."""
 
 from functools import cached_property
 from pathlib import Path
@@ -15,21 +15,22 @@ from bench.runtime.weights import sha256_of, shipped
 
 VERSION = 2
 LEAST_DB = -23.0
-"""What lies further than this under the whole is no kit: the drums of 32 synthetic validation songs lie at -6 dB or
-higher, those of a recorded band at -20; what is found in a recorded solo piano lies at -26 or lower."""
+"""Lowest level of drums relative to the whole, in dB. In 32 synthetic validation songs drums are at -6 or higher, in a
+recorded band at -20; what the separator finds in a recorded solo piano is at -26 or lower."""
 
 
 class SepMini:
-    """The drums' share of every bin of the spectrum, by a network trained on composed songs (`bench train sep-mini`).
+    """The drums' share of every spectral bin, by a network trained on composed songs (`bench train sep-mini`).
 
-    Works at 32 kHz, mono; other rates are resampled there and back. What lies far under the whole, or, as with `hpss`,
-    holds neither a kick's lows nor a cymbal's highs, is no kit, and the drums are silence.
+    It works at 32 kHz, mono; other rates are resampled there and back. If the drums are far below the level of the
+    whole or, as in `hpss`, have neither the low frequencies of a kick drum nor the high ones of cymbals, there is no
+    drum kit and the result is silence.
     """
 
     kind = "drums"
 
     def __init__(self, path: Path) -> None:
-        """Take the weight file; it is read when first needed."""
+        """Take the weight file; it is read at its first use."""
         self._path = path
         self.identity = f"sep-mini v{VERSION} (sha256 {sha256_of(path)[:12]})"
 
@@ -43,7 +44,7 @@ class SepMini:
             ) from error
 
     def extract(self, audio: Audio) -> Audio:
-        """Return the drums, mono, of the input's rate and length; silence stays silence.
+        """Return the drums, mono, at the input's rate and length; silence stays silence.
 
         Raises:
             BenchError: the weight file is damaged.
@@ -54,13 +55,13 @@ class SepMini:
             return Audio(np.zeros_like(audio.mono), audio.sample_rate)
         sound = Audio(audio.mono, audio.sample_rate).resampled(separator.SAMPLE_RATE).mono
         with torch.inference_mode():
-            found = self._network(torch.from_numpy(np.pad(sound, (0, separator.HOP)))[None])[0].numpy()
-        drums = Audio(found[: len(sound)], separator.SAMPLE_RATE).resampled(audio.sample_rate).mono
+            separated = self._network(torch.from_numpy(np.pad(sound, (0, separator.HOP)))[None])[0].numpy()
+        drums = Audio(separated[: len(sound)], separator.SAMPLE_RATE).resampled(audio.sample_rate).mono
         drums = np.pad(drums[: audio.n_samples], (0, max(audio.n_samples - len(drums), 0)))
-        is_heard = level_db(drums) - level_db(audio.mono) >= LEAST_DB and is_kit(drums, audio.sample_rate)
-        return Audio(drums if is_heard else np.zeros_like(drums), audio.sample_rate)
+        has_kit = level_db(drums) - level_db(audio.mono) >= LEAST_DB and is_kit(drums, audio.sample_rate)
+        return Audio(drums if has_kit else np.zeros_like(drums), audio.sample_rate)
 
 
 def build() -> SepMini:
-    """Return the separator; raises `MissingComponent` where its weight file is not here."""
+    """Return the separator; raises `MissingComponent` if its weight file is missing."""
     return SepMini(shipped("sep-mini", "sep-mini", instead="hpss"))

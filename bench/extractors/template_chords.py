@@ -1,4 +1,4 @@
-"""Chords by templates and Viterbi on the chroma of the harmonic part (maj, min, 7, maj7, min7, N; no weights)."""
+"""Chords by templates and the Viterbi algorithm on chroma without drums (maj, min, 7, maj7, min7, N; no weights)."""
 
 from functools import cache
 
@@ -14,21 +14,21 @@ VERSION = 1
 _ROOTS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 _QUALITIES = {"maj": (0, 4, 7), "min": (0, 3, 7), "7": (0, 4, 7, 10), "maj7": (0, 4, 7, 11), "min7": (0, 3, 7, 10)}
 _OVERTONES = ((0, 1.0), (0, 0.6), (7, 0.36), (0, 0.22), (4, 0.13), (7, 0.08))
-"""Semitones above the note, and strength, of the first six partials (Gomez, 2006: 0.6 ** k)."""
+"""Semitones above the note (octaves removed) and strength of its first six partials (Gomez, 2006: 0.6 ** k)."""
 
 
 class TemplateChords:
-    """The likeliest path through 60 chords and N.
+    """The path of highest score through 60 chords and N.
 
-    Chroma of what the drum separator leaves, compressed by a power, against templates with six partials per chord tone
-    (Gomez, Tonal description of music audio signals, 2006): a frame's score is the cosine. N scores as a chord of the
-    cosine `no_chord`. A seventh chord pays `seventh_cost` in every frame; every change costs `change_cost`.
+    The score of a chord in a frame is the cosine between its template, with six partials per chord tone (Gomez, Tonal
+    description of music audio signals, 2006), and the chroma after removal of the drums, compressed by a power. N has
+    the constant score `no_chord`. Seventh chords lose `seventh_cost` in every frame; every change costs `change_cost`.
     """
 
     kind = "chords"
 
     def __init__(self, compression: float, no_chord: float, seventh_cost: float, change_cost: float) -> None:
-        """Take the parameters; they were chosen on synthetic training and validation songs."""
+        """Take the parameters of the class's docstring."""
         self.compression, self.no_chord = compression, no_chord
         self.seventh_cost, self.change_cost = seventh_cost, change_cost
         self._drums = plugins.load("extractors", "hpss")
@@ -46,7 +46,7 @@ class TemplateChords:
         frames = self._chroma.extract(harmonic)
         path = self._path(self._scores(frames.values))
         firsts = np.flatnonzero(np.diff(path, prepend=-1))
-        # Frame k is centred on k / rate, so its stretch begins half a frame earlier.
+        # Frame k is centred on k / rate, so it begins half a frame earlier.
         return tiled((firsts - 0.5) / frames.rate_hz, [labels()[state] for state in path[firsts]], audio.duration_s)
 
     def _scores(self, chroma: Floats) -> Floats:
@@ -60,7 +60,7 @@ class TemplateChords:
         return scores
 
     def _path(self, scores: Floats) -> npt.NDArray[np.int64]:
-        """Viterbi; every change costs the same, so the best predecessor is the state itself or the best of all."""
+        """Return the best path; changes cost the same, so the best predecessor is the same state or the best of all."""
         n_frames, n_states = scores.shape
         total, came_from = scores[0].copy(), np.zeros((n_frames, n_states), dtype=np.int64)
         stay = np.arange(n_states)
@@ -79,7 +79,7 @@ class TemplateChords:
 def build(
     compression: float = 0.7, no_chord: float = 0.68, seventh_cost: float = 0.05, change_cost: float = 2.0
 ) -> TemplateChords:
-    """Build the recogniser; the defaults were chosen on synthetic training and validation songs."""
+    """Return the recogniser; the defaults were chosen on synthetic training and validation songs."""
     return TemplateChords(compression, no_chord, seventh_cost, change_cost)
 
 

@@ -1,4 +1,4 @@
-"""VGGish embedding of 0.96 s windows, the one of the first Fréchet audio distances (needs `bench setup vggish`)."""
+"""VGGish embedding of 0.96 s windows, used by the first Fréchet audio distance (needs `bench setup vggish`)."""
 
 from functools import cached_property
 from pathlib import Path
@@ -38,17 +38,17 @@ WEIGHTS = Weights(
 
 
 class Vggish:
-    """128 values a window, before the last ReLU, without the PCA of the YouTube-8M release.
+    """128 values per window, before the last ReLU, without the PCA of the YouTube-8M release.
 
-    Hershey et al., CNN architectures for large-scale audio classification (ICASSP 2017); Kilgour et al., Fréchet audio
-    distance (Interspeech 2019), section 3, take the layer before its activation; toolkits differ, hence `activation`.
-    Sound is brought to -23 LUFS first.
+    Hershey et al., CNN architectures for large-scale audio classification (ICASSP 2017). Kilgour et al., Fréchet audio
+    distance (Interspeech 2019), section 3, use the last layer before its activation; other toolkits use it after, so
+    `activation` chooses. Sound is set to -23 LUFS first.
     """
 
     kind = "embedding"
 
     def __init__(self, path: Path, hop_s: float, activation: bool) -> None:
-        """Take the file of the weights; it is read when first needed."""
+        """Take the weight file, read at its first use, the hop in seconds, and whether to apply the last ReLU."""
         self._path, self._activation = path, activation
         self._hop = max(round(hop_s * RATE / _HOP), 1)
         self.identity = (
@@ -67,7 +67,7 @@ class Vggish:
         return network.float().eval()
 
     def extract(self, audio: Audio) -> Frames:
-        """Return (n_windows, 128); sound under one window is repeated to fill it, no sound gives no window."""
+        """Return (n_windows, 128); sound shorter than a window is repeated to fill it, empty sound gives no window."""
         import torch
 
         rate = RATE / (self._hop * _HOP)
@@ -80,27 +80,27 @@ class Vggish:
         windows = np.stack([levels[start : start + FRAMES] for start in starts]).astype(np.float32)
         with torch.inference_mode():
             batches = [torch.from_numpy(windows[k : k + _BATCH, None]) for k in range(0, len(windows), _BATCH)]
-            found = np.concatenate([self._network(batch).numpy() for batch in batches])
-        return Frames(found.astype(np.float64), rate)
+            values = np.concatenate([self._network(batch).numpy() for batch in batches])
+        return Frames(values.astype(np.float64), rate)
 
 
 def build(folder: str = "", hop_s: float = 0.5, activation: bool = False) -> Vggish:
-    """Build the embedding.
+    """Return the embedding.
 
     Args:
-        folder: A folder with one `.pth` in it, of the keys of torchvggish; the published file when empty.
-        hop_s: From window to window; 0.96 in the original, where windows do not overlap.
+        folder: A folder with one `.pth` file with the keys of torchvggish; the published file when empty.
+        hop_s: Seconds between the starts of windows; 0.96 in the original, where windows do not overlap.
         activation: Whether to apply the last ReLU.
 
     Raises:
-        MissingComponent: the published weights are not here.
+        MissingComponent: the published weights are missing.
         BenchError: the folder holds no `.pth`, or several.
     """
-    home = Path(folder) if folder else WEIGHTS.find("logmel-stats")
-    found = sorted(home.glob("*.pth"))
-    if len(found) != 1:
-        raise BenchError(f"{home}: holds {len(found)} files .pth, want exactly one")
-    return Vggish(found[0], hop_s, activation)
+    place = Path(folder) if folder else WEIGHTS.find("logmel-stats")
+    files = sorted(place.glob("*.pth"))
+    if len(files) != 1:
+        raise BenchError(f"{place}: holds {len(files)} files .pth, want exactly one")
+    return Vggish(files[0], hop_s, activation)
 
 
 def log_mel(sound: npt.NDArray[np.float64]) -> Floats:
@@ -123,7 +123,7 @@ def log_mel(sound: npt.NDArray[np.float64]) -> Floats:
 
 
 def mel_bands() -> Floats:
-    """Return the bands, (257, 64): triangles that are straight in mel, not in Hz; none takes the DC bin."""
+    """Return the bands, (257, 64): triangles that are linear in mel, not in Hz; the DC bin has weight 0."""
     bins = _mel(np.arange(_N_FFT // 2 + 1) * RATE / _N_FFT)[:, None]
     edges = np.linspace(_mel(np.array(_LOW_HZ)), _mel(np.array(_HIGH_HZ)), BANDS + 2)
     low, centre, high = edges[:-2], edges[1:-1], edges[2:]
@@ -140,8 +140,8 @@ def _mel(hz: npt.NDArray[np.float64]) -> Floats:
 def network_of(activation: bool) -> Any:
     """Return the network with random weights, its parameters named as in torchvggish.
 
-    (batch, 1, 96, 64) to (batch, 128). Between both parts the map is laid out as time, frequency, channel, the order of
-    the TensorFlow original.
+    It maps (batch, 1, 96, 64) to (batch, 128). Before the linear layers, features are flattened in the order time,
+    frequency, channel, as in the TensorFlow original.
     """
     from torch import nn
 
@@ -163,14 +163,14 @@ def network_of(activation: bool) -> Any:
 
 
 def _state(path: Path) -> dict[str, Any]:
-    """Read the weights; no code of the file's own runs."""
+    """Read the weights without running code from the file."""
     import torch
 
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # Damaged files break the reader in many ways.
-        said = str(error).strip().splitlines() or ["no reason given"]
-        raise BenchError(f"{path}: cannot be read safely ({type(error).__name__}: {said[0]})") from error
+    except Exception as error:  # torch raises errors of many types for damaged files.
+        reason = str(error).strip().splitlines() or ["no reason given"]
+        raise BenchError(f"{path}: cannot be read safely ({type(error).__name__}: {reason[0]})") from error
     if not isinstance(state, dict):
         raise BenchError(f"{path}: holds {type(state).__name__}, want weights by name")
     return state

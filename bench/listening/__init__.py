@@ -1,1 +1,1 @@
-"""Listening tests: their design, their pages, and what listeners say, read back as untrusted input."""
+"""Listening tests: their design and pages, and ratings read back as untrusted input."""

@@ -1,4 +1,4 @@
-"""Anchor: the original with all above 3.5 kHz taken away, the low anchor of ITU-R BS.1534-3."""
+"""Anchor: the original without frequencies above 3.5 kHz, the low anchor of ITU-R BS.1534-3."""
 
 import numpy as np
 
@@ -8,9 +8,9 @@ PASS_HZ, STOP_HZ, STOP_DB = 3500.0, 4000.0, 60.0
 
 
 def low_passed(audio: Audio) -> Audio:
-    """Return mono sound without what lies above 4 kHz: flat to 3.5 kHz, 60 dB down from 4 kHz, no delay.
+    """Return low-passed mono sound: flat to 3.5 kHz, at least 60 dB down from 4 kHz, no delay.
 
-    A linear-phase filter by the window method (Kaiser). Sound without anything up there comes back as it is.
+    The filter has linear phase (window method, Kaiser). At sample rates up to 8 kHz the sound is returned unchanged.
     """
     from scipy.signal import fftconvolve
 
@@ -21,9 +21,9 @@ def low_passed(audio: Audio) -> Audio:
 
 
 def taps(sample_rate: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Return the filter, an odd number of taps."""
+    """Return the filter's taps, an odd number of them."""
     from scipy.signal import firwin, kaiserord
 
     n_taps, beta = kaiserord(STOP_DB, (STOP_HZ - PASS_HZ) / (sample_rate / 2))
-    found = firwin(n_taps | 1, (PASS_HZ + STOP_HZ) / 2, window=("kaiser", beta), fs=sample_rate)
-    return np.asarray(found, np.float64)
+    filter_taps = firwin(n_taps | 1, (PASS_HZ + STOP_HZ) / 2, window=("kaiser", beta), fs=sample_rate)
+    return np.asarray(filter_taps, np.float64)

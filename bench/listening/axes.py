@@ -1,4 +1,4 @@
-"""Axes: what listeners are asked. The columns that their answers fill stand in `bench.scoring.columns`."""
+"""Axes: the questions that listeners are asked. The columns of their answers are in `bench.scoring.columns`."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from bench.mask import Mask
 from bench.task import Task
 
 LOW_PASS, MASKED = "low-pass", "masked"
-"""Low anchors: the original without what lies above 3.5 kHz, and the request with its hole left silent."""
+"""Low anchors: the original without frequencies above 3.5 kHz, and the request with its silent hole."""
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,10 @@ class Axis:
 
     Attributes:
         name: Its name in options, keys and columns.
-        title: What a listener reads above the question.
-        question: The question of a test that rates.
-        preference: The question of a test that compares two.
-        anchor: The low anchor that must fail it.
+        title: The title above the question.
+        question: The question of a rating test (`mushra`).
+        preference: The question of a comparison test (`ab`).
+        anchor: The low anchor that should get bad ratings on it.
     """
 
     name: str
@@ -59,31 +59,31 @@ AXES = {
 
 
 def axes_of(task: Task, mask: Mask, wanted: Iterable[str] | None = None) -> tuple[str, ...]:
-    """Return the axes that a task can be asked about, or the wanted ones.
+    """Return the wanted axes, or else all that apply to the task.
 
     Raises:
-        UnknownName: no axis is called so.
-        BenchError: one that the task has nothing to answer with: no control to follow, no context to join.
+        UnknownName: a name is not an axis.
+        BenchError: a wanted axis does not apply: the task has no control, or its mask leaves no context.
     """
-    lacks = {}
+    reasons = {}
     if not task.controls:
-        lacks["adherence"] = "it gives no control"
+        reasons["adherence"] = "it has no control"
     if not edges_of(mask):
-        lacks["transition"] = "its mask leaves no context to join"
+        reasons["transition"] = "its mask leaves no context"
     for name in wanted or ():
         if name not in AXES:
             raise UnknownName("axis", name, AXES)
-        if name in lacks:
-            raise BenchError(f"--axes {name}: {task.name} cannot be asked about it ({lacks[name]}); leave it out")
-    chosen = set(wanted or ()) or set(AXES) - set(lacks)
+        if name in reasons:
+            raise BenchError(f"--axes {name}: does not apply to {task.name} ({reasons[name]}); leave it out")
+    chosen = set(wanted or ()) or set(AXES) - set(reasons)
     return tuple(name for name in AXES if name in chosen)
 
 
 def edges_of(mask: Mask) -> int:
-    """Return the number of places at which a hole meets context."""
+    """Return the number of edges between a hole and context."""
     return sum((start > 0) + (end < mask.n_frames) for start, end in mask.holes)
 
 
 def reference_serves(task: Task, axis: str) -> bool:
-    """Whether the original must be rated best: not by how it follows a control that is not its own."""
+    """Return whether the original should be rated best; in an edit task it does not follow the new control."""
     return not (axis == "adherence" and task.family == "edit")

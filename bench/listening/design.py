@@ -1,8 +1,8 @@
-"""Design: which listener hears what in which place.
+"""Design: the order in which each listener hears the stimuli.
 
-Orders are the rows of a Williams design: over its rows every stimulus stands at every place equally often, and directly
-behind every other equally often, so that neither place nor neighbour favours a system. A listener's number picks the
-row. Number 0 and on, one row after another, keeps any group of listeners as balanced as its size allows.
+Orders are the rows of a Williams design: over all rows every stimulus is equally often at every position and equally
+often directly after every other stimulus, so that neither position nor predecessor favours a system. A listener's
+number selects the row; consecutive numbers from 0 keep a group of listeners as balanced as its size allows.
 
 Source:
     E. J. Williams, Experimental designs balanced for the estimation of residual effects of treatments, Australian
@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 ALPHABET = "bcdfghjkmnpqrstvwxz23456789"
-"""Letters and digits of codes: none that is read as another, no vowels, so that no code is a word."""
+"""Letters and digits of codes: none that look alike, and no vowels, so that no code is a word."""
 CODE_LENGTH = 5
 
 Order = tuple[int, ...]
@@ -23,7 +23,7 @@ _Any = TypeVar("_Any")
 
 
 def williams(n: int) -> list[Order]:
-    """Return the orders of n stimuli: n of them for an even n, 2 n for an odd one (the second half mirrored)."""
+    """Return the orders of n stimuli: n rows if n is even, 2 n if it is odd (the second half mirrored)."""
     if n < 2:
         return [tuple(range(n))]
     steps = [0, *(place // 2 + 1 if place % 2 == 0 else n - 1 - place // 2 for place in range(n - 1))]
@@ -32,13 +32,13 @@ def williams(n: int) -> list[Order]:
 
 
 def shuffled(names: Sequence[_Any], rng: np.random.Generator) -> list[_Any]:
-    """Return the names in a drawn order."""
+    """Return the names in random order."""
     return [names[int(place)] for place in rng.permutation(len(names))]
 
 
 def codes(n: int, rng: np.random.Generator) -> list[str]:
-    """Draw n different codes, which say nothing of what they stand for."""
-    found: dict[str, None] = {}
-    while len(found) < n:
-        found["".join(ALPHABET[int(letter)] for letter in rng.integers(len(ALPHABET), size=CODE_LENGTH))] = None
-    return list(found)
+    """Draw n different random codes."""
+    drawn: dict[str, None] = {}
+    while len(drawn) < n:
+        drawn["".join(ALPHABET[int(letter)] for letter in rng.integers(len(ALPHABET), size=CODE_LENGTH))] = None
+    return list(drawn)

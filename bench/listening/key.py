@@ -1,4 +1,4 @@
-"""Key: what every code of a listening test stands for. It stays with whoever makes the test."""
+"""Key: the meaning of every code of a listening test. It is kept by the maker of the test."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from bench.scoring.columns import FORMS
 
 FORMAT = "steerbench-listening-key/1"
 REFERENCE, ANCHOR = "*reference", "*anchor"
-"""What stimuli are that no system made. No system's name begins with a star."""
+"""Names of stimuli that are not outputs. No system's name begins with a star."""
 MAX_BYTES = 8 * 1024 * 1024
 CODE = re.compile(r"[a-z0-9]{3,16}")
 FILE_NAME = re.compile(r"(?!\.{1,2}$)[^/\\\x00-\x1f]{1,200}")
@@ -25,13 +25,13 @@ _TRIAL = ("code", "example", "axis", "stimuli")
 
 @dataclass(frozen=True)
 class Trial:
-    """One screen: an example, a question, and what is rated or compared.
+    """One screen: an example, a question, and the stimuli to rate or compare.
 
     Attributes:
         code: Its name in the page and in ratings.
         example: The excerpt's id.
-        axis: What is asked.
-        stimuli: System, reference or anchor by code.
+        axis: Name of the axis.
+        stimuli: System, `*reference` or `*anchor` by code.
     """
 
     code: str
@@ -41,17 +41,17 @@ class Trial:
 
     @property
     def is_catch(self) -> bool:
-        """Whether it compares the reference with the anchor, of which a listener must know the better."""
+        """Whether it compares the reference with the anchor, to check the listener."""
         return set(self.stimuli.values()) == {REFERENCE, ANCHOR}
 
     def code_of(self, name: str) -> str:
-        """Return the code of the reference, the anchor or a system; empty where the trial has none."""
-        return next((code for code, stands_for in self.stimuli.items() if stands_for == name), "")
+        """Return the code of a system, the reference or the anchor; empty if the trial does not contain it."""
+        return next((code for code, stimulus in self.stimuli.items() if stimulus == name), "")
 
 
 @dataclass(frozen=True)
 class Key:
-    """All that turns ratings into rows.
+    """A listening test with the meaning of its codes; turns ratings into rows.
 
     Attributes:
         form: `mushra` or `ab`.
@@ -59,8 +59,8 @@ class Key:
         task_version: Its version.
         manifest: Name of the manifest.
         manifest_sha: Its sha256.
-        seed: What orders and codes were drawn from.
-        trials: Every screen.
+        seed: Seed of orders and codes.
+        trials: All screens.
     """
 
     form: str
@@ -73,17 +73,17 @@ class Key:
 
     @cached_property
     def test(self) -> str:
-        """The test's name in its page and its ratings: the beginning of the sha256 of what it asks."""
+        """Name of the test in its page and in ratings: the first 12 hex digits of the key's sha256."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
 
     @property
     def axes(self) -> tuple[str, ...]:
-        """The axes it asks about, in the order of the trials."""
+        """The axes of the test, in the order of the trials."""
         return tuple(dict.fromkeys(trial.axis for trial in self.trials))
 
     @property
     def systems(self) -> tuple[str, ...]:
-        """The systems that are heard, by name."""
+        """The systems of the test, sorted by name."""
         return tuple(sorted({name for t in self.trials for name in t.stimuli.values()} - {REFERENCE, ANCHOR}))
 
     def write(self, path: Path) -> None:
@@ -95,7 +95,7 @@ def read_key(path: Path) -> Key:
     """Read a key.
 
     Raises:
-        BenchError: missing, too large, or not of the form that `Key.write` gives, naming file and reason.
+        BenchError: the file is missing, too large, or does not have the form of `Key.write`; with file and reason.
     """
     try:
         text = path.read_bytes() if path.stat().st_size <= MAX_BYTES else b" " * (MAX_BYTES + 1)
@@ -103,7 +103,7 @@ def read_key(path: Path) -> Key:
         raise BenchError(f"{path}: cannot be read as a key ({error.strerror}); `bench listen` writes one") from error
     keys = parse_json(text, str(path), ["format", *Key.__dataclass_fields__], MAX_BYTES)
     if keys.pop("format") != FORMAT:
-        raise BenchError(f'{path}: is no key of a listening test; want "format": "{FORMAT}"')
+        raise BenchError(f'{path}: not the key of a listening test; want "format": "{FORMAT}"')
     for name, kind in (("task_version", int), ("seed", int), ("manifest_sha", str)):
         if type(keys[name]) is not kind:
             raise BenchError(
@@ -115,7 +115,7 @@ def read_key(path: Path) -> Key:
         raise BenchError(f"{path}: want a form ({' or '.join(FORMS)}) and a list of trials")
     trials = tuple(_trial(trial, f"{path}: trial {number}") for number, trial in enumerate(keys["trials"], 1))
     if len({trial.code for trial in trials}) < len(trials):
-        raise BenchError(f"{path}: two trials have one code")
+        raise BenchError(f"{path}: two trials have the same code")
     return Key(**{**keys, "trials": trials})
 
 
@@ -124,18 +124,18 @@ def _trial(keys: Any, where: str) -> Trial:
         raise BenchError(f"{where}: want the keys {', '.join(_TRIAL)}")
     stimuli = keys["stimuli"]
     if not isinstance(stimuli, dict) or len(stimuli) < 2 or len(set(map(str, stimuli.values()))) < len(stimuli):
-        raise BenchError(f"{where}: want two or more stimuli, each of something else")
+        raise BenchError(f"{where}: want two or more different stimuli")
     for name in (keys["example"], *stimuli.values()):
         if name not in (REFERENCE, ANCHOR):
             _must_name_a_file(name, where)
     if keys["axis"] not in list(AXES):
         raise BenchError(f"{where}: the axis is {keys['axis']!r:.80}, want one of {', '.join(AXES)}")
     if not all(isinstance(code, str) and CODE.fullmatch(code) for code in [keys["code"], *stimuli]):
-        raise BenchError(f"{where}: a code is not of lower-case letters and digits")
+        raise BenchError(f"{where}: want codes of 3 to 16 lower-case letters and digits")
     return Trial(**keys)
 
 
 def _must_name_a_file(name: Any, where: str) -> None:
-    """Refuse what could lead out of a folder: names become those of files."""
+    """Refuse names that could lead out of a folder; they become names of files."""
     if not isinstance(name, str) or not FILE_NAME.fullmatch(name):
-        raise BenchError(f"{where}: {name!r:.80} is no name of a task, manifest, example or system")
+        raise BenchError(f"{where}: {name!r:.80} cannot be the name of a task, manifest, example or system")

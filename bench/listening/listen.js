@@ -9,7 +9,7 @@
 
   let sitting = null;
   let example = null;
-  let rows = new Map(); // by code: what stands on the screen for a version
+  let rows = new Map(); // screen elements of each version, by code
   let openly = new Map();
   let loop = 0;
   let byKey = false;
@@ -82,7 +82,7 @@
     const now = player.now;
     if (player.isPlaying) {
       const code = player.chosen;
-      // A screen that was hidden for a while ticks late: only so much of it counts as heard.
+      // Timers of a hidden screen fire late, so the time counted per tick is limited.
       const gone = Math.min(0.25, Math.max(0, now - lastTick));
       if (rows.has(code) && sitting.hear(code, gone)) {
         unlock();
@@ -178,7 +178,7 @@
     try {
       if (!(await player.load(tracks))) return;
     } catch {
-      $("status").textContent = "This browser cannot decode Opus in Ogg; a newer one can.";
+      $("status").textContent = "This browser cannot decode Opus in Ogg; please use a newer one.";
       return;
     }
     $("play").disabled = false;
@@ -216,7 +216,7 @@
       $("end-status").textContent = reply.ok ? "Your ratings have arrived. You can close this page." : await reply.text();
       $("send").disabled = reply.ok;
     } catch {
-      $("end-status").textContent = "Nobody answered. Download your ratings and hand in the file.";
+      $("end-status").textContent = "The server did not answer. Download your ratings and send the file.";
       $("send").disabled = false;
     }
   };
@@ -257,7 +257,7 @@
     if (!event.repeat) actions[event.key]();
   });
   document.addEventListener("keyup", (event) => {
-    // Some browsers click a focused button when the space bar comes up.
+    // Some browsers click a focused button when the space bar is released.
     if (event.key === " " && isOurs(event)) event.preventDefault();
   });
 
@@ -283,7 +283,7 @@
   if (last !== null) $("participant").value = String(last);
   $("participant").readOnly = asked !== undefined;
   if (last !== null && Sitting.wasBegun(test, last)) {
-    $("intro-status").textContent = "You began before: the test goes on where you stopped.";
+    $("intro-status").textContent = "You started this test before; it continues where you stopped.";
   }
   requestAnimationFrame(tick);
 }

@@ -1,7 +1,7 @@
 "use strict";
-// One clock for all tracks: every buffer is cut to the loop and starts at the same instant. Gains decide which one is
-// heard, so that switching never moves the sound. The cut fades at its ends and rests before it begins again: a click
-// there would be taken for a bad transition.
+// All tracks play in sync: every buffer is cut to the loop and starts at the same time. Gains select the track that is
+// heard, so that switching never changes the position. The loop fades at its ends and pauses before it repeats: a click
+// there could be mistaken for a bad transition.
 class LoopPlayer {
   static AHEAD_S = 0.06;
   static SWITCH_S = 0.005;
@@ -13,7 +13,7 @@ class LoopPlayer {
   #cut = new Map();
   #voices = new Map();
   #began = 0;
-  #rest = 0; // where it stands while nothing plays, in seconds of the music
+  #rest = 0; // position while nothing plays, in seconds of the music
   #loop = [0, 1];
   #asked = 0;
   chosen = "";
@@ -26,13 +26,13 @@ class LoopPlayer {
     return this.#whole.size > 0;
   }
 
-  // A phone lets sound begin only while it handles a touch: this comes before any decoding.
+  // Phones allow sound to start only while they handle a touch, so this runs before any decoding.
   wake() {
     this.#context ??= new AudioContext();
     this.#context.resume();
   }
 
-  // Decodes tracks of one length, and forgets the earlier ones; false where it was asked for others meanwhile.
+  // Decodes tracks of equal length in place of the earlier ones; false if other tracks were requested in the meantime.
   async load(tracks) {
     this.stop();
     this.#whole.clear();

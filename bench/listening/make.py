@@ -1,4 +1,4 @@
-"""Listen: a listening test made from a run: a page to hand out, and the key to keep."""
+"""Make a listening test from a run: a page to hand out and the key to keep."""
 
 import secrets
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from bench.errors import BenchError, UnknownName
 from bench.example import ExampleSet
 from bench.listening.axes import axes_of
 from bench.listening.key import Key, read_key
-from bench.listening.page import heard_of, listening_page
+from bench.listening.page import listening_page, sounds_of
 from bench.listening.plan import MOST_STIMULI, chosen_examples, plan
 from bench.listening.server import Server
 from bench.paths import write_text
@@ -22,22 +22,22 @@ from bench.submission import STITCHED
 
 PAGE, KEY, RATINGS = "page/index.html", "key.json", "ratings"
 MOST_SYSTEMS = {"mushra": 5, "ab": 3}
-"""How many systems are heard unless others are named."""
-LEAST = {"mushra": 1, "ab": 2}
+"""Number of systems in a test, unless they are named."""
+LEAST_SYSTEMS = {"mushra": 1, "ab": 2}
 
 
 @dataclass(frozen=True)
 class Made:
-    """A test on disk.
+    """A listening test on disk.
 
     Attributes:
-        page: The page, alone in its folder: hand this folder out.
-        key: What its codes stand for: keep this.
-        test: The test's name.
-        examples: What is heard.
-        systems: Who made it.
-        axes: What is asked.
-        n_trials: Screens.
+        page: The page, alone in its folder; this folder is handed out.
+        key: The key, which is kept.
+        test: Name of the test.
+        examples: Ids of its examples.
+        systems: Its systems.
+        axes: Its axes.
+        n_trials: Number of screens.
         n_bytes: Size of the page.
     """
 
@@ -52,13 +52,13 @@ class Made:
 
     @property
     def lines(self) -> list[str]:
-        """What a terminal says of it."""
+        """Lines for the terminal."""
         return [
             f"{self.page}",
             f"test {self.test}: {self.n_trials} screens, {len(self.examples)} examples, {', '.join(self.systems)}; "
             f"{', '.join(self.axes)}; {self.n_bytes / 1e6:.1f} MB",
-            f"hand out the folder {self.page.parent} alone, one number a listener: index.html#p=0, #p=1, …",
-            f"keep {self.key}: it says what the codes stand for",
+            f"hand out the folder {self.page.parent} only, with a number for each listener: index.html#p=0, #p=1, …",
+            f"keep {self.key}: it maps the codes to systems",
         ]
 
 
@@ -75,17 +75,17 @@ def listen(
     """Write a listening test.
 
     Args:
-        run: The run whose submissions are heard.
+        run: The run whose submissions are compared.
         examples: Its examples of the task.
-        form: `mushra` (rate) or `ab` (compare two).
-        axes: What is asked; all that the task can be asked about when None.
-        n_examples: How many examples are heard.
-        systems: Whose outputs are heard; the first of the run's table when None.
-        seed: Of codes and orders; drawn when None, and kept in the key.
-        folder: Where the test goes; `RUN/listen/<task>-<form>` when None.
+        form: `mushra` (rate several) or `ab` (compare two).
+        axes: The axes; all that apply to the task when None.
+        n_examples: Number of examples.
+        systems: The systems; the first of the run's table when None.
+        seed: Seed of codes and orders; random when None. It is kept in the key.
+        folder: Folder of the test; `RUN/listen/<task>-<form>` when None.
 
     Raises:
-        BenchError: a name, number or sound does not fit, or the folder holds another test.
+        BenchError: a name, number or sound is not valid, or the folder holds another test.
     """
     if form not in FORMS:
         raise UnknownName("form", form, FORMS)
@@ -96,22 +96,29 @@ def listen(
     task = examples.task
     seed = secrets.randbits(48) if seed is None else seed
     names = _systems(run, examples, form, systems)
-    heard = chosen_examples(_answered(run, examples, names), n_examples, seed)
-    asked = axes_of(task, examples.request(heard[0]).mask, axes)
-    made = plan(task, examples.manifest, form, asked, heard, names, seed)
+    chosen = chosen_examples(_answered(run, examples, names), n_examples, seed)
+    asked_axes = axes_of(task, examples.request(chosen[0]).mask, axes)
+    made = plan(task, examples.manifest, form, asked_axes, chosen, names, seed)
     folder = folder or run / "listen" / f"{task.name}-{form}"
     _must_be_free(folder, made.key)
     sounds = [
-        heard_of(
+        sounds_of(
             example, made, {name: _output(run, examples, name, example.request.id, example.reference) for name in names}
         )
-        for example in map(examples.example, heard)
+        for example in map(examples.example, chosen)
     ]
     page = listening_page(made, sounds)
     write_text(folder / PAGE, page)
-    made.key.write(folder / KEY)  # last: a key says that there is a page to keep it for
+    made.key.write(folder / KEY)  # written last: if there is a key, the page exists
     return Made(
-        folder / PAGE, folder / KEY, made.key.test, heard, names, list(asked), len(made.key.trials), len(page.encode())
+        folder / PAGE,
+        folder / KEY,
+        made.key.test,
+        chosen,
+        names,
+        list(asked_axes),
+        len(made.key.trials),
+        len(page.encode()),
     )
 
 
@@ -120,32 +127,32 @@ def _systems(run: Path, examples: ExampleSet, form: str, wanted: Sequence[str] |
     here = sorted(path.parent.name for path in submissions.glob("*/submission.yaml"))
     if not here:
         raise BenchError(
-            f"{submissions}: holds no submission to hear; `bench generate` makes one, or put a folder there"
+            f"{submissions}: holds no submission; make one with `bench generate`, or put a submission's folder there"
         )
     for name in wanted or ():
         if name not in here:
             raise UnknownName("system of this run", name, here)
     names = list(dict.fromkeys(wanted or ())) or _leading(run, examples, here)[: MOST_SYSTEMS[form]]
-    if len(names) < LEAST[form]:
+    if len(names) < LEAST_SYSTEMS[form]:
         raise BenchError(
-            f"{submissions}: {len(names)} systems to hear, {form} needs {LEAST[form]}; name them: --systems"
+            f"{submissions}: {len(names)} systems, {form} needs {LEAST_SYSTEMS[form]} or more; name them with --systems"
         )
     if len(names) + 2 > MOST_STIMULI and form == "mushra":
-        raise BenchError(f"--systems: {len(names)} of them, at most {MOST_STIMULI - 2} are heard side by side")
+        raise BenchError(f"--systems: {len(names)} systems, want at most {MOST_STIMULI - 2} in one mushra test")
     return names
 
 
 def _answered(run: Path, examples: ExampleSet, systems: Sequence[str]) -> list[str]:
-    """Return the examples of which every system has an output."""
+    """Return the ids of examples for which every system has an output."""
     folders = [Layout(run).submission(examples.task.name, examples.manifest.name, name) for name in systems]
-    found = [name for name in examples.ids if all((folder / f"{name}.wav").is_file() for folder in folders)]
-    if not found:
+    ids = [name for name in examples.ids if all((folder / f"{name}.wav").is_file() for folder in folders)]
+    if not ids:
         raise BenchError(f"{folders[0].parent}: no example has an output of each of {', '.join(systems)}")
-    return found
+    return ids
 
 
 def _leading(run: Path, examples: ExampleSet, here: Sequence[str]) -> list[str]:
-    """Return the systems that are here, in the order of the run's tables, without floors and ceilings."""
+    """Return the submitted systems in the order of the run's tables, without floors and ceilings."""
     place = (examples.task.name, examples.manifest.name)
     scored = (
         [table for table in tables_of(run) if (table.task, table.manifest) == place] if (run / RESULTS).is_dir() else []
@@ -160,25 +167,25 @@ def _output(run: Path, examples: ExampleSet, system: str, name: str, reference: 
     if (audio.n_samples, audio.sample_rate) != (reference.n_samples, reference.sample_rate):
         raise BenchError(
             f"{path}: {audio.n_samples} samples at {audio.sample_rate} Hz, the reference has {reference.n_samples} at "
-            f"{reference.sample_rate} Hz; `bench check` says more, --systems leaves {system} out"
+            f"{reference.sample_rate} Hz; `bench check` lists all problems, or leave {system} out with --systems"
         )
     return audio
 
 
 def _must_be_free(folder: Path, key: Key) -> None:
-    """Refuse to put a new key over one that ratings still need, those that are with listeners among them."""
+    """Refuse to overwrite the key of another test, which its ratings need, even those not yet received."""
     if (folder / KEY).is_file() and read_key(folder / KEY).test != key.test:
         raise BenchError(
-            f"{folder}: holds another test, and without its {KEY} its ratings say nothing; "
-            "give --to, or remove the folder if nobody has the page"
+            f"{folder}: holds another test, whose ratings cannot be read without its {KEY}; "
+            "choose another folder with --to, or remove this one if nobody has the page"
         )
 
 
 def server_of(folder: Path, host: str, port: int) -> Server:
-    """Return a server of a test, not yet serving.
+    """Return a server for a test, which is not serving yet.
 
     Raises:
-        BenchError: the folder holds no test, or the address is not to be had.
+        BenchError: the folder holds no test, or the address cannot be used.
     """
     key, page = read_key(folder / KEY), folder / PAGE
     try:

@@ -1,4 +1,4 @@
-"""Page: a listening test as one file that asks nobody for anything, in which no system has a name."""
+"""Page: a listening test as one self-contained file, in which systems have codes instead of names."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -15,16 +15,16 @@ from bench.site.markup import package_file, page
 from bench.site.sounds import FINE, Track, gains_db, louder, opus
 
 AROUND_S = 2.0
-"""How much context a loop holds on either side of a hole."""
+"""Seconds of context in a loop on either side of a hole."""
 
 
-def heard_of(example: Example, plan: Plan, outputs: Mapping[str, Audio]) -> dict[str, Any]:
-    """Return all sounds of an example, at one loudness, as the page's scripts read them.
+def sounds_of(example: Example, plan: Plan, outputs: Mapping[str, Audio]) -> dict[str, Any]:
+    """Return all sounds of an example at equal loudness, in the form that the page's scripts read.
 
     Args:
         example: The example.
         plan: The test.
-        outputs: The sound of every system.
+        outputs: The output of every system.
     """
     made = {REFERENCE: example.reference, LOW_PASS: low_passed(example.reference), MASKED: example.request.masked}
     sounds = plan.sounds[example.request.id]
@@ -46,7 +46,7 @@ def heard_of(example: Example, plan: Plan, outputs: Mapping[str, Audio]) -> dict
 
 
 def loops(example: Example) -> list[list[float]]:
-    """Return what is looped: every hole with its context, then the whole; the whole alone where that is all."""
+    """Return the loops in seconds: every hole with its context, then the whole; only the whole if they are equal."""
     whole = example.reference.duration_s
     around = [[max(0.0, a - AROUND_S), min(whole, b + AROUND_S)] for a, b in example.request.mask.holes_s]
     return [*(loop for loop in around if loop != [0.0, whole]), [0.0, whole]]
@@ -57,7 +57,7 @@ def listening_page(plan: Plan, sounds: Sequence[dict[str, Any]]) -> str:
 
     Args:
         plan: The test.
-        sounds: What `heard_of` gives for every example, in the plan's order.
+        sounds: What `sounds_of` gives for every example, in the plan's order.
     """
     key, places = plan.key, {name: place for place, name in enumerate(plan.sounds)}
     is_ab = key.form == "ab"

@@ -1,4 +1,4 @@
-"""Plan: which examples and systems are heard, under which codes, and in which orders."""
+"""Plan: the examples and systems of a test, their codes and orders."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from bench.manifest import Manifest, song_of
 from bench.task import Task
 
 MOST_STIMULI = 12
-"""Of a trial, hidden reference and anchor included: more than that nobody keeps apart."""
+"""Most stimuli in a trial, including hidden reference and anchor; listeners cannot tell more apart."""
 CATCH_EVERY = 2
-"""One example in so many has a pair that tests the listener."""
+"""Every so many examples there is a pair that checks the listener."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Plan:
     """A test before its sounds are made.
 
     Attributes:
-        key: What its codes stand for.
-        sounds: By example and code: a system, `*reference`, `low-pass` or `masked`.
+        key: The key.
+        sounds: A system, `*reference`, `low-pass` or `masked`, by example and code.
     """
 
     key: Key
@@ -33,7 +33,7 @@ class Plan:
 
     @property
     def orders(self) -> dict[str, Any]:
-        """The designs that a page picks a listener's orders from."""
+        """The designs from which the page chooses a listener's orders."""
         of_axis = {axis: [t for t in self.key.trials if t.axis == axis] for axis in self.key.axes}
         return {
             "axes": williams(len(self.key.axes)),
@@ -43,7 +43,7 @@ class Plan:
 
 
 def chosen_examples(ids: Sequence[str], n: int, seed: int) -> list[str]:
-    """Draw n examples, or all there are, one a song as far as there are songs."""
+    """Draw n examples, at most all, of different songs as long as there are any."""
     names = shuffled(ids, np.random.default_rng((seed, 0)))
     firsts = {song_of(name): name for name in reversed(names)}
     ordered = [*(name for name in names if firsts[song_of(name)] == name), *names]
@@ -65,10 +65,10 @@ def plan(
         task: The task.
         manifest: Its manifest.
         form: `mushra` or `ab`.
-        axes: What is asked.
-        examples: Excerpts to hear.
-        systems: Systems to hear.
-        seed: Of all that is drawn.
+        axes: Axes of the test.
+        examples: Ids of its examples.
+        systems: Its systems.
+        seed: Seed of codes and orders.
     """
     rng = np.random.default_rng((seed, 1))
     anchors = sorted({AXES[axis].anchor for axis in axes})
@@ -77,9 +77,9 @@ def plan(
     names = {example: {kind: next(drawn) for kind in kinds} for example in examples}
     stimuli = list(_stimuli(task, form, axes, examples, systems))
     trials = []
-    for code, (example, axis, heard) in zip(codes(len(stimuli), rng), stimuli, strict=True):
+    for code, (example, axis, compared) in zip(codes(len(stimuli), rng), stimuli, strict=True):
         anchor = AXES[axis].anchor
-        known = {names[example][anchor if name == ANCHOR else name]: name for name in heard}
+        known = {names[example][anchor if name == ANCHOR else name]: name for name in compared}
         trials.append(Trial(code, example, axis, dict(sorted(known.items()))))
     order = {axis: k for k, axis in enumerate(axes)}
     trials = sorted(shuffled(trials, rng), key=lambda trial: order[trial.axis])
@@ -90,7 +90,7 @@ def plan(
 def _stimuli(
     task: Task, form: str, axes: Sequence[str], examples: Sequence[str], systems: Sequence[str]
 ) -> Iterator[tuple[str, str, list[str]]]:
-    """Yield example, axis and what is heard of every trial."""
+    """Yield example, axis and stimuli of every trial."""
     for axis in axes:
         reference = [REFERENCE] if reference_serves(task, axis) else []
         for place, example in enumerate(examples):

@@ -1,4 +1,4 @@
-"""Ratings: what one listener answered. They come from strangers and are read as such."""
+"""Ratings: the answers of one listener, read as untrusted input."""
 
 import math
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ MAX_BYTES = 256 * 1024
 MOST_FILES = 10_000
 MOST_PARTICIPANTS = 1_000_000
 SAME = "same"
-"""The answer of who hears no difference between two."""
+"""Answer to a comparison without an audible difference."""
 _WANTED = "give .json files that listeners downloaded, or a folder of them"
 
 
@@ -25,10 +25,10 @@ class Ratings:
     """A listener's answers.
 
     Attributes:
-        source: Where they were read.
-        participant: The number that picked the orders.
-        seconds: How long it took.
-        answers: By trial and stimulus: 0 to 100, or in a comparison 1 for the better, 0 for the worse, 0.5 for no
+        source: File from which they were read.
+        participant: The listener's number, which selected the orders.
+        seconds: Duration of the session.
+        answers: By trial and stimulus: 0 to 100; in a comparison 1 for the better, 0 for the worse, 0.5 for no
             difference.
     """
 
@@ -39,20 +39,22 @@ class Ratings:
 
 
 def parse_ratings(text: bytes, source: str, key: Key) -> Ratings:
-    """Read what a listener's page wrote.
+    """Parse the ratings written by the page of a test.
 
     Args:
         text: The file's bytes.
-        source: Its name, for messages.
-        key: Of the test that it must answer.
+        source: Its name, for error messages.
+        key: Key of the test.
 
     Raises:
-        BenchError: anything but a complete answer to this very test, naming file and reason.
+        BenchError: the file is not a complete set of answers to this test; with file and reason.
     """
     keys = parse_json(text, source, KEYS, MAX_BYTES)
     for name, wanted in (("format", FORMAT), ("test", key.test), ("form", key.form)):
         if keys[name] != wanted:
-            raise BenchError(f"{source}: {name} is {keys[name]!r:.80}, want {wanted!r}: it answers another test")
+            raise BenchError(
+                f"{source}: {name} is {keys[name]!r:.80}, want {wanted!r}; these are ratings of another test"
+            )
     participant, seconds = keys["participant"], keys["seconds"]
     if type(participant) is not int or not 0 <= participant < MOST_PARTICIPANTS:
         raise BenchError(f"{source}: participant is {participant!r:.80}, want a whole number under {MOST_PARTICIPANTS}")
@@ -69,26 +71,26 @@ def parse_ratings(text: bytes, source: str, key: Key) -> Ratings:
 
 
 def read_ratings(paths: Iterable[Path], key: Key) -> list[Ratings]:
-    """Read files, or all `.json` files of folders; the same answers under the same number count once.
+    """Read files, or all `.json` files of folders; equal answers under the same number count once.
 
     Raises:
-        BenchError: no file, a file that does not answer this test, or one number with two different sets of answers.
+        BenchError: there is no file, a file is not of this test, or a number has two different sets of answers.
     """
     files = [file for path in paths for file in _files(path)]
     if not files:
         raise BenchError(f"no ratings; {_WANTED}")
     if len(files) > MOST_FILES:
         raise BenchError(f"{files[0].parent}: {len(files)} files of ratings, at most {MOST_FILES}")
-    found: dict[int, Ratings] = {}
+    by_number: dict[int, Ratings] = {}
     for file in files:
         one = parse_ratings(_bytes(file), str(file), key)
-        other = found.setdefault(one.participant, one)
+        other = by_number.setdefault(one.participant, one)
         if other.answers != one.answers:
             raise BenchError(
-                f"{file}: participant {one.participant} answered otherwise in {other.source}; "
-                "keep one of the two, or give one of the listeners another number"
+                f"{file}: participant {one.participant} has different answers in {other.source}; "
+                "keep one of the two files, or change the number in one of them"
             )
-    return [found[number] for number in sorted(found)]
+    return [by_number[number] for number in sorted(by_number)]
 
 
 def _files(path: Path) -> list[Path]:
@@ -122,7 +124,7 @@ def _compared(given: Any, trial: Trial, where: str) -> dict[str, float]:
 def _same_names(given: Iterable[str], wanted: Iterable[str], kind: str, where: str) -> None:
     given, wanted = set(given), set(wanted)
     if unknown := sorted(given - wanted):
-        raise BenchError(f"{where}: no {kind} of this test is called {unknown[0]!r:.80}")
+        raise BenchError(f"{where}: this test has no {kind} {unknown[0]!r:.80}")
     if missing := sorted(wanted - given):
         raise BenchError(f"{where}: no answer for {kind} {missing[0]}, and {len(missing) - 1} more are missing")
 

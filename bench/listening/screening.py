@@ -1,8 +1,9 @@
-"""Screening: which listeners are left out, and why. The rules are fixed before anybody's answers are seen.
+"""Screening: rules by which listeners are excluded, fixed before any answers are seen.
 
 Source:
-    ITU-R BS.1534-3, post-screening of assessors: who rates the hidden reference under 90 for more than 15 % of the test
-    items is left out. The rule about the low anchor is ours, in place of the standard's about its mid-range anchor.
+    ITU-R BS.1534-3, post-screening of assessors: listeners who rate the hidden reference under 90 in more than 15 % of
+    the trials are excluded. The rule about the low anchor is ours, instead of the standard's rule about its mid-range
+    anchor.
 """
 
 from collections.abc import Sequence
@@ -17,16 +18,16 @@ MOST_MISSES = 0.15
 
 @dataclass(frozen=True)
 class Rater:
-    """A listener and what was made of the answers.
+    """A listener and the result of screening.
 
     Attributes:
-        participant: The number.
-        source: Where the answers were read.
-        n_checks: Trials in which the reference or an anchor could be missed.
+        participant: The listener's number.
+        source: File of the answers.
+        n_checks: Trials with a hidden reference; in comparisons, catch trials.
         missed_reference: Of these, trials whose hidden reference was rated under 90; in comparisons, catch trials in
             which it was not preferred.
         missed_anchor: Trials whose low anchor was rated 90 or more.
-        reason: Why the listener is left out; empty where not.
+        reason: Why the listener is excluded; empty if not.
     """
 
     participant: int
@@ -37,10 +38,10 @@ class Rater:
     reason: str = ""
 
 
-def screen(found: Sequence[Ratings], key: Key) -> list[Rater]:
-    """Judge every listener by the same rules."""
+def screen(ratings: Sequence[Ratings], key: Key) -> list[Rater]:
+    """Return every listener with the result of screening."""
     judge = _judged_by_pairs if key.form == "ab" else _judged_by_ratings
-    return [judge(one, key.trials) for one in found]
+    return [judge(one, key.trials) for one in ratings]
 
 
 def _judged_by_ratings(one: Ratings, trials: Sequence[Trial]) -> Rater:

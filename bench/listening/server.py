@@ -1,4 +1,4 @@
-"""Server: a listening test's page on this machine, and a folder that takes ratings from it and nothing else."""
+"""Server: serves the page of a listening test and stores the ratings that the page sends."""
 
 import secrets
 import sys
@@ -22,12 +22,12 @@ _HEADERS = {
 
 
 class Server(ThreadingHTTPServer):
-    """Serves one page and takes ratings of one test.
+    """Serves one page and stores ratings of one test.
 
     Attributes:
-        page: The page's bytes; nothing else is ever read from disk.
-        key: What ratings must answer.
-        ratings: Where they go, under names that no listener chooses.
+        page: The page's bytes; no other file is served.
+        key: Key of the test; only its ratings are stored.
+        ratings: Folder of ratings; the server chooses the file names.
     """
 
     daemon_threads = True
@@ -38,20 +38,20 @@ class Server(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where the page is."""
+        """Address of the page."""
         host, port = self.server_address[:2]
         return f"http://{host!s}:{port}/"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a listener who went away, by closing or reloading the page; show every other error."""
+        """Ignore connections closed by the browser; show every other error."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
     def keep(self, body: bytes) -> Path:
-        """Write ratings that were checked; return the file.
+        """Check and store ratings; return the file.
 
         Raises:
-            BenchError: they do not answer this test, the folder is full, or it cannot be written.
+            BenchError: they are not of this test, or the folder is full or cannot be written.
         """
         participant = parse_ratings(body, "ratings", self.key).participant
         if sum(1 for _ in self.ratings.glob("*.json")) >= MOST_FILES:
@@ -67,7 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = TIMEOUT_S
 
     def do_GET(self) -> None:
-        """Give the page, under the only address that there is."""
+        """Serve the page at its only address."""
         if self.path.partition("?")[0] not in ("/", "/index.html"):
             self._say(HTTPStatus.NOT_FOUND, "There is only one page here: /")
             return
@@ -76,7 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815 - the name that http.server calls
 
     def do_POST(self) -> None:
-        """Take ratings that this page sent."""
+        """Store ratings sent by this page."""
         refusal = self._refusal()
         if refusal:
             self.close_connection = True
@@ -91,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._say(HTTPStatus.OK, "taken")
 
     def _refusal(self) -> tuple[HTTPStatus, str] | None:
-        """Return why a request is not even read."""
+        """Return status and reason if a request is refused before its body is read."""
         length = self.headers.get("Content-Length", "")
         if self.path != "/ratings":
             return HTTPStatus.NOT_FOUND, "Ratings go to /ratings."
@@ -106,12 +106,12 @@ class _Handler(BaseHTTPRequestHandler):
         return None
 
     def _is_ours(self) -> bool:
-        """Whether a request comes from the page of this very address, and not from a page that a browser also shows."""
+        """Return whether a request comes from the page of this address, not from another page in the browser."""
         origin, host = self.headers.get("Origin", ""), self.headers.get("Host", "")
         return bool(host) and origin in (f"http://{host}", f"https://{host}") and self._is_known(host)
 
     def _is_known(self, host: str) -> bool:
-        """Whether a name is one that this address goes by: other names may be anybody's, pointed here."""
+        """Return whether a host name belongs to this address; a foreign name may be pointed here (DNS rebinding)."""
         bound, port = self.server.server_address[:2]
         name = host.rpartition(":")[0] if host.endswith(f":{port}") else host
         return str(bound) not in ("127.0.0.1", "localhost") or name in ("127.0.0.1", "localhost")

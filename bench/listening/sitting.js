@@ -1,7 +1,7 @@
 "use strict";
-// One listener's round: the trials in their orders, what was heard and answered, and its keeping in this browser.
+// One listener's session: the order of trials, listening times and answers, and their storage in this browser.
 class Sitting {
-  static HEARD_S = 1; // how long a version must have sounded before it can be judged
+  static HEARD_S = 1; // seconds that a version must have been played before it can be judged
 
   #test;
   #state;
@@ -16,7 +16,7 @@ class Sitting {
     this.at = Math.min(this.#state.at, undone < 0 ? this.trials.length : undone);
   }
 
-  // Who listened last in this browser, and whether anything of that listener's is kept.
+  // The last listener in this browser, and whether answers of that listener are stored.
   static last(test) {
     return Sitting.#kept(Sitting.#place(test));
   }
@@ -37,7 +37,7 @@ class Sitting {
     }
   }
 
-  // Rows of Williams designs: the listener's number picks them.
+  // Rows of Williams designs, chosen by the listener's number.
   static #trialsOf(test, participant) {
     const row = (design, number) => design[number % design.length];
     const axes = Object.keys(test.axes);
@@ -76,7 +76,7 @@ class Sitting {
     return this.#test.form === "ab" ? typeof given === "string" : stimuli.every((one) => given?.[one] !== undefined);
   }
 
-  // Counts how long a version of this trial sounded; true when that is just enough.
+  // Adds to the listening time of a version of this trial; true when it reaches the minimum.
   hear(stimulus, seconds) {
     const heard = (this.#state.heard[this.trial.code] ??= {});
     const was = this.hasHeard(stimulus);
@@ -113,7 +113,7 @@ class Sitting {
     this.#save();
   }
 
-  // What is handed in.
+  // The ratings to submit.
   get file() {
     const { format, test, form } = this.#test;
     const { seconds, ratings } = this.#state;

@@ -1,4 +1,4 @@
-"""Verdicts: what listeners said, screened, as rows beside a run's scores."""
+"""Verdicts: ratings of screened listeners as rows beside a run's scores."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -28,19 +28,19 @@ from bench.statistics import interval
 from bench.text import printable
 
 LUCK = 0.5
-"""Share of comparisons that a system wins which nobody can tell from the others."""
+"""Share of comparisons that a system wins if nobody hears a difference."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a test.
+    """Results of a listening test.
 
     Attributes:
         key: The test.
-        raters: Everybody who answered, and who was left out.
-        rows: Of every system, example by example and over songs.
-        across: Ends of the 95 % interval over listeners (not over songs), by column and system; NaN under 8 of them.
-        written: Files.
+        raters: All listeners, with the result of screening.
+        rows: Rows of every system, for each example and over songs.
+        across: Ends of the 95 % interval over listeners (not over songs), by column and system; NaN with fewer than 8.
+        written: Files that were written.
     """
 
     key: Key
@@ -50,14 +50,14 @@ class Verdict:
     written: tuple[Path, ...] = ()
 
 
-def verdict(key: Key, found: Sequence[Ratings]) -> Verdict:
-    """Screen listeners and average what the others said, example by example.
+def verdict(key: Key, ratings: Sequence[Ratings]) -> Verdict:
+    """Screen the listeners and average the ratings of the others for each example.
 
     Raises:
-        BenchError: nobody is left.
+        BenchError: no listener is left after screening.
     """
-    raters = screen(found, key)
-    kept = [one for one, rater in zip(found, raters, strict=True) if not rater.reason]
+    raters = screen(ratings, key)
+    kept = [one for one, rater in zip(ratings, raters, strict=True) if not rater.reason]
     if not kept:
         first = f"participant {raters[0].participant} {raters[0].reason}"
         raise BenchError(f"{len(raters)} listeners answered and none is left after screening: {first}")
@@ -71,7 +71,7 @@ def verdict(key: Key, found: Sequence[Ratings]) -> Verdict:
 
 
 def bring(paths: Sequence[Path], key_path: Path, out: Path) -> Verdict:
-    """Read ratings back and put them beside the results of a run, or of the published board.
+    """Read ratings and write their rows beside the results of a run, or of the published board.
 
     Args:
         paths: Files of ratings, or folders of them.
@@ -79,25 +79,25 @@ def bring(paths: Sequence[Path], key_path: Path, out: Path) -> Verdict:
         out: The folder of the run.
 
     Raises:
-        BenchError: the key or a file cannot be read, nobody is left, or the run never answered this task.
+        BenchError: the key or a file cannot be read, no listener is left, or the run has no results of this task.
     """
     key = read_key(key_path)
-    found = verdict(key, read_ratings(paths, key))
+    results = verdict(key, read_ratings(paths, key))
     place = out / RESULTS / key.task / key.manifest
     if not place.is_dir():
-        raise BenchError(f"{place}: no results there for the ratings to stand beside; give the run's folder with --out")
+        raise BenchError(f"{place}: no results of this task; name the folder of the run with --out")
     written = []
     with exclusive(out):
         for system in key.systems:
             path = out / LISTENING / key.task / key.manifest / f"{system}.csv"
-            _write(path, [row for row in found.rows if row.system == system], found)
+            _write(path, [row for row in results.rows if row.system == system], results)
             written.append(path)
         if out.resolve() == home("leaderboard").resolve():
             publish()
             refresh()
         else:
             publish(out)
-    return replace(found, written=tuple(written))
+    return replace(results, written=tuple(written))
 
 
 def _rows_of(key: Key, axis: str, kept: Sequence[Ratings], n_left_out: int) -> list[Row]:
@@ -130,7 +130,7 @@ def _row(key: Key, axis: str, system: str, example: str, kept: Sequence[Ratings]
 
 
 def _values(key: Key, axis: str, name: str, kept: Sequence[Ratings], example: str = "") -> list[float]:
-    """Return everything that was answered about a system (or reference or anchor), catch trials apart."""
+    """Return all answers about a system, the reference or the anchor; of one example if named."""
     return [
         one.answers[trial.code][code]
         for trial in key.trials
@@ -147,11 +147,11 @@ def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values)) if len(values) else nan
 
 
-def _write(path: Path, rows: Sequence[Row], found: Verdict) -> None:
-    """Write rows in place of earlier ones of the same columns; those of other tests stay."""
-    mine = {row.metric for row in rows}
-    kept = [row for row in read_rows(path) if row.metric not in mine] if path.is_file() else []
-    key = found.key
+def _write(path: Path, rows: Sequence[Row], result: Verdict) -> None:
+    """Write rows in place of earlier rows of the same columns; rows of other columns stay."""
+    columns = {row.metric for row in rows}
+    kept = [row for row in read_rows(path) if row.metric not in columns] if path.is_file() else []
+    key = result.key
     what = {
         "system": path.stem,
         "identities": sorted({row.identity for row in [*kept, *rows]}),
@@ -162,50 +162,50 @@ def _write(path: Path, rows: Sequence[Row], found: Verdict) -> None:
             "test": key.test,
             "form": key.form,
             "seed": key.seed,
-            "raters": len(found.raters),
-            "left_out": {str(rater.participant): rater.reason for rater in found.raters if rater.reason},
+            "raters": len(result.raters),
+            "left_out": {str(rater.participant): rater.reason for rater in result.raters if rater.reason},
         },
     }
     write_rows(path, [*kept, *rows])
     Provenance(what).write(path.with_suffix(".run.yaml"))
 
 
-def payload(found: Verdict) -> dict[str, object]:
-    """Return a verdict as plain values."""
-    sets = [row for row in found.rows if row.example == WHOLE_SET]
+def payload(result: Verdict) -> dict[str, object]:
+    """Return the results as JSON values."""
+    sets = [row for row in result.rows if row.example == WHOLE_SET]
     results = [
         {name: getattr(row, name) for name in ("metric", "system", "value", "low", "high", "n", "chance", "ceiling")}
-        | dict(zip(("low_across_raters", "high_across_raters"), found.across[row.metric][row.system], strict=True))
+        | dict(zip(("low_across_raters", "high_across_raters"), result.across[row.metric][row.system], strict=True))
         for row in sets
     ]
-    key = {name: getattr(found.key, name) for name in ("test", "form", "task", "manifest")}
+    key = {name: getattr(result.key, name) for name in ("test", "form", "task", "manifest")}
     return {
         **key,
-        "raters": [asdict(rater) for rater in found.raters],
+        "raters": [asdict(rater) for rater in result.raters],
         "results": results,
-        "written": [str(path) for path in found.written],
+        "written": [str(path) for path in result.written],
     }
 
 
-def terminal(found: Verdict) -> Group:
+def terminal(result: Verdict) -> Group:
     """Render the screening and the results for rich."""
-    n_kept = sum(not rater.reason for rater in found.raters)
-    screening = Grid(title=f"Screening: {n_kept} of {len(found.raters)} listeners kept", title_justify="left")
+    n_kept = sum(not rater.reason for rater in result.raters)
+    screening = Grid(title=f"Screening: {n_kept} of {len(result.raters)} listeners kept", title_justify="left")
     for head in ("listener", "checks", "reference missed", "anchor missed", "", "file"):
         screening.add_column(head, justify="left" if head in ("", "file") else "right", overflow="fold")
-    for rater in found.raters:
-        said = f"left out: {rater.reason}" if rater.reason else "kept"
-        cells = [rater.participant, rater.n_checks, rater.missed_reference, rater.missed_anchor, said, rater.source]
+    for rater in result.raters:
+        outcome = f"left out: {rater.reason}" if rater.reason else "kept"
+        cells = [rater.participant, rater.n_checks, rater.missed_reference, rater.missed_anchor, outcome, rater.source]
         screening.add_row(*(Text(printable(str(cell))) for cell in cells), style="dim" if rater.reason else "")
-    results = Grid(title=f"Test {found.key.test}: {found.key.task}, {found.key.manifest}", title_justify="left")
+    results = Grid(title=f"Test {result.key.test}: {result.key.task}, {result.key.manifest}", title_justify="left")
     for head in ("column", "system", "mean", "over songs", "over listeners", "songs", "low anchor", "reference"):
         results.add_column(head, justify="left" if head in ("column", "system") else "right", overflow="fold")
-    for row in found.rows:
+    for row in result.rows:
         if row.example == WHOLE_SET:
-            ends = found.across[row.metric][row.system]
-            digits = 2 if found.key.form == "ab" else 1
+            ends = result.across[row.metric][row.system]
+            digits = 2 if result.key.form == "ab" else 1
             shown = [f"{row.value:.{digits}f}", _span((row.low, row.high), digits), _span(ends, digits), f"{row.n:.0f}"]
-            shown += ["", ""] if found.key.form == "ab" else [f"{row.chance:.1f}", f"{row.ceiling:.1f}"]
+            shown += ["", ""] if result.key.form == "ab" else [f"{row.chance:.1f}", f"{row.ceiling:.1f}"]
             results.add_row(*(Text(printable(cell)) for cell in [row.metric, row.system, *shown]))
     return Group(screening, Text(), results)
 

@@ -1,5 +1,5 @@
 "use strict";
-// What stands on the screen for a version: a button to play it, and something to judge it by.
+// Screen elements of a version: a button to play it, and a control to judge it.
 class Versions {
   static LETTERS = ["A", "B"];
 
@@ -18,7 +18,7 @@ class Versions {
     return button;
   }
 
-  // A line with a rating from 0 to 100, locked until it is opened; `given` is undefined where it was not rated.
+  // A slider from 0 to 100, locked until the version was played; `given` is undefined if it was not rated yet.
   static slider(place, given, onPlay, onRate) {
     const { make } = Versions;
     const button = Versions.pressable(String(place + 1), "", onPlay);
@@ -34,7 +34,7 @@ class Versions {
       value.textContent = rating === undefined ? "–" : String(rating);
       input.setAttribute("aria-valuetext", rating === undefined ? "not rated" : String(rating));
     };
-    // A click on the very place where it stands changes nothing, and is a rating too.
+    // A click on the slider's current position changes no value but counts as a rating.
     for (const event of ["input", "click"]) {
       input.addEventListener(event, () => {
         if (input.disabled) return;
@@ -49,7 +49,7 @@ class Versions {
     return { button, line, open, focus };
   }
 
-  // Three answers to a comparison; `given` is the one that was chosen.
+  // Three answers to a comparison; `given` is the chosen one.
   static choices(codes, same, given, onAnswer) {
     const { make } = Versions;
     const group = make("fieldset", { class: "choices" }, make("legend", { class: "unseen" }, "Your answer"));

@@ -1,1 +1,1 @@
-"""Where and how work is done and kept: executors, caches, locks, folders, devices, weight files."""
+"""Running work and storing its results: executors, caches, locks, folders, devices, weight files."""

@@ -1,4 +1,4 @@
-"""The content-addressed cache: what was found in a sound, by whom, is computed once and kept under the run's folder."""
+"""The content-addressed cache: each result of an extractor on a sound is computed once and kept in the run's folder."""
 
 import hashlib
 import json
@@ -25,34 +25,34 @@ _TYPES = {kind.__name__: kind for kind in _FIELDS}
 
 
 def key_of(*parts: object) -> str:
-    """Return the sha256 of the parts' text, unambiguous between parts."""
+    """Return the sha256 of the parts as text; no two different lists of parts have the same text."""
     return hashlib.sha256(json.dumps([str(part) for part in parts]).encode()).hexdigest()
 
 
 class Cache:
-    """A folder of results by key. A damaged entry counts as absent; writing is atomic: processes may share it."""
+    """A folder of results by key, shared by processes: writes are atomic, and a damaged entry counts as absent."""
 
     def __init__(self, folder: Path, chosen_by: str = "--out") -> None:
-        """Use `folder`, which need not exist yet; the option or variable that chooses it is for messages."""
+        """Take the folder, which need not exist, and the option or variable that names it, for error messages."""
         self.folder = folder
         self._chosen_by = chosen_by
-        self._near: dict[str, Content] = {}
+        self._memory: dict[str, Content] = {}
 
     def content(self, key: str, compute: Callable[[], Content]) -> Content:
-        """Return what `compute` gives, from memory or disk if it was computed before."""
-        if key not in self._near:
+        """Return the content under `key` from memory or disk; if it is in neither, compute and keep it."""
+        if key not in self._memory:
             path = self._path(key, ".npz")
-            found = _read(path)
-            if found is None:
-                found = compute()
+            content = _read(path)
+            if content is None:
+                content = compute()
                 with atomic(path, self._chosen_by) as part:
-                    _write(part, found)
-            self._near[key] = found
-        return self._near[key]
+                    _write(part, content)
+            self._memory[key] = content
+        return self._memory[key]
 
     def has(self, key: str) -> bool:
-        """Whether a content is kept under `key`; nothing is read."""
-        return key in self._near or self._path(key, ".npz").exists()
+        """Return whether a content is kept under `key`, without reading it."""
+        return key in self._memory or self._path(key, ".npz").exists()
 
     def record(self, key: str) -> Any | None:
         """Return the JSON value kept under `key`, or None."""
@@ -66,13 +66,13 @@ class Cache:
         write_text(self._path(key, ".json"), json.dumps(value), self._chosen_by)
 
     def sweep(self) -> None:
-        """Remove what killed processes left half written; only for whoever knows that nobody else is writing."""
+        """Remove the partial files of killed processes; call it only while no other process writes."""
         for part in self.folder.glob("*/.*.part*"):
             part.unlink(missing_ok=True)
 
     def forget(self) -> None:
-        """Drop what is held in memory; the disk keeps it."""
-        self._near.clear()
+        """Drop the contents in memory; those on disk stay."""
+        self._memory.clear()
 
     def _path(self, key: str, suffix: str) -> Path:
         return self.folder / key[:2] / f"{key}{suffix}"

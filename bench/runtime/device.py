@@ -1,4 +1,4 @@
-"""Devices: which one a command runs on, what it is called, how much memory is free there and how much was taken."""
+"""Devices: which one a command runs on, its name, its free memory and the peak of the memory used."""
 
 import sys
 from pathlib import Path
@@ -11,11 +11,11 @@ _MEMORY, _GROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
 
 
 def chosen(device: str) -> str:
-    """Return cpu or cuda; `auto` is cuda where torch finds one.
+    """Return `cpu` or `cuda`; `auto` is `cuda` if torch finds a CUDA device.
 
     Raises:
-        UnknownName: none of `DEVICES`.
-        BenchError: there is no CUDA device.
+        UnknownName: `device` is not one of `DEVICES`.
+        BenchError: `device` is `cuda` and there is no CUDA device.
     """
     if device not in DEVICES:
         raise UnknownName("device", device, DEVICES)
@@ -30,7 +30,7 @@ def chosen(device: str) -> str:
 
 
 def hardware(device: str) -> str:
-    """Return `cpu`, or `cuda` and what the device calls itself."""
+    """Return `cpu`, or `cuda` and the device's name."""
     if device == "cpu":
         return device
     import torch
@@ -39,10 +39,10 @@ def hardware(device: str) -> str:
 
 
 def free_bytes(device: str) -> int | None:
-    """Return how many bytes can still be taken; None where the system does not tell.
+    """Return the free memory in bytes; None if the system does not report it.
 
-    On a CPU what the kernel calls available, or what a container's limit leaves if that is less; on a GPU what no
-    process holds, and what this one holds without using it.
+    On a CPU: the kernel's available memory, or what is left of the container's limit if that is less. On a GPU: the
+    memory that no process holds, plus what this process has reserved and does not use.
     """
     if device != "cpu":
         import torch
@@ -59,7 +59,7 @@ def free_bytes(device: str) -> int | None:
 
 
 def _left_in_group() -> int | None:
-    """Return what the container's limit leaves, files in memory not counted; None without a limit."""
+    """Return what is left of the container's limit, not counting cached files; None without a limit."""
     try:
         limit, taken = (int((_GROUP / f"memory.{name}").read_text(encoding="utf-8")) for name in ("max", "current"))
         lines = (_GROUP / "memory.stat").read_text(encoding="utf-8").splitlines()
@@ -70,7 +70,7 @@ def _left_in_group() -> int | None:
 
 
 def forget_peak(device: str) -> None:
-    """Begin to measure the peak of memory anew, where the system can; else it remains that of the whole process."""
+    """Reset the peak of the memory used; where the system cannot, the peak stays that of the whole process."""
     if device != "cpu":
         import torch
 
@@ -83,7 +83,7 @@ def forget_peak(device: str) -> None:
 
 
 def peak_mib(device: str) -> float:
-    """Return what was held at most: on a CPU by the process, on a GPU by its tensors; MiB."""
+    """Return the peak of the memory used in MiB: on a CPU by the process, on a GPU by its tensors."""
     if device != "cpu":
         import torch
 

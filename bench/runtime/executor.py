@@ -1,4 +1,4 @@
-"""Executors: the same function over the same list, in this process or in several, with the same results in order."""
+"""Executors: map a function over a list of jobs, in this process or in several, with the same results in order."""
 
 import multiprocessing
 import os
@@ -28,7 +28,7 @@ class Executor(Protocol):
 
 
 class Serial:
-    """One job after the other in this process."""
+    """Runs one job after the other in this process."""
 
     def map(self, function: Callable[[Job], Result], jobs: Sequence[Job], label: str) -> list[Result]:
         """Return the results in the order of the jobs."""
@@ -37,10 +37,10 @@ class Serial:
 
 
 class Processes:
-    """Several worker processes, one thread each, so that results do not depend on how many there are."""
+    """Runs jobs in several processes of one thread each, so that results do not depend on their number."""
 
     def __init__(self, n: int) -> None:
-        """Use `n` workers, started at the first job and kept, with what they have imported, as long as this object."""
+        """Use `n` workers; they start at the first job and are kept, with their imports, as long as this object."""
         self.n = n
         self._pool: ProcessPoolExecutor | None = None
 
@@ -55,26 +55,28 @@ class Processes:
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(self.n, context, initializer=_watch_parent)
-            # Waited for: an end that falls together with that of the interpreter shows a traceback.
+            # Wait for the workers here: if they end while the interpreter shuts down, a traceback is printed.
             weakref.finalize(self, self._pool.shutdown)
         with progress(label, len(jobs)) as step:
             try:
-                # The first job goes alone: two processes that compile one numba function into its cache at once leave a
-                # cache that crashes every process after them.
+                # The first job runs alone: two processes that compile the same numba function at once write a cache
+                # that crashes every later process.
                 first = _stepped(step, self._pool.submit(function, jobs[0]).result())
                 return [first, *(_stepped(step, result) for result in self._pool.map(function, jobs[1:]))]
             except BaseException as error:
                 self._pool.shutdown(wait=False, cancel_futures=True)
                 self._pool = None
                 if isinstance(error, BrokenProcessPool):
-                    raise BenchError(f"a worker died while {label}; run again with fewer --workers to go on") from error
+                    raise BenchError(
+                        f"a worker died while {label}; run again with fewer --workers to continue"
+                    ) from error
                 raise
 
 
 def bound_threads() -> None:
-    """Hold every numeric library at one thread that sleeps when idle; call before numpy is imported.
+    """Limit every numeric library to one thread that sleeps when idle; call before numpy is imported.
 
-    Sums depend on how they are split over threads, and spinning threads cost several times the work on busy machines.
+    Sums depend on how they are split over threads, and threads that spin slow a busy machine down several times.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for name in THREAD_VARIABLES:
@@ -83,7 +85,7 @@ def bound_threads() -> None:
 
 @contextmanager
 def progress(label: str, total: int) -> Iterator[Callable[[], None]]:
-    """Show a bar on stderr while the block runs, if stderr is a terminal; yield the function that moves it by one."""
+    """Show a progress bar on stderr while the block runs, if stderr is a terminal; yield a function that adds one."""
     if not sys.stderr.isatty() or not total:
         yield lambda: None
         return
@@ -102,7 +104,7 @@ def _stepped(step: Callable[[], None], result: Any) -> Any:
 
 
 def _watch_parent() -> None:
-    """End this worker when its parent dies, even by SIGKILL, so that no orphan goes on working."""
+    """End this worker when its parent dies, even by SIGKILL, so that no orphan process keeps working."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -1,7 +1,7 @@
-"""Caches: where is kept what can be made or fetched again, and a temporary folder where this user has no home.
+"""The user's home folder: where caches go, and a temporary folder for users without a writable home.
 
-In a container that runs as a user id of its own there may be no home folder, or one that cannot be written, and the
-installation may be read-only.
+In a container that runs under an arbitrary user id, there may be no home folder, or one that cannot be written, and
+the installation may be read-only.
 """
 
 import os
@@ -12,19 +12,19 @@ from pathlib import Path
 
 
 def caches() -> Path:
-    """Return the folder of the user's caches; a temporary one where there is no home folder."""
+    """Return the folder of the user's caches; a temporary one if there is no home folder."""
     home = _home()
     return home / ".cache" / "steerbench" if home else temporary()
 
 
 def settle() -> str:
-    """Let everything that keeps caches, numba and matplotlib among it, use a temporary folder where there is no home.
+    """Point all caches, those of numba and matplotlib too, to a temporary folder if there is no writable home folder.
 
-    Call before numba is imported. What a variable names stays, and so do weights that lie in a home folder which
-    cannot be written. Child processes inherit the choice.
+    Call before numba is imported. Variables that are already set stay, and weights in a home folder that cannot be
+    written are still read from there. Child processes inherit the choice.
 
     Returns:
-        A line that says so; empty where there is a home.
+        A line that says so; empty if the home folder can be written.
     """
     home = _home()
     if home is None:
@@ -45,7 +45,7 @@ def settle() -> str:
 
 @cache
 def temporary() -> Path:
-    """Return a temporary folder that only this user can write: the one of earlier runs where it is still there."""
+    """Return a temporary folder that only this user can write: that of earlier runs if it is still there."""
     user = os.getuid() if hasattr(os, "getuid") else 0
     folder = Path(tempfile.gettempdir()) / f"steerbench-{user}"
     try:
@@ -53,7 +53,7 @@ def temporary() -> Path:
         state = folder.lstat()
     except OSError:
         return Path(tempfile.mkdtemp(prefix="steerbench-"))
-    # Numba runs what it finds in its cache, so a folder that somebody else made or may write is never used.
+    # Numba executes the code in its cache, so a folder that another user made or can write is never used.
     is_ours = stat.S_ISDIR(state.st_mode) and state.st_uid == user and not stat.S_IMODE(state.st_mode) & 0o022
     return folder if is_ours or os.name == "nt" else Path(tempfile.mkdtemp(prefix="steerbench-"))
 
@@ -66,8 +66,8 @@ def _home() -> Path | None:
 
 
 def _can_write(folder: Path) -> bool:
-    """Whether a folder can be written, or made where it is not there yet."""
-    for here in (folder, *folder.parents):
-        if os.path.lexists(here):
-            return os.access(here, os.W_OK | os.X_OK)
+    """Return whether a folder can be written, or made if it does not exist."""
+    for existing in (folder, *folder.parents):
+        if os.path.lexists(existing):
+            return os.access(existing, os.W_OK | os.X_OK)
     return False

@@ -1,4 +1,4 @@
-"""Where a run keeps what it makes: examples, submissions, results and cache under one folder."""
+"""Layout of a run's folder, and the settings of a run."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ class Layout:
 
     @property
     def cache(self) -> Path:
-        """Everything computed once, by content."""
+        """Results that are computed once, by content."""
         return self.out / "cache"
 
     def examples(self, task: str, manifest: str) -> Path:
@@ -36,15 +36,15 @@ class Layout:
 
 @dataclass(frozen=True)
 class Setting:
-    """How a run is to be done.
+    """Settings of a run.
 
     Attributes:
-        layout: Where everything goes.
+        layout: Folders of the run.
         executor: How jobs are run.
-        extractors: Extractor by kind.
-        limit: Take only the first so many excerpts.
-        metrics: Metrics to score beside the task's own, as `name` or `name[value]`.
-        device: `auto`, `cpu` or `cuda`, for models that can use one.
+        extractors: Names of extractors by kind.
+        limit: Number of excerpts, from the first; all when None.
+        metrics: Metrics in addition to the task's own, as `name` or `name[value]`.
+        device: `auto`, `cpu` or `cuda`, for models that take a device.
     """
 
     layout: Layout

@@ -1,6 +1,6 @@
-"""Locks of the kernel: a folder held alone or shared, a piece of work claimed by its key, a compiler held for a moment.
+"""File locks: a run's folder locked exclusively or shared, jobs claimed by key, one compiling process at a time.
 
-All of them go with the process that holds them, however it ends; nothing is left to clear away.
+The kernel releases every lock when its process ends, however it ends; no stale lock is left behind.
 """
 
 import fcntl
@@ -18,21 +18,21 @@ from bench.paths import unwritable
 
 FOLDER, CLAIMS = ".lock", ".claims"
 PATIENCE_S = 2.0
-"""How long a process that shares a folder waits for one that holds it alone and is only tidying up."""
+"""How long `shared` waits: a process that holds the folder exclusively may only be cleaning up."""
 _DIGITS = 15
 _compiled: set[str] = set()
 
 
 class Claimed(Exception):
-    """Another process is working on this key: no error, it can be asked for again later."""
+    """Another process is working on this key; not an error, the key can be claimed later."""
 
 
 @contextmanager
 def exclusive(out: Path) -> Iterator[None]:
-    """Hold the folder `out` for this process alone while the block runs.
+    """Lock the folder `out` exclusively while the block runs.
 
     Raises:
-        BenchError: another process holds it, or the folder cannot be written.
+        BenchError: another process holds the lock, or the folder cannot be written.
     """
     with _held(out, fcntl.LOCK_EX, 0.0):
         yield
@@ -40,10 +40,10 @@ def exclusive(out: Path) -> Iterator[None]:
 
 @contextmanager
 def shared(out: Path) -> Iterator[None]:
-    """Hold the folder `out` together with others that share it, and keep out those that want it alone.
+    """Share the folder `out` with other processes that call `shared` while the block runs; `exclusive` is refused.
 
     Raises:
-        BenchError: a process holds it alone, or the folder cannot be written.
+        BenchError: a process holds it exclusively, or the folder cannot be written.
     """
     with _held(out, fcntl.LOCK_SH, PATIENCE_S):
         yield
@@ -51,16 +51,16 @@ def shared(out: Path) -> Iterator[None]:
 
 @contextmanager
 def claimed(out: Path, key: str, waits: bool = False) -> Iterator[None]:
-    """Hold one key under `out` while the block runs; a process holds one at a time.
+    """Claim one key under `out` while the block runs; a process may hold one claim at a time.
 
-    A claim is a lock on one byte of `out`/.claims. Between the machines of a shared file system it holds where that
-    passes `fcntl` locks on, as NFS does with its lock service. Where it does not, work may be done twice, with the same
-    result: every file is written whole or not at all.
+    A claim is a lock on one byte of `out`/.claims. It holds between machines if their shared file system forwards
+    `fcntl` locks, as NFS does with its lock service. If not, work may be done twice, with the same result: every file
+    is written completely or not at all.
 
     Args:
-        out: The folder that the work is for.
-        key: Hex digits, as `bench.runtime.cache.key_of` gives them.
-        waits: Wait until another owner has ended, instead of raising `Claimed`.
+        out: The run's folder.
+        key: Hex digits, as returned by `bench.runtime.cache.key_of`.
+        waits: Whether to wait for another owner instead of raising `Claimed`.
 
     Raises:
         Claimed: another process holds it.
@@ -81,12 +81,12 @@ def claimed(out: Path, key: str, waits: bool = False) -> Iterator[None]:
 
 @contextmanager
 def compiling(what: str) -> Iterator[None]:
-    """Keep every other process of this environment from compiling while the block runs for the first time in this one.
+    """Let only one process of this environment at a time run the block for the first time.
 
-    Two processes that fill numba's cache at once leave it broken for all that come after.
+    Two processes that write numba's cache at once break it for every later process.
 
     Args:
-        what: Whose first call this is; every later one passes at once.
+        what: Name of the function that is compiled; later calls with this name in the same process take no lock.
     """
     if what in _compiled:
         yield
@@ -114,7 +114,7 @@ def _held(out: Path, how: int, patience_s: float) -> Iterator[None]:
             os.write(handle, str(os.getpid()).encode())
         except OSError as error:
             raise unwritable(out, error) from error
-        # What goes wrong in the block speaks for itself: it may be an input that cannot be read.
+        # Errors of the block are not converted: they may be about an unreadable input.
         yield
     finally:
         os.close(handle)

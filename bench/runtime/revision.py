@@ -1,4 +1,4 @@
-"""Revision: the published board as a git revision of the clone holds it, without touching the working tree."""
+"""Revision: the published board at a git revision, read without touching the working tree."""
 
 import io
 import subprocess
@@ -18,14 +18,14 @@ _SUFFIXES = (".csv", ".yaml")
 
 @contextmanager
 def board_at(revision: str, clone: Path = PACKAGE.parent) -> Iterator[Path]:
-    """Yield the board of a git revision as a folder that is removed afterwards.
+    """Extract the board of a git revision into a temporary folder and yield it; it is removed afterwards.
 
     Args:
         revision: A commit, branch or tag, or any other name that git has for a commit.
-        clone: Whose revision.
+        clone: The git clone.
 
     Raises:
-        BenchError: git is missing, this is no clone, or the revision is unknown or has no board.
+        BenchError: git is missing, `clone` is not a git clone, or the revision is unknown or has no board.
     """
     name = shown(revision)
     unknown = f"board@{name}: no such revision here; `git log --oneline -- {_FOLDER}` lists those of the board"
@@ -48,12 +48,12 @@ def _git(clone: Path, refusal: str, *arguments: str) -> bytes:
     try:
         return subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
     except FileNotFoundError as error:
-        raise BenchError("board@REV asks git, which is not installed; name two folders instead") from error
+        raise BenchError("board@REV needs git, which is not installed; name two folders instead") from error
     except subprocess.TimeoutExpired as error:
-        raise BenchError(f"{' '.join(command)}: gave no answer in 60 s; name two folders instead") from error
+        raise BenchError(f"{' '.join(command)}: did not end within 60 s; name two folders instead") from error
     except subprocess.CalledProcessError as error:
         if not _is_repository(clone):
-            raise BenchError(f"board@REV: {clone} is no clone with a git history; name two folders instead") from error
+            raise BenchError(f"board@REV: {clone} is not a git clone; name two folders instead") from error
         raise BenchError(refusal) from error
 
 

@@ -1,7 +1,7 @@
-"""Worker: a process that a plug keeps for code that must not share its own, such as patches of numpy.
+"""Worker: a child process for code that must not run in the plug's own process, such as patches of numpy.
 
-Started with `subprocess` and not as a `multiprocessing.Process`, which would import the user's script a second time and
-cannot be started by a daemonic process.
+It is started with `subprocess`: a `multiprocessing.Process` would import the user's script a second time, and daemonic
+processes cannot start one.
 """
 
 import atexit
@@ -26,9 +26,9 @@ _LAST_LINES = 8
 
 
 def serve(answer: Callable[..., Any]) -> None:
-    """Answer questions until the other side has closed: the worker's main loop.
+    """Run the worker's main loop: answer requests until the parent closes the pipe.
 
-    Whatever the code prints goes to standard error. An exception becomes an answer; the loop goes on.
+    What the code prints goes to standard error. An exception is sent back as the reply, and the loop continues.
     """
     pipe = Connection(int(sys.argv[1]))
     os.dup2(2, 1)
@@ -37,16 +37,16 @@ def serve(answer: Callable[..., Any]) -> None:
             arguments = pipe.recv()
             try:
                 reply = answer(*arguments), ""
-            except Exception as error:  # the caller gets it, whatever foreign code raised
+            except Exception as error:  # foreign code may raise anything; the caller reports it
                 reply = None, f"{type(error).__name__}: {error}"
             pipe.send(reply)
 
 
 class Worker:
-    """A child process that runs one module; started at the first question, started again after it died."""
+    """A child process that runs one module; it is started at the first request, and again after it has died."""
 
     def __init__(self, module: str, timeout_s: float = TIMEOUT_S) -> None:
-        """Name the module that is run with `python -m`; it must call `serve`."""
+        """Take the module to run with `python -m`; it must call `serve`."""
         self.module = module
         self.timeout_s = timeout_s
         self._lock = threading.Lock()
@@ -57,18 +57,18 @@ class Worker:
 
     @property
     def pid(self) -> int | None:
-        """Number of the running process, None where none runs."""
+        """Id of the running process; None if none runs."""
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
     def ask(self, task: str, *values: Any) -> Any:
-        """Send one question and wait for its answer.
+        """Send one request and return its reply.
 
         Raises:
-            BenchError: the process died, took longer than `timeout_s` (it is then killed) or reports an error; with the
-                end of what it wrote to standard error. The next question starts a new process.
+            BenchError: the process died, took longer than `timeout_s` (and was killed) or reports an error; with the
+                last lines that it wrote to standard error. The next request starts a new process.
         """
         with self._lock:
-            # After a fork the pipe belongs to the parent: two processes must not speak through it.
+            # After a fork the pipe belongs to the parent: two processes must not use it.
             if self._process is None or self._owner != os.getpid() or self.pid is None:
                 self._process = self._started()
             began_s = time.monotonic()
@@ -76,21 +76,21 @@ class Worker:
             watchdog.start()
             try:
                 self._pipe.send((task, *values))
-                found, complaint = self._pipe.recv()
+                reply, complaint = self._pipe.recv()
             except BaseException as error:
-                # The process is ended even at Ctrl-C: its answer would pass for that of the next question.
-                said = self._obituary(time.monotonic() - began_s >= self.timeout_s)
+                # End the process even at Ctrl-C: its reply would be taken for that of the next request.
+                report = self._ended(time.monotonic() - began_s >= self.timeout_s)
                 if isinstance(error, OSError | EOFError):
-                    raise BenchError(said) from error
+                    raise BenchError(report) from error
                 raise
             finally:
                 watchdog.cancel()
         if complaint:
             raise BenchError(f"{self.module} failed on {task}: {complaint}")
-        return found
+        return reply
 
     def close(self) -> None:
-        """End the process if it runs; a later question starts a new one."""
+        """End the process if it runs; a later request starts a new one."""
         process, self._process = self._process, None
         if process is None or self._owner != os.getpid():
             return
@@ -117,31 +117,31 @@ class Worker:
                 env={**os.environ, "PYTHONPATH": path},
             )
 
-    def _obituary(self, timed_out: bool) -> str:
-        """Reap the process and say how it ended."""
+    def _ended(self, timed_out: bool) -> str:
+        """End and reap the process; return a message about how it ended."""
         process, errors = self._process, self._errors
         if process is None:
             return f"{self.module} is not running"
         process.kill()
         code = process.wait()
         errors.seek(0)
-        said = errors.read().decode(errors="replace").strip().splitlines()[-_LAST_LINES:]
-        how = f"gave no answer for {self.timeout_s:g} s and was ended" if timed_out else f"died (exit code {code})"
-        lines = "".join(f"\n  {line}" for line in said)
+        last_lines = errors.read().decode(errors="replace").strip().splitlines()[-_LAST_LINES:]
+        how = f"did not reply within {self.timeout_s:g} s and was killed" if timed_out else f"died (exit code {code})"
+        output = "".join(f"\n  {line}" for line in last_lines)
         self.close()
-        return f"the process {self.module} {how}; the next use starts it again. Its last words:{lines or ' none'}"
+        return f"the process {self.module} {how}; the next use starts it again. Its last output:{output or ' none'}"
 
 
 _shared: dict[str, Worker] = {}
 
 
 def shared(module: str, package: str, missing: str) -> Worker:
-    """Return this process's one worker for `module`; it is ended when this process ends.
+    """Return the worker of this process that runs `module`; it ends with this process.
 
     Args:
-        module: What the worker runs.
-        package: What it imports.
-        missing: What to say where that is not installed.
+        module: Module that the worker runs.
+        package: Package that the module needs.
+        missing: Error message if the package is not installed.
 
     Raises:
         MissingComponent: `package` is not installed.

@@ -1,1 +1,1 @@
-"""The site: one static folder of pages that show the tables of a board, and play what its systems made."""
+"""The site: static pages that show the tables of a board and play the outputs of its systems."""

@@ -1,4 +1,4 @@
-"""Board: all that the pages of a site show, gathered from rows, cards and provenance."""
+"""Board: everything that a site shows, gathered from rows, cards and provenance."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,12 +7,12 @@ from bench.board.tables import Table
 from bench.statistics import song_means
 
 Values = Mapping[str, Mapping[str, Mapping[str, float]]]
-"""By column, system and excerpt."""
+"""Values by column, system and excerpt."""
 
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast a system made its outputs: seconds of sound a second (0: unknown), and on what."""
+    """Generation speed of a system: seconds of sound per second (0: unknown), and its hardware."""
 
     rate: float = 0.0
     hardware: str = ""
@@ -20,16 +20,16 @@ class Speed:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table and what is shown around it.
+    """A table and what is shown with it.
 
     Attributes:
         table: The table.
-        is_current: Whether it rests on the task's present version and manifest.
-        made: The sentence that says by what its rows were made, foreign text not escaped.
-        primary: The task's `control` (or none) and `quality` columns.
-        values: Value per excerpt of what the table shows, where a column has such values.
-        speeds: By system.
-        files: Path of every system's rows, from the site's folder, slashes between its parts.
+        is_current: Whether its rows have the task's current version and manifest.
+        made: A sentence about the software that made the rows; foreign text in it is not escaped.
+        primary: The task's primary columns: `quality`, and `control` if it has a control.
+        values: Values per excerpt, for columns that have them.
+        speeds: Generation speed by system.
+        files: Path of every system's rows, relative to the site's folder, with slashes.
     """
 
     table: Table
@@ -42,25 +42,25 @@ class Sheet:
 
     @property
     def place(self) -> tuple[str, str]:
-        """Task and manifest, as they name folders."""
+        """Task and manifest, which name folders."""
         return self.table.task, self.table.manifest
 
     def songs(self, column: str, system: str) -> list[float]:
-        """Return the means per song, in order of the songs' names; none for a distance over the whole set."""
+        """Return the mean of every song, in the order of their names; empty for a distance over the whole set."""
         means = song_means(dict(self.values.get(column, {}).get(system, {})))
         return [means[song] for song in sorted(means)]
 
 
 @dataclass(frozen=True)
 class Board:
-    """What a site shows.
+    """The content of a site.
 
     Attributes:
         sheets: Its tables.
-        cards: What every system says of itself, by system and then by key, as its submitter wrote it.
-        is_published: Whether it is the repository's own board, and not a run's.
-        histories: What every system's rows once were, by system and then by what they are of: a sentence for every
-            scoring, the newest first, foreign text not escaped.
+        cards: Cards by system, then by key, as their submitters wrote them.
+        is_published: Whether it is the published board of the repository and not that of a run.
+        histories: Earlier scorings by system, then by task and manifest: one sentence each, the newest first; foreign
+            text in them is not escaped.
     """
 
     sheets: tuple[Sheet, ...] = ()

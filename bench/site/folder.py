@@ -1,4 +1,4 @@
-"""Folder: a site's pages written to disk, small enough to hand on, and what differs between them and their rows."""
+"""Folder: the pages of a site written to disk within a size limit, and their differences from the rows."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,21 +18,21 @@ from bench.submission import STITCHED
 MOST_BYTES = 24_000_000
 MOST_EXAMPLES, MOST_SYSTEMS, LEAST_SYSTEMS = 3, 6, 2
 MOST_TRACKS = 150
-"""About as many tracks of 15 s as fit beside the tables."""
-GIVEN = 3
-"""Tracks of an example that are no system's: original, masked, control."""
-TOLD = ("oracle", "silence")
-"""Floors and ceilings that are other tracks again: the original, and the masked sound."""
+"""Number of tracks of 15 s that fit within the size limit."""
+N_GIVEN = 3
+"""Tracks of an example that are not outputs: original, masked, control."""
+SAME_AS_GIVEN = ("oracle", "silence")
+"""Systems whose outputs equal other tracks: the original, and the masked sound."""
 
 
 @dataclass(frozen=True)
 class _Set:
-    """What can be heard of one task on one manifest.
+    """Examples of one task on one manifest that get a player.
 
     Attributes:
         examples: The folder of requests and references.
-        ids: The examples to show.
-        systems: Systems to hear and the folders of their outputs, in order.
+        ids: Ids of the examples.
+        systems: Systems to play and the folders of their outputs, in order.
         sheets: The tables of this task and manifest.
     """
 
@@ -43,19 +43,19 @@ class _Set:
 
 
 def write_players(site: Path, board: Board, sounds: Path, is_whole: bool) -> list[str]:
-    """Write the pages of examples that can be heard, and remove those of earlier times; return what was left out.
+    """Write the player pages of examples and remove outdated ones; return the examples that were left out.
 
-    Every task gets its first example before any gets a second. Without `is_whole` there are at most three examples a
-    task, six systems an example (fewer where there are many tasks) and 24 MB in all, tables included.
+    Every task gets its first example before any task gets a second. Without `is_whole` there are at most three examples
+    per task, six systems per example (fewer if there are many tasks) and 24 MB in total, tables included.
 
     Args:
         site: The site's folder.
-        board: What it shows.
+        board: Content of the site.
         sounds: The run whose examples and submissions are played.
-        is_whole: Whether to write everything.
+        is_whole: Whether to write all examples and systems, of any size.
 
     Raises:
-        BenchError: an example's files are missing or malformed, naming them.
+        BenchError: an example's files are missing or malformed; it names them.
     """
     sets = list(_sets(board, sounds, is_whole))
     kept, left_out = set(), []
@@ -80,7 +80,7 @@ def write_players(site: Path, board: Board, sounds: Path, is_whole: bool) -> lis
 
 
 def write_tables(site: Path, board: Board) -> list[Path]:
-    """Write the pages of tables and of cards, link the examples whose pages are there, and return the two."""
+    """Write the pages of tables and of cards, with links to the existing player pages; return their paths."""
     pages = _pages(site, board)
     for name, page in pages.items():
         write_text(site / name, page)
@@ -88,16 +88,16 @@ def write_tables(site: Path, board: Board) -> list[Path]:
 
 
 def differences(site: Path, board: Board) -> list[str]:
-    """List the pages of tables and cards that say something else than a board's rows and cards."""
-    found = []
+    """List the pages of tables and cards that disagree with a board's rows and cards."""
+    outdated = []
     for name, fresh in _pages(site, board).items():
         kept = (site / name).read_text(encoding="utf-8") if (site / name).is_file() else ""
         pairs = zip_longest(kept.split("\n"), fresh.split("\n"))
         if line := next((number for number, (old, new) in enumerate(pairs, 1) if old != new), 0):
-            found.append(
-                f"{site.name}/{name}:{line}: is out of step; `bench report --published --html` writes it again"
+            outdated.append(
+                f"{site.name}/{name}:{line}: disagrees with the rows; `bench report --published --html` writes it again"
             )
-    return found
+    return outdated
 
 
 def _pages(site: Path, board: Board) -> dict[str, str]:
@@ -105,17 +105,17 @@ def _pages(site: Path, board: Board) -> dict[str, str]:
 
 
 def _players(site: Path) -> Players:
-    found: dict[tuple[str, str], list[str]] = {}
+    players: dict[tuple[str, str], list[str]] = {}
     for path in sorted((site / "listen").glob("*/*/*.html")):
-        found.setdefault((path.parent.parent.name, path.parent.name), []).append(path.stem)
-    return found
+        players.setdefault((path.parent.parent.name, path.parent.name), []).append(path.stem)
+    return players
 
 
 def _sets(board: Board, sounds: Path, is_whole: bool) -> Iterator[_Set]:
-    """Yield what can be heard: examples that are the very excerpts which the rows speak of."""
-    # Names in rows may be anything. Only folders that are there are opened, by the names that they have.
+    """Yield the sets whose manifest is that of the board's rows, so that rows and sounds are of the same excerpts."""
+    # Names in rows come from strangers: only existing folders are opened, never a path made from a row.
     folders = sorted(sounds.glob("examples/*/*"))
-    n_systems = min(MOST_SYSTEMS, max(LEAST_SYSTEMS, MOST_TRACKS // max(len(folders), 1) - GIVEN))
+    n_systems = min(MOST_SYSTEMS, max(LEAST_SYSTEMS, MOST_TRACKS // max(len(folders), 1) - N_GIVEN))
     for examples in folders:
         place = (examples.parent.name, examples.name)
         index = examples / "index.csv"
@@ -130,13 +130,13 @@ def _sets(board: Board, sounds: Path, is_whole: bool) -> Iterator[_Set]:
 
 
 def _systems(sheets: Sequence[Sheet], submissions: Path, most: int | None) -> list[tuple[str, Path]]:
-    """Return the systems to hear, all or so many: in the tables' order, floors and ceilings last."""
-    here = {path.name: path for path in submissions.glob("*") if path.is_dir()}
+    """Return the systems to play, at most `most`, in the order of the tables, floors and ceilings last."""
+    folders = {path.name: path for path in submissions.glob("*") if path.is_dir()}
     names = list(dict.fromkeys(entry.system for sheet in sheets for entry in sheet.table.entries))
-    names = [name for name in names if name in here and not name.endswith(STITCHED)]
+    names = [name for name in names if name in folders and not name.endswith(STITCHED)]
     names.sort(key=lambda name: bool(bound_of(name)))
-    chosen = names if most is None else [name for name in names if name not in TOLD][:most]
-    return [(name, here[name]) for name in chosen]
+    chosen = names if most is None else [name for name in names if name not in SAME_AS_GIVEN][:most]
+    return [(name, folders[name]) for name in chosen]
 
 
 def _page(one: _Set, name: str) -> str:
@@ -150,12 +150,12 @@ def _page(one: _Set, name: str) -> str:
 
 
 def _scores(sheets: Sequence[Sheet], system: str, example: str) -> str:
-    """Return a system's primary values of one example, as they are printed beside its name."""
-    found = {
+    """Return a system's values of the primary columns for one example, as printed beside its name."""
+    values = {
         column.name: value
         for sheet in sheets
         for column in sheet.table.columns
         if column.name in sheet.primary.values()
         and (value := sheet.values.get(column.name, {}).get(system, {}).get(example)) is not None
     }
-    return ", ".join(f"{name} {value:.2f}" for name, value in found.items() if value == value)
+    return ", ".join(f"{name} {value:.2f}" for name, value in values.items() if value == value)

@@ -1,4 +1,4 @@
-"""Index: the page of tables and plots, and the page of what every system says of itself."""
+"""Index: the page of tables and plots, and the page of the systems' cards."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from bench.site.plots import strip, trade_off
 from bench.site.tables import bare, bodies_of, head_of
 
 Players = Mapping[tuple[str, str], Sequence[str]]
-"""Ids of the examples that can be listened to, by task and manifest."""
+"""Ids of the examples that have a player, by task and manifest."""
 KEYS = {
     "notes": "notes",
     "training_data": "trained on",
@@ -25,7 +25,7 @@ KEYS = {
     "contact": "contact",
     "identity": "made by",
 }
-"""What is shown of a card, in order, and how it is called."""
+"""Keys of a card that are shown, in order, and their labels."""
 _PLAIN_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 
 
@@ -33,11 +33,11 @@ def index_page(board: Board, players: Players) -> str:
     """Return the page of all tables."""
     points = re.split(r"^- ", HEADER.partition("## How to read a table")[2], flags=re.MULTILINE)[1:]
     tasks: dict[str, list[dict[str, Any]]] = {}
-    heard: set[tuple[str, str]] = set()
+    linked: set[tuple[str, str]] = set()
     for sheet in sorted(board.sheets, key=lambda sheet: sheet.table.task):
-        here = () if sheet.place in heard else players.get(sheet.place, ())
-        heard.add(sheet.place)
-        tasks.setdefault(sheet.table.task, []).append(_sheet(board, sheet, here))
+        examples = () if sheet.place in linked else players.get(sheet.place, ())
+        linked.add(sheet.place)
+        tasks.setdefault(sheet.table.task, []).append(_sheet(board, sheet, examples))
     return document(
         "index.html", scripts=["table.js"], board=board, points=points, tasks=tasks, has_players=bool(players)
     )
@@ -49,8 +49,8 @@ def systems_page(board: Board) -> str:
         {
             "name": name,
             "is_linked": bool(_PLAIN_NAME.fullmatch(name)),
-            "said": {
-                called: _said(keys[key]) for key, called in KEYS.items() if keys.get(key) or keys.get(key) is False
+            "lines": {
+                label: _shown(keys[key]) for key, label in KEYS.items() if keys.get(key) or keys.get(key) is False
             },
             "histories": sorted(board.histories.get(name, {}).items()),
         }
@@ -60,12 +60,12 @@ def systems_page(board: Board) -> str:
 
 
 def listen_path(task: str, manifest: str, example: str) -> str:
-    """Return where an example's page lies, from the site's folder."""
+    """Return the path of an example's page, relative to the site's folder."""
     return str(PurePosixPath("listen", task, manifest, f"{example}.html"))
 
 
 def _sheet(board: Board, sheet: Sheet, examples: Sequence[str]) -> dict[str, Any]:
-    """Return what is shown of a table: the columns that rank and what they cost in the open, all others folded up."""
+    """Return a table's content for the template; plots of the primary columns are open, those of others folded."""
     table = sheet.table
 
     def link(system: str) -> str:
@@ -90,7 +90,7 @@ def _sheet(board: Board, sheet: Sheet, examples: Sequence[str]) -> dict[str, Any
     }
 
 
-def _said(value: object) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) else str(value)

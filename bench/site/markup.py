@@ -1,7 +1,7 @@
-"""Markup: the templates of pages filled in, and foreign text made safe in them.
+"""Markup: rendering of page templates, and escaping of foreign text in them.
 
-Every page carries its style and scripts inside it and names their hashes in its Content-Security-Policy: a browser runs
-nothing else and asks nobody for anything. An attribute `style` would be refused too; positions are SVG attributes.
+Every page contains its style and scripts, and names their hashes in its Content-Security-Policy: a browser runs nothing
+else and loads nothing from elsewhere. The policy forbids `style` attributes too, so positions are SVG attributes.
 """
 
 import base64
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 LIMIT = 400
-"""Characters of foreign text that are shown."""
+"""Most characters of a foreign text that are shown."""
 
 
 def text(foreign: object, limit: int = LIMIT) -> Markup:
-    """Return foreign text that stays text, in an element or a quoted attribute: one line, nothing invisible, cut."""
+    """Return foreign text escaped for an element or a quoted attribute: one line, no invisible characters, cut."""
     shown = printable(str(foreign))
     return escape(shown[:limit] + "…" * (len(shown) > limit))
 
 
 def prose(markdown: str) -> Markup:
-    """Return a sentence of ours, whose `code`, *emphasis* and **weight** are Markdown, as HTML."""
+    """Return one of our own sentences as HTML; `code`, *emphasis* and **strong** are Markdown."""
     shown = str(escape(" ".join(markdown.split())))
     for mark, tag in ((r"`([^`]+)`", "code"), (r"\*\*([^*]+)\*\*", "strong"), (r"\*([^*]+)\*", "em")):
         shown = re.sub(mark, rf"<{tag}>\1</{tag}>", shown)
@@ -38,13 +38,13 @@ def prose(markdown: str) -> Markup:
 
 
 def package_file(name: str, folder: str = "site") -> Markup:
-    """Return the text of a style or script of a package of ours."""
+    """Return the text of a style or script file of this package."""
     return Markup((PACKAGE / folder / name).read_text(encoding="utf-8"))  # noqa: S704 - a file of ours
 
 
 @cache
 def environment() -> "Environment":
-    """Return the templates of all pages. Whatever they print goes through `text`, unless it is markup already."""
+    """Return the environment of all templates; every printed value passes through `text`, unless it is markup."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     made = Environment(
@@ -62,7 +62,7 @@ def environment() -> "Environment":
 
 
 def render(template: str, **values: Any) -> str:
-    """Return a template, filled in; a value that it names and that is not given is an error."""
+    """Render a template; a missing value is an error."""
     return environment().get_template(template).render(values)
 
 
@@ -71,9 +71,9 @@ def document(template: str, root: str = "", scripts: Sequence[str] = (), **value
 
     Args:
         template: Its template, which extends `document.html`.
-        root: Path from the page to the site's folder, with a slash behind it where it is not empty.
-        scripts: Files of this package that run in it.
-        values: What the template names.
+        root: Path from the page to the site's folder, ending with a slash unless empty.
+        scripts: Names of script files of this package that run in it.
+        values: Values for the template.
     """
     codes = [package_file(name) for name in scripts]
     return page(template, package_file("style.css"), codes, root=root, **values)
@@ -86,8 +86,8 @@ def page(template: str, style: Markup, codes: Sequence[Markup], answers_to: str 
         template: Its template, which extends `page.html`.
         style: The style sheet.
         codes: The scripts that run in it.
-        answers_to: Where its scripts may send something, as a policy's `connect-src` names it; nowhere when empty.
-        values: What the template names.
+        answers_to: Where its scripts may send data, in the form of the policy's `connect-src`; nowhere when empty.
+        values: Values for the template.
     """
     policy = "; ".join(
         [
@@ -100,10 +100,10 @@ def page(template: str, style: Markup, codes: Sequence[Markup], answers_to: str 
             "form-action 'none'",
         ]
     )
-    # The policy is ours, and longer than foreign text may be.
+    # The policy is our own text, and longer than the limit of `text`.
     return render(template, policy=Markup(policy), style=style, codes=codes, **values)  # noqa: S704
 
 
 def _source(inside: str) -> str:
-    """Return how a policy names an inline style or script."""
+    """Return the hash by which a policy names an inline style or script."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()}'"

@@ -1,6 +1,6 @@
 "use strict";
-// One clock for all tracks: every buffer starts at the same instant of the AudioContext and runs to its end. Gains decide
-// which one is heard, so that switching never moves the sound.
+// All tracks play in sync: every buffer starts at the same time of the AudioContext and runs to its end. Gains select
+// the track that is heard, so that switching never changes the position.
 {
   const AHEAD_S = 0.06;
   const FADE_S = 0.005;
@@ -18,7 +18,7 @@
   let buffers = null;
   let playing = null; // { when, offset, voices }
   let chosen = 0;
-  let rest = 0; // where the needle stands while nothing plays
+  let rest = 0; // position of the needle while nothing plays
 
   const bytes = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0)).buffer;
 
@@ -63,7 +63,7 @@
   };
 
   const toggle = async () => {
-    // A phone lets sound begin only while it handles a touch: the context comes before the decoding.
+    // Phones allow sound to start only while they handle a touch, so the context is made before decoding.
     context ??= new AudioContext();
     context.resume();
     if (playing) {
@@ -148,7 +148,7 @@
     if (!(event.repeat && event.key === " ")) keys[event.key]();
   });
   document.addEventListener("keyup", (event) => {
-    // Some browsers click a focused button when the space bar comes up.
+    // Some browsers click a focused button when the space bar is released.
     if (event.key === " " && isOurs(event)) event.preventDefault();
   });
 

@@ -1,4 +1,4 @@
-"""Player: the page on which one example is heard and seen, all its tracks on one clock."""
+"""Player: the page that plays all tracks of one example in sync and shows their spectrograms."""
 
 import base64
 from collections.abc import Sequence
@@ -17,13 +17,13 @@ from bench.symbols import Beats, Chords
 
 @dataclass(frozen=True)
 class Stage:
-    """What stands around an example's player.
+    """What a player page shows besides the example.
 
     Attributes:
         task: Its task.
         manifest: Its manifest.
-        outputs: Systems and where their outputs lie, in order.
-        scores: What is printed beside a system's name, by system.
+        outputs: Systems and the paths of their outputs, in order.
+        scores: Text printed beside a system's name, by system.
     """
 
     task: str
@@ -33,16 +33,16 @@ class Stage:
 
 
 def player_page(example: Example, stage: Stage) -> str:
-    """Return the page of one example with its sounds and pictures inside it."""
+    """Return the page of one example, which contains its sounds and pictures."""
     tracks, troubles = tracks_of(example, stage.outputs)
     gains = gains_db(tracks)
-    heard = [louder(track.audio, gain) for track, gain in zip(tracks, gains, strict=True)]
-    drawn = [levels(audio) for audio in heard]
-    top = max(float(level.max()) for level in drawn)
+    levelled = [louder(track.audio, gain) for track, gain in zip(tracks, gains, strict=True)]
+    spectra = [levels(audio) for audio in levelled]
+    top_db = max(float(level.max()) for level in spectra)
     sounds = {
         "duration": example.reference.duration_s,
         "holes": [list(hole) for hole in example.request.mask.holes_s],
-        "tracks": [base64.b64encode(opus(audio)).decode() for audio in heard],
+        "tracks": [base64.b64encode(opus(audio)).decode() for audio in levelled],
     }
     return document(
         "player.html",
@@ -54,8 +54,8 @@ def player_page(example: Example, stage: Stage) -> str:
         duration_s=example.reference.duration_s,
         holes=_holes(example),
         tracks=[
-            _track(track, gain, picture(level, top), stage.scores.get(track.name, ""))
-            for track, gain, level in zip(tracks, gains, drawn, strict=True)
+            _track(track, gain, picture(level, top_db), stage.scores.get(track.name, ""))
+            for track, gain, level in zip(tracks, gains, spectra, strict=True)
         ],
         troubles=troubles,
         sounds=sounds,
@@ -65,19 +65,19 @@ def player_page(example: Example, stage: Stage) -> str:
 
 def _track(track: Track, gain_db: float, image: bytes, score: str) -> dict[str, str]:
     about = f"{gain_db:+.1f} dB".replace("-", "−") + (f" · {score}" if score else "")
-    # A picture of ours in base64, which has nothing to escape and is longer than foreign text may be.
+    # Our own picture in base64, which needs no escaping and is longer than the limit of `text`.
     source = Markup(f"data:image/png;base64,{base64.b64encode(image).decode()}")  # noqa: S704
     return {"name": track.name, "about": about, "picture": source}
 
 
 def _holes(example: Example) -> list[tuple[str, str, str]]:
-    """Return where every hole begins and ends, and how wide it is."""
+    """Return start, end and width of every hole as percentages of the whole."""
     whole = example.reference.duration_s
     return [(_share(a, whole), _share(b, whole), _share(b - a, whole)) for a, b in example.request.mask.holes_s]
 
 
 def _lanes(example: Example) -> dict[str, Any]:
-    """Return the chords and beats of the control, else of the truth; None of what is unknown."""
+    """Return the chords and beats of the control, or else of the truth; None if unknown."""
     control = example.request.controls.get("chords")
     chords = control.content if control else example.truth.chords
     beats = (control.beats if control else None) or example.truth.beats

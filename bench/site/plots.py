@@ -1,4 +1,4 @@
-"""Plots: every song of every system as a strip, and what quality costs in speed, as inline SVG."""
+"""Plots as inline SVG: values of every song and system per column, and columns against generation speed."""
 
 from math import isnan
 
@@ -14,17 +14,17 @@ from bench.site.scales import LARGEST, Scale, ratios, short, spanning
 WIDTH, LABELS, ROW, TOP, FOOT = 440, 160, 17, 6, 22
 HEIGHT, LEFT = 280, 46
 NAME = 25
-"""Characters of a system's name that fit beside a strip."""
+"""Characters of a system's name that fit beside a plot."""
 LETTER = 5.8
-"""About how wide one of them is."""
+"""Approximate width of a character."""
 _Box = tuple[float, float, float, float]
 """Left, top, right, bottom."""
 
 
 def strip(sheet: Sheet, column: Column) -> Markup:
-    """Draw a column: a dot a song, the mean as a bar, its interval as a line; empty where it has no number.
+    """Draw a column: a dot per song, the mean as a bar, its interval as a line; empty if it has no values.
 
-    The axis spans what systems reach; floors and ceilings beyond it stand at its ends as arrows.
+    The axis spans the values of systems; floors and ceilings outside it are arrows at its ends.
     """
     shown = [entry for entry in sheet.table.entries if not isnan(entry.cells[column.name].value)]
     scale = spanning(_reach(sheet, column, shown), LABELS, WIDTH - 10)
@@ -42,7 +42,7 @@ def strip(sheet: Sheet, column: Column) -> Markup:
 
 
 def trade_off(sheet: Sheet, column: Column) -> Markup:
-    """Draw a column against seconds of sound made a second; empty unless two systems' speeds are known."""
+    """Draw a column against generation speed in seconds of sound per second; empty with fewer than two known speeds."""
     points = [
         (entry, sheet.speeds[entry.system].rate)
         for entry in sheet.table.entries
@@ -62,14 +62,14 @@ def trade_off(sheet: Sheet, column: Column) -> Markup:
     for (entry, _), (x, y) in zip(points, places, strict=True):
         parts.append(_point(entry, sheet.speeds[entry.system], x, y, taken))
     middle = (LEFT + WIDTH - 12) / 2
-    parts.append(_words(middle, HEIGHT - 6, "mid", "seconds of sound made a second →"))
+    parts.append(_words(middle, HEIGHT - 6, "mid", "seconds of sound generated per second →"))
     better = "nearer to 0 is better" if column.direction == "zero" else "better is up"
     title = f"{column.name} against speed"
-    return _figure(f"{title} ({better})", f"{title}, one point a system", HEIGHT, parts)
+    return _figure(f"{title} ({better})", f"{title}, one point per system", HEIGHT, parts)
 
 
 def _reach(sheet: Sheet, column: Column, shown: list[Entry]) -> list[float]:
-    """Return what an axis has to span: systems' songs and intervals, or those of floors where nothing else is there."""
+    """Return the values that an axis must span: songs and intervals of systems, or of floors if there are no others."""
     chosen = [entry for entry in shown if entry.section != "bounds"] or shown
     values = [entry.cells[column.name] for entry in chosen]
     ends = [end for cell in values for end in (cell.value, cell.low, cell.high)]
@@ -95,11 +95,11 @@ def _row(sheet: Sheet, column: Column, entry: Entry, scale: Scale, y: float) -> 
 
 
 def _point(entry: Entry, speed: Speed, x: float, y: float, taken: list[_Box]) -> str:
-    """Draw a point and its name where that covers neither a point nor another name; add the name's box to `taken`."""
+    """Draw a point with its name, placed to cover no point and no other name; add the name's box to `taken`."""
     side, at, box = _free(x, y, LETTER * min(len(entry.system), NAME), taken)
     taken.append(box)
     kind = "faint" if entry.section == "under" else ""
-    about = text(f"{entry.system}: {short(speed.rate)} seconds a second on {speed.hardware or 'unknown hardware'}")
+    about = text(f"{entry.system}: {short(speed.rate)} seconds per second on {speed.hardware or 'unknown hardware'}")
     return (
         f'<g class="{kind}"><title>{about}</title><circle cx="{x:.1f}" cy="{y:.1f}" r="4"/>'
         f"{_words(box[2 if side else 0], at, side, _label(entry.system))}</g>"
@@ -107,16 +107,16 @@ def _point(entry: Entry, speed: Speed, x: float, y: float, taken: list[_Box]) ->
 
 
 def _free(x: float, y: float, width: float, taken: list[_Box]) -> tuple[str, float, _Box]:
-    """Return the anchor, baseline and box of the first place beside a point that is free; the first one if none is."""
-    found = []
+    """Return anchor, baseline and box of the first free place beside a point; of the first place if none is free."""
+    places = []
     for step in (0, 12, -12, 24, -24, 36, -36):
         for side, left in (("", x + 8), ("end", x - 8 - width)):
             box = (left, y + step - 6, left + width, y + step + 6)
             is_inside = left >= LEFT and box[2] <= WIDTH and box[1] >= 0 and box[3] <= HEIGHT - 40
             if is_inside and not any(_overlap(box, other) for other in taken):
                 return side, y + step + 4, box
-            found.append((side, y + step + 4, box))
-    return found[0]
+            places.append((side, y + step + 4, box))
+    return places[0]
 
 
 def _overlap(a: _Box, b: _Box) -> bool:
@@ -153,6 +153,6 @@ def _label(system: str) -> str:
 
 
 def _figure(title: str, label: str, height: float, parts: list[str]) -> Markup:
-    # Numbers and marks that this module draws; all words in them went through `text`.
+    # Drawn by this module; all text in it has passed through `text`.
     drawn = Markup("".join(parts))  # noqa: S704
     return Markup(render("plot.html", title=title, label=label, width=WIDTH, height=height, drawn=drawn))  # noqa: S704

@@ -1,4 +1,4 @@
-"""Present: a board as a static site, with the sounds of a run where there are any."""
+"""Present: write a board as a static site, with players if there are sounds."""
 
 import os
 from collections.abc import Iterable
@@ -20,19 +20,19 @@ from bench.submission import CARD, Card
 
 SITE, INDEX = "site", "index.html"
 UNSHOWN = ("system", "task", "task_version", "manifest", "generation_seconds", "generation_rate", "peak_memory_mib")
-"""Keys of a card that differ from task to task, or from run to run."""
+"""Keys of a card that are not shown because they differ between tasks or runs."""
 _Place = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
 class Presented:
-    """What was written.
+    """A site that was written.
 
     Attributes:
         index: The page to open.
-        n_players: Examples that can be heard.
+        n_players: Number of examples with a player.
         n_bytes: Size of all pages.
-        left_out: Examples that would have made the site too large.
+        left_out: Examples left out because the site would be too large.
     """
 
     index: Path
@@ -42,28 +42,28 @@ class Presented:
 
     @property
     def lines(self) -> list[str]:
-        """What a terminal says of it."""
-        heard = f"{self.n_players} examples to listen to, {self.n_bytes / 1e6:.1f} MB"
+        """Lines for the terminal."""
+        size = f"{self.n_players} examples to listen to, {self.n_bytes / 1e6:.1f} MB"
         n, first = len(self.left_out), next(iter(self.left_out), "")
-        missing = f"{n} more would make the site too large, {first} first; --all takes them in"
-        return [str(self.index), heard, *([missing] if self.left_out else [])]
+        left_out = f"{n} more would make the site too large, the first is {first}; --all includes them"
+        return [str(self.index), size, *([left_out] if self.left_out else [])]
 
 
 def present(folder: Path, sounds: Path | None = None, is_whole: bool = False) -> Presented:
-    """Write the site of a run, or of the published board, into `site/` of its folder.
+    """Write the site of a run, or of the published board, into the subfolder `site/`.
 
     Args:
         folder: A run's folder, its results, or the published board.
-        sounds: The run whose sounds are played; `folder` itself when None.
-        is_whole: Whether to write every example and system, however large that gets.
+        sounds: The run whose sounds are played; `folder` when None.
+        is_whole: Whether to write all examples and systems, of any size.
 
     Raises:
-        BenchError: rows, cards or examples cannot be read, or the published board is meant outside a clone.
+        BenchError: rows, cards or examples cannot be read, or `folder` is the published board outside a clone.
     """
     if folder == home("leaderboard") and not is_clone():
         raise BenchError("the published site is written in a clone of the repository only; name a run's folder instead")
     if sounds is not None and not (sounds / "examples").is_dir():
-        raise BenchError(f"{sounds}: holds no examples to listen to; give the folder that a run was written to")
+        raise BenchError(f"{sounds}: holds no examples to listen to; name the folder of a run")
     site, board = folder / SITE, board_of(folder)
     left_out = write_players(site, board, sounds or folder, is_whole)
     write_tables(site, board)
@@ -73,7 +73,7 @@ def present(folder: Path, sounds: Path | None = None, is_whole: bool = False) ->
 
 
 def refresh(folder: Path | None = None) -> list[Path]:
-    """Write the pages of tables and cards again where a board has a site; return them.
+    """Write the pages of tables and cards again if the board has a site; return their paths.
 
     Args:
         folder: The board; the published one when None.
@@ -83,7 +83,7 @@ def refresh(folder: Path | None = None) -> list[Path]:
 
 
 def check(folder: Path | None = None) -> list[str]:
-    """List how the tables of a board's site disagree with its rows; nothing where it has no site.
+    """List the pages of a board's site that disagree with its rows; empty if it has no site.
 
     Args:
         folder: The board; the published one when None.
@@ -93,10 +93,10 @@ def check(folder: Path | None = None) -> list[str]:
 
 
 def board_of(folder: Path) -> Board:
-    """Gather what a site shows of a folder.
+    """Gather the content of a folder's site.
 
     Raises:
-        BenchError: a file cannot be read, naming it.
+        BenchError: a file cannot be read; it names the file.
     """
     rows, files = read_results(folder), results_files(folder)
     beside = {place: path.with_suffix(".run.yaml") for place, path in files.items()}
@@ -126,16 +126,16 @@ def _sheet(
 
 
 def _values(table: Table, rows: Iterable[Row]) -> dict[str, dict[str, dict[str, float]]]:
-    """Return the example rows of what a table shows, by column, system and excerpt."""
+    """Return the values of a table's example rows, by column, system and excerpt."""
     systems = {entry.system for entry in table.entries}
     which = (table.task, table.task_version, table.manifest, table.manifest_sha)
-    found: dict[str, dict[str, dict[str, float]]] = {}
+    values: dict[str, dict[str, dict[str, float]]] = {}
     for row in rows:
         if (row.task, row.task_version, row.manifest, row.manifest_sha) != which or row.system not in systems:
             continue
         if not row.example.startswith(WHOLE_SET) and table.identities.get(row.metric) == row.identity:
-            found.setdefault(row.metric, {}).setdefault(row.system, {})[row.example] = row.value
-    return found
+            values.setdefault(row.metric, {}).setdefault(row.system, {})[row.example] = row.value
+    return values
 
 
 def _speed(keys: dict[str, Any]) -> Speed:
@@ -144,21 +144,21 @@ def _speed(keys: dict[str, Any]) -> Speed:
 
 
 def _histories(folder: Path, files: Iterable[_Place]) -> dict[str, dict[str, list[str]]]:
-    """Return the scorings of every row, the newest first; a run keeps none."""
-    found: dict[str, dict[str, list[str]]] = {}
+    """Return every system's earlier scorings, the newest first; a run has none."""
+    histories: dict[str, dict[str, list[str]]] = {}
     for task, manifest, system in sorted(files):
         if scorings := history_of(folder, task, manifest, system):
-            found.setdefault(system, {})[f"{task}, {manifest}"] = [str(scoring) for scoring in reversed(scorings)]
-    return found
+            histories.setdefault(system, {})[f"{task}, {manifest}"] = [str(scoring) for scoring in reversed(scorings)]
+    return histories
 
 
 def _cards(folder: Path) -> dict[str, dict[str, object]]:
-    """Read what systems say of themselves: the published cards, or those of a run's submissions."""
+    """Read the systems' cards: the published ones, or those of a run's submissions."""
     paths = [*sorted(folder.glob("systems/*.yaml")), *sorted(folder.glob(f"submissions/*/*/*/{CARD}"))]
     shown = [key for key in Card.__dataclass_fields__ if key not in UNSHOWN]
-    found: dict[str, dict[str, object]] = {}
+    cards: dict[str, dict[str, object]] = {}
     for path in paths:
         keys = read_yaml(path, allowed=list(Card.__dataclass_fields__))
         name = path.stem if path.parent.name == "systems" else path.parent.name
-        found.setdefault(name, {key: keys[key] for key in shown if key in keys})
-    return found
+        cards.setdefault(name, {key: keys[key] for key in shown if key in keys})
+    return cards

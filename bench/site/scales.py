@@ -1,23 +1,23 @@
-"""Scales: where a number stands on an axis, and which ticks the axis bears."""
+"""Scales: positions of numbers on an axis, and its ticks."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
 LARGEST = 1e12
-"""What lies beyond it, up or down, is left out: it can be no measurement."""
+"""Larger absolute values (and smaller ratios) are not plausible measurements and are left out."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """A straight or logarithmic axis.
+    """A linear or logarithmic axis.
 
     Attributes:
-        low: The number at its beginning.
-        high: The number at its end; over `low`.
-        start: Where it begins in the picture.
-        end: Where it ends; before `start` where it runs backwards.
-        is_log: Whether equal steps are equal ratios.
+        low: The number at its start.
+        high: The number at its end, above `low`.
+        start: Position of its start in the picture.
+        end: Position of its end; less than `start` if the axis is reversed.
+        is_log: Whether it is logarithmic.
     """
 
     low: float
@@ -27,13 +27,13 @@ class Scale:
     is_log: bool = False
 
     def at(self, value: float) -> float:
-        """Return where a number stands, at the nearer end where it lies outside."""
-        low, high = self._bent(self.low), self._bent(self.high)
-        share = (self._bent(min(max(value, self.low), self.high)) - low) / (high - low)
+        """Return the position of a number; of the nearer end if it is outside."""
+        low, high = self._mapped(self.low), self._mapped(self.high)
+        share = (self._mapped(min(max(value, self.low), self.high)) - low) / (high - low)
         return self.start + share * (self.end - self.start)
 
     def holds(self, value: float) -> bool:
-        """Whether a number lies on it."""
+        """Return whether a number is on the axis."""
         return self.low <= value <= self.high
 
     @property
@@ -46,12 +46,12 @@ class Scale:
         first, last = ceil(self.low / step - 1e-9), floor(self.high / step + 1e-9)
         return [round(k * step, 10) for k in range(first, last + 1)]
 
-    def _bent(self, value: float) -> float:
+    def _mapped(self, value: float) -> float:
         return log10(value) if self.is_log else value
 
 
 def spanning(values: Iterable[float], start: float, end: float) -> Scale | None:
-    """Return a straight scale with a little room around the values; None without any."""
+    """Return a linear scale with a margin around the values; None without values."""
     known = [value for value in values if abs(value) < LARGEST]
     if not known:
         return None
@@ -61,13 +61,13 @@ def spanning(values: Iterable[float], start: float, end: float) -> Scale | None:
 
 
 def ratios(values: Iterable[float], start: float, end: float) -> Scale | None:
-    """Return a logarithmic scale with room for a factor of two around the values; None without any over 0."""
+    """Return a logarithmic scale with a factor of two around the values; None without values above 0."""
     known = [value for value in values if 1 / LARGEST < value < LARGEST]
     return Scale(min(known) / 2, max(known) * 2, start, end, is_log=True) if known else None
 
 
 def short(number: float) -> str:
-    """Return a number as a tick bears it."""
+    """Return a number as text for a tick."""
     return f"{number:.6g}".replace("-", "−")
 
 

@@ -1,4 +1,4 @@
-"""Sounds: the tracks of an example at one loudness, as Opus that is the same bytes every time."""
+"""Sounds: the tracks of an example at equal loudness, as Opus with reproducible bytes."""
 
 import io
 from collections.abc import Sequence
@@ -15,20 +15,20 @@ from bench.music.loudness import loudness
 
 TARGET_LUFS = -18.0
 PEAK = 0.9
-"""What the loudest sample of an example may reach; the rest is for the codec to overshoot into."""
+"""Largest peak of an example's tracks; the headroom is for the codec's overshoot."""
 MOST_DB = 30.0
 RATE = 48000
 SMALL, FINE = 0.85, 0.7
-"""libsndfile's measure of compression: about 45 kbit a second to look around in, 83 to be judged by."""
+"""libsndfile's compression level: about 45 kbit/s for the site, 83 kbit/s for listening tests."""
 
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """What can be heard of an example.
+    """A sound of an example.
 
     Attributes:
         name: `original`, `masked`, `control: KIND`, or a system's name.
-        audio: Its sound as it was handed in.
+        audio: The sound, at its original level.
         system: Whether it is a system's output.
     """
 
@@ -38,7 +38,7 @@ class Track:
 
 
 def tracks_of(example: Example, outputs: Sequence[tuple[str, Path]]) -> tuple[list[Track], list[str]]:
-    """Return the tracks of an example, and a sentence for every output that cannot be heard."""
+    """Return the tracks of an example, and a sentence for every output that cannot be played."""
     tracks = [Track("original", example.reference), Track("masked", example.request.masked)]
     tracks += [Track(f"control: {kind}", control.audio) for kind, control in example.request.controls.items()]
     troubles = []
@@ -56,9 +56,9 @@ def tracks_of(example: Example, outputs: Sequence[tuple[str, Path]]) -> tuple[li
 
 
 def gains_db(tracks: Sequence[Track]) -> list[float]:
-    """Return what brings every track to one loudness (LUFS of the whole), in steps of 0.1 dB.
+    """Return the gains that bring all tracks to the same loudness (LUFS of the whole), in steps of 0.1 dB.
 
-    Silence stays as it is. Where some track would clip, all of them are turned down alike.
+    Silence has gain 0. If a track would clip, all gains are lowered by the same amount.
     """
     wanted = [_gain_db(track.audio) for track in tracks]
     peaks = [
@@ -70,12 +70,12 @@ def gains_db(tracks: Sequence[Track]) -> list[float]:
 
 
 def louder(audio: Audio, gain_db: float) -> Audio:
-    """Return mono sound at another level."""
+    """Return the sound as mono with a gain applied."""
     return Audio(audio.mono * np.float32(10 ** (gain_db / 20)), audio.sample_rate)
 
 
 def opus(audio: Audio, compression: float = SMALL) -> bytes:
-    """Return mono sound as Opus in Ogg, at 48 kHz; it lasts as long as the sound, to the sample."""
+    """Return mono sound as Opus in Ogg at 48 kHz, of exactly the same length."""
     import soundfile
 
     sound, out = np.clip(audio.resampled(RATE).mono, -1, 1), io.BytesIO()
@@ -90,7 +90,7 @@ def _gain_db(audio: Audio) -> float:
 
 
 def _unnumbered(stream: bytes) -> bytes:
-    """Return an Ogg stream whose serial number, drawn at random by the encoder, is 0, its checksums made anew."""
+    """Return an Ogg stream with serial number 0 (the encoder draws it at random) and its checksums recomputed."""
     pages, at = [], 0
     while at < len(stream):
         n_segments = stream[at + 26]
@@ -113,10 +113,10 @@ def _checksum(page: bytes | bytearray) -> int:
 
 @cache
 def _table() -> tuple[int, ...]:
-    found = []
+    table = []
     for byte in range(256):
         value = byte << 24
         for _ in range(8):
             value = (value << 1 ^ (0x04C11DB7 if value >> 31 else 0)) & 0xFFFFFFFF
-        found.append(value)
-    return tuple(found)
+        table.append(value)
+    return tuple(table)

@@ -1,4 +1,4 @@
-"""Spectrogram: sound as a small PNG of one colour, darker where there is more, drawn with numpy alone."""
+"""Spectrogram: a sound as a small PNG in one colour, darker where louder, drawn with numpy alone."""
 
 import struct
 import zlib
@@ -17,9 +17,9 @@ _PAPER, _INK = np.array([255.0, 255.0, 255.0]), np.array([9.0, 30.0, 66.0])
 
 
 def levels(audio: Audio) -> Floats:
-    """Return the power in dB, shape (HEIGHT, WIDTH), high tones first: a column a stretch of time, a row a band.
+    """Return the power in dB, shape (HEIGHT, WIDTH): rows are bands, high ones first; columns are times.
 
-    Bands are a constant ratio apart, and at least a bin of the transform wide.
+    Bands are a constant ratio apart and at least one bin of the transform wide.
     """
     sound = np.pad(audio.mono.astype(np.float64), _N_FFT // 2)
     starts = np.linspace(0, max(len(sound) - _N_FFT, 0), WIDTH).astype(np.int64)
@@ -31,18 +31,18 @@ def levels(audio: Audio) -> Floats:
 
 
 def picture(level_db: Floats, top_db: float) -> bytes:
-    """Return levels as a PNG; `top_db` is the darkest, what lies RANGE_DB under it is paper."""
+    """Return levels as a PNG; `top_db` is darkest, and levels RANGE_DB or more below it are white."""
     share = np.clip(1 + (level_db - top_db) / RANGE_DB, 0, 1)
     shades = np.rint(share**1.4 * (_SHADES - 1)).astype(np.uint8)
     steps = np.linspace(0, 1, _SHADES)[:, None]
     palette = np.rint(_PAPER + steps * (_INK - _PAPER)).astype(np.uint8)
-    # Blue lasts longest, so that what is faint has a colour and what is loud is nearly black.
+    # Blue fades last, so that faint levels are coloured and loud ones are nearly black.
     palette[:, 2] = np.rint(255 - steps[:, 0] ** 1.8 * 180).astype(np.uint8)
     return png(shades, palette)
 
 
 def png(shades: npt.NDArray[np.uint8], palette: npt.NDArray[np.uint8]) -> bytes:
-    """Return a picture of palette indices, shape (height, width), as a PNG without any date or name."""
+    """Return a picture of palette indices, shape (height, width), as a PNG without date or name."""
     height, width = shades.shape
     lines = np.hstack([np.zeros((height, 1), np.uint8), shades]).tobytes()
     header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
@@ -55,7 +55,7 @@ def _chunk(kind: bytes, inside: bytes) -> bytes:
 
 
 def _bands(sample_rate: int) -> Floats:
-    """Return triangular bands, shape (HEIGHT, bins), low ones first, each summing to one."""
+    """Return triangular bands, shape (HEIGHT, bins), low ones first; every band's weights sum to 1."""
     bins = np.fft.rfftfreq(_N_FFT, 1 / sample_rate)
     edges = np.geomspace(_LOW_HZ, min(_HIGH_HZ, sample_rate / 2), HEIGHT + 2)
     reach = np.maximum(np.diff(edges), bins[1])

@@ -1,5 +1,5 @@
 "use strict";
-// Columns sort by click or key: best first, worst first, then as ranked. Rows stay in their section.
+// Columns are sorted by click or key: best first, then worst first, then by rank. Rows stay in their section.
 {
   const key = (row, column, direction) => {
     const shown = row.cells[column].dataset.key;

@@ -1,4 +1,4 @@
-"""Tables for HTML: the very cells of the Markdown page, with what a script needs to sort them."""
+"""Tables for HTML: the cells of the Markdown page, with keys by which a script sorts them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from bench.board.tables import Entry, Table
 from bench.submission import STITCHED
 
 Link = Callable[[str], str]
-"""From a system's name to where its card is shown; empty where there is none."""
+"""Maps a system's name to the address of its card; empty if it has none."""
 
 
 @dataclass(frozen=True)
@@ -17,9 +17,9 @@ class Line:
     """A line of a table.
 
     Attributes:
-        kind: What `bench.board.page.lines` calls it.
-        cells: Each cell and what it is sorted by; an empty key comes last.
-        href: Where its system's card is; empty where there is none.
+        kind: Its kind, as given by `bench.board.page.lines`.
+        cells: Each cell's text and sort key; an empty key comes last.
+        href: Address of the system's card; empty if it has none.
     """
 
     kind: str
@@ -29,7 +29,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Body:
-    """A section of a table, in which lines stay when they are sorted."""
+    """A section of a table; sorting keeps lines within their section."""
 
     title: str = ""
     lines: list[Line] = field(default_factory=list)
@@ -40,7 +40,7 @@ def bodies_of(table: Table, link: Link) -> tuple[list[Body], list[Line]]:
 
     Args:
         table: The table.
-        link: Where systems' cards are.
+        link: Maps systems to the addresses of their cards.
     """
     bodies, foot = [Body()], []
     entries = iter(table.entries)
@@ -56,18 +56,18 @@ def bodies_of(table: Table, link: Link) -> tuple[list[Body], list[Line]]:
 
 
 def head_of(table: Table) -> list[tuple[str, str]]:
-    """Return the heads of a table's columns and which direction is better in each."""
+    """Return the heads of a table's columns and the better direction of each."""
     directions = ["lower", "text", *(column.direction for column in table.columns), "higher", "lower"]
     return list(zip(head(table), directions, strict=True))
 
 
 def bare(system: str) -> str:
-    """Return the system whose outputs a second reading reads."""
+    """Return a system's name without the suffix of a second set of rows."""
     return system.removesuffix(STITCHED)
 
 
 def _keys(table: Table, entry: Entry) -> list[str]:
-    """Return what each cell of a line is sorted by; empty where it comes last."""
+    """Return the sort keys of a line's cells; an empty key comes last."""
     rank = str(entry.rank[0]) if entry.rank else ""
     values = [entry.cells[column.name].value for column in table.columns]
     numbers = ["" if isnan(value) else repr(float(value)) for value in values]

@@ -148,10 +148,10 @@ def test_a_revision_is_read_without_touching_the_tree(tmp_path: Path) -> None:
 
 def test_a_missing_repository_or_git_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
-    with pytest.raises(BenchError, match="is no clone with a git history"), board_at("HEAD", tmp_path):
+    with pytest.raises(BenchError, match="is not a git clone"), board_at("HEAD", tmp_path):
         pass
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(BenchError, match="asks git, which is not installed"), board_at("HEAD", tmp_path):
+    with pytest.raises(BenchError, match="needs git, which is not installed"), board_at("HEAD", tmp_path):
         pass
 
 

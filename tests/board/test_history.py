@@ -40,9 +40,7 @@ def test_a_line_is_added_once_and_read_back(board: Path) -> None:
 
 def test_changed_rows_are_listed_until_their_line_is_added(board: Path) -> None:
     (problem,) = stale_histories(board)
-    assert (
-        problem == "history/inpaint-drums/synthetic-quick/a.csv: missing; `bench submit` adds a line"
-    )
+    assert problem == "history/inpaint-drums/synthetic-quick/a.csv: missing; `bench submit` adds a line"
     keep(board, rows(board))
     write_rows(rows(board), [replace(one, value=0.25) for one in read_rows(rows(board))])
     (problem,) = stale_histories(board)

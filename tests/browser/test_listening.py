@@ -234,7 +234,7 @@ def test_a_reload_loses_nothing(page, mushra):
     second, order = order_of(mushra)[1]
     rate(page, second, order[:2])
     page.refresh()
-    assert "You began before" in one(page, "#intro-status").text
+    assert "You started this test before" in one(page, "#intro-status").text
     begin(page, heard_s=0.1)
     assert one(page, "#count").text == "2 of 8"
     shown = [value.text for value in all_of(page, ".value")]

@@ -1,4 +1,4 @@
-"""The folder dataset: what it takes, what it leaves out and why, and that it reads just the stretch it names."""
+"""The folder data set: which recordings it takes and skips, how excerpts are chosen, and what is read."""
 
 import re
 from pathlib import Path
@@ -53,14 +53,14 @@ def test_recordings_of_all_formats_and_subfolders_are_found_in_order(tmp_path: P
         assert audio.samples.shape == (2, 64000)
 
 
-def test_names_that_read_the_same_are_numbered(tmp_path: Path) -> None:
+def test_equal_ids_are_numbered(tmp_path: Path) -> None:
     for name in ("A b.wav", "a-b.wav", "a_b.flac", "---.wav", "x--y.wav"):
         song(tmp_path / name, 5.0)
     ids = {e.track: e.id for e in folder(tmp_path).select().excerpts}
     assert ids == {"---.wav": "song", "A b.wav": "a-b", "a-b.wav": "a-b-2", "a_b.flac": "a-b-3", "x--y.wav": "x-y"}
 
 
-def test_the_loudest_stretch_is_taken_the_earliest_of_equals(tmp_path: Path) -> None:
+def test_the_loudest_excerpt_is_chosen_the_earlier_of_equals(tmp_path: Path) -> None:
     song(tmp_path / "loud.wav", 20.0, loud=(9, 13))
     song(tmp_path / "even.wav", 20.0)
     starts = {e.id: e.start_s for e in folder(tmp_path).select().excerpts}
@@ -85,7 +85,7 @@ def test_seeded_starts_lie_on_frames_and_depend_on_the_seed_alone(tmp_path: Path
     assert 0 <= min(starts[0]) <= max(starts[0]) <= 56
 
 
-def test_the_name_follows_contents_and_options(tmp_path: Path) -> None:
+def test_the_name_depends_on_contents_and_options(tmp_path: Path) -> None:
     song(tmp_path / "song.wav", 10.0)
     name = folder(tmp_path).select().name
     assert folder(tmp_path).select().name == name
@@ -94,7 +94,7 @@ def test_the_name_follows_contents_and_options(tmp_path: Path) -> None:
     assert folder(tmp_path).select().name != name
 
 
-def test_the_manifest_survives_its_csv(tmp_path: Path) -> None:
+def test_the_manifest_is_read_back_as_written(tmp_path: Path) -> None:
     song(tmp_path / "songs" / 'one, "two".wav', 5.0)
     manifest = folder(tmp_path).select()
     path = tmp_path / f"{manifest.name}.csv"
@@ -102,7 +102,7 @@ def test_the_manifest_survives_its_csv(tmp_path: Path) -> None:
     assert read_manifest(path).excerpts == manifest.excerpts
 
 
-def test_what_is_read_is_the_stretch_at_the_recordings_own_rate(tmp_path: Path) -> None:
+def test_an_excerpt_is_read_at_the_recordings_rate(tmp_path: Path) -> None:
     ramp = np.linspace(-1, 1, 22050 * 6, dtype=np.float32)
     soundfile.write(tmp_path / "ramp.wav", ramp, 22050, subtype="FLOAT")
     audio = folder(tmp_path).read(Excerpt("ramp", "folder", "ramp.wav", 1.5, 2.0), "mix")
@@ -112,7 +112,7 @@ def test_what_is_read_is_the_stretch_at_the_recordings_own_rate(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("what", ["drums", "chords", "beats", "notes", "piano", "other-drums", "other-drum-notes"])
-def test_nothing_but_the_mix_is_known(tmp_path: Path, what: str) -> None:
+def test_parts_other_than_the_mix_are_none(tmp_path: Path, what: str) -> None:
     song(tmp_path / "song.wav", 5.0)
     assert folder(tmp_path).read(Excerpt("song", "folder", "song.wav", 0.0, 4.0), what) is None
 
@@ -147,7 +147,7 @@ def test_all_broken_recordings_are_named_at_once(tmp_path: Path) -> None:
     assert "fine" not in str(error.value)
 
 
-def test_a_name_that_no_manifest_can_hold_is_refused(tmp_path: Path) -> None:
+def test_a_file_name_that_does_not_fit_a_manifest_is_refused(tmp_path: Path) -> None:
     song(tmp_path / "two\nlines.wav", 5.0)
     with pytest.raises(BenchError, match=r"'two\\nlines.wav' \(its name does not fit one line"):
         folder(tmp_path).select()
@@ -170,7 +170,7 @@ def test_empty_missing_and_misnamed_folders_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(BenchError, match=r"empty: holds no recordings; put .wav, .flac, .ogg, .mp3 files into it"):
         folder(tmp_path / "empty").select()
-    with pytest.raises(BenchError, match=r"song.wav: is a file; give the folder it lies in"):
+    with pytest.raises(BenchError, match=r"song.wav: is a file; give its folder with --audio"):
         folder(tmp_path / "song.wav")
     with pytest.raises(BenchError, match="nowhere: no such folder"):
         folder(tmp_path / "nowhere")
@@ -185,7 +185,7 @@ def test_options_out_of_range_are_refused(tmp_path: Path) -> None:
         folder(tmp_path, duration_s=-1.0)
 
 
-def test_another_manifests_name_is_refused(tmp_path: Path) -> None:
+def test_the_name_of_another_manifest_is_refused(tmp_path: Path) -> None:
     song(tmp_path / "song.wav", 5.0)
     plug = folder(tmp_path)
     assert plug.select("folder") == plug.select(plug.select().name) == plug.select()
@@ -200,6 +200,6 @@ def test_reading_past_an_end_is_refused(tmp_path: Path, start: float, duration: 
         folder(tmp_path).read(Excerpt("song", "folder", "song.wav", start, duration), "mix")
 
 
-def test_a_recording_that_went_away_is_named(tmp_path: Path) -> None:
+def test_a_recording_removed_since_is_named(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"gone.wav: cannot be read as audio \(no such file\)"):
         folder(tmp_path).read(Excerpt("gone", "folder", "gone.wav", 0.0, 1.0), "mix")

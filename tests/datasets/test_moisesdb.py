@@ -1,4 +1,4 @@
-"""MoisesDB: a miniature of its layout with files of several lengths, splits by artist, one clear line for what is wrong."""
+"""MoisesDB: a miniature of its layout with files of several lengths, splits by artist, one clear line per problem."""
 
 import json
 import re
@@ -159,7 +159,7 @@ def spoiled(song, how):
 
 
 @pytest.mark.parametrize("how", ["a missing file", "a corrupted file"])
-def test_verify_names_what_is_wrong(root, how):
+def test_verify_names_every_problem(root, how):
     line = spoiled(root / named(artist_of("test"), 0), how)
     (found,) = load().verify()
     assert re.search(line, found)
@@ -169,7 +169,7 @@ def test_verify_names_what_is_wrong(root, how):
 @pytest.mark.parametrize(
     "how", ["no data.json", "data.json cut short", "a stem without a name", "a path out of the folder"]
 )
-def test_a_song_that_is_not_explained_is_named(root, how):
+def test_a_malformed_data_json_is_named(root, how):
     line = spoiled(root / named(artist_of("test"), 0), how)
     with pytest.raises(BenchError, match=line):
         load().tracks("test")
@@ -177,17 +177,17 @@ def test_a_song_that_is_not_explained_is_named(root, how):
     assert re.search(line, found) and "Traceback" not in bench("data", "verify", "moisesdb", code=1)
 
 
-def test_all_songs_that_are_not_explained_are_named(root):
+def test_all_malformed_data_json_files_are_named(root):
     for split in ("test", "train"):
         spoiled(root / named(artist_of(split), 0), "no data.json")
     assert len(load().verify()) == 2
 
 
-def test_a_set_that_is_not_whole_is_named(root):
+def test_an_incomplete_data_set_is_named(root):
     shutil.rmtree(root / named(artist_of("train"), 0))
     assert load().verify() == [f"{root}: 3 songs, not 4"]
 
 
-def test_a_song_that_is_not_here_is_named(written):
+def test_a_missing_song_is_named(written):
     with pytest.raises(BenchError, match="holds no 'elsewhere'"):
         load(written).read(Excerpt("x", "moisesdb", "elsewhere", 0.0, 15.0), "mix")

@@ -1,4 +1,4 @@
-"""MUSDB18-HQ: a miniature of its layout, one clear line for whatever is wrong, and requests built from it."""
+"""MUSDB18-HQ: a miniature of its layout, one clear line per problem, and requests built from it."""
 
 import json
 import re
@@ -68,7 +68,7 @@ def bench(*words, code=0):
     return result.output
 
 
-def test_the_list_of_songs_is_the_published_one():
+def test_the_list_of_songs_equals_the_published_one():
     splits = [row["split"] for row in listed_songs().values()]
     assert [splits.count(split) for split in ("train", "validation", "test")] == [86, 14, 50]
 
@@ -79,7 +79,7 @@ def test_songs_are_listed_by_split(written):
     assert load(written).tracks("train") == ["train/Jokers, Jacks & Kings - Sea Of Leaves"]
 
 
-def test_three_stems_are_the_mix_and_the_voice_is_in_other(written):
+def test_three_stems_add_up_to_the_mix_with_the_voice_in_other(written):
     excerpt = Excerpt("x", "musdb18hq", SONGS[0], 2.0, 15.0)
     parts = {what: load(written).read(excerpt, what) for what in ("mix", "drums", "bass", "other")}
     assert all(part.samples.shape == (2, 15 * RATE) and part.sample_rate == RATE for part in parts.values())
@@ -139,14 +139,14 @@ def spoiled(root, how):
 
 
 @pytest.mark.parametrize("how", ["a corrupted file", "a missing stem", "a shorter stem", "a missing song"])
-def test_verify_names_what_is_wrong(root, how):
+def test_verify_names_every_problem(root, how):
     line = spoiled(root, how)
     (found,) = load().verify()
     assert re.search(line, found)
     assert "Traceback" not in bench("data", "verify", "musdb18hq", code=1)
 
 
-def test_songs_in_the_wrong_place_are_refused(root):
+def test_songs_in_the_wrong_folder_are_refused(root):
     (root / SONGS[2]).rename(root / "test" / "ANiMAL - Rockshow")
     with pytest.raises(BenchError, match=r"test/ANiMAL - Rockshow: a song of train in MUSDB18-HQ; move it there"):
         load().tracks("test")
@@ -155,13 +155,13 @@ def test_songs_in_the_wrong_place_are_refused(root):
         load().tracks("test")
 
 
-def test_the_compressed_release_is_told_apart(tmp_path):
+def test_the_compressed_release_is_refused(tmp_path):
     (tmp_path / "test").mkdir()
     (tmp_path / "test" / "Zeno - Signs.stem.mp4").touch()
     with pytest.raises(BenchError, match=r"holds MUSDB18 in \.stem\.mp4 files; get MUSDB18-HQ"):
         load(tmp_path).tracks("test")
 
 
-def test_a_song_that_is_not_here_is_named(written):
+def test_a_missing_song_is_named(written):
     with pytest.raises(BenchError, match=r"holds no '\.\./\.\./elsewhere'"):
         load(written).read(Excerpt("x", "musdb18hq", "../../elsewhere", 0.0, 15.0), "mix")

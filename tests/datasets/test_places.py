@@ -1,4 +1,4 @@
-"""Where below $BENCH_DATA a data set is looked for: its own name, and the folders that archives and clones make."""
+"""Folders of $BENCH_DATA in which a data set is found: its own name, and those of archives and clones."""
 
 import json
 
@@ -41,7 +41,7 @@ def put(path):
 
 
 @pytest.mark.parametrize(("name", "file"), CASES, ids=[file for _, file in CASES])
-def test_an_unpacked_set_is_found_by_the_name_that_its_archive_gives(data, name, file):
+def test_an_unpacked_data_set_is_found_under_its_archives_name(data, name, file):
     put(data / file)
     found = plugins.load("datasets", name)
     tracks = [track for split in found.splits for track in found.tracks(split)]
@@ -49,7 +49,7 @@ def test_an_unpacked_set_is_found_by_the_name_that_its_archive_gives(data, name,
     assert [path for path in found.files(tracks[0]) if path.is_file()] == [data / file]
 
 
-def test_the_doctor_says_where_it_was_found(data):
+def test_the_doctor_names_the_folder_of_the_data_set(data):
     put(data / "POP909-Dataset" / "POP909" / "001" / "001.mid")
     found = {one.subject: one for one in examine() if one.kind == "data set"}
     assert found["pop909"].is_ready and f"in {data / 'POP909-Dataset' / 'POP909'};" in found["pop909"].detail
@@ -57,14 +57,14 @@ def test_the_doctor_says_where_it_was_found(data):
 
 
 @pytest.mark.parametrize("name", UNPACKED)
-def test_a_set_that_is_nowhere_names_every_place(data, name):
+def test_a_missing_data_set_names_every_folder_searched(data, name):
     with pytest.raises(MissingComponent, match=f"{name} is not here") as error:
         root_of(name)
     for file in UNPACKED[name]:
         assert str(data / file.split("/")[0]) in str(error.value)
 
 
-def test_two_copies_are_refused_and_a_link_is_none(data):
+def test_two_copies_are_refused_and_a_link_is_not_a_copy(data):
     put(data / "POP909-Dataset" / "POP909" / "001" / "001.mid")
     (data / "pop909").symlink_to(data / "POP909-Dataset")
     assert root_of("pop909") == data / "pop909"

@@ -1,4 +1,4 @@
-"""POP909: a miniature of its layout, one clear line for whatever is wrong, requests built from it, and real songs."""
+"""POP909: a miniature of its layout, one clear line per problem, requests built from it, and real songs."""
 
 import json
 import shutil
@@ -85,27 +85,27 @@ def test_every_song_is_in_one_split_and_an_eleventh_in_test():
     assert list(listed_songs())[::908] == ["001", "909"]
 
 
-def test_it_lies_in_the_repository_or_its_folder_or_any_other(root):
+def test_songs_are_found_in_the_repository_its_folder_or_any_other(root):
     for path in ("", root, root.parent):
         assert load(path).tracks("test") == ["001", "012"]
         assert load(path).tracks("validation") == ["002"] and load(path).tracks("train") == []
 
 
-def test_it_lies_where_git_clones_it_to(root):
+def test_a_git_clone_is_found(root):
     root.rename(root.parent / "songs")
     (root.parent / "POP909-Dataset").mkdir()
     (root.parent / "songs").rename(root.parent / "POP909-Dataset" / "POP909")
     assert load().tracks("test") == ["001", "012"]
 
 
-def test_a_key_that_comes_later_is_in_the_prompt(root, tmp_path):
+def test_a_key_annotation_added_later_is_in_the_prompt(root, tmp_path):
     (root / "001" / "key_audio.txt").rename(tmp_path / "key")
     assert "major" not in load().select("pop909-test").excerpts[0].prompt
     (tmp_path / "key").rename(root / "001" / "key_audio.txt")
     assert "Gb major" in load().select("pop909-test").excerpts[0].prompt
 
 
-def test_without_a_copy_it_says_where_to_get_one(monkeypatch, tmp_path):
+def test_a_missing_data_set_says_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setenv("BENCH_DATA", str(tmp_path))
     with pytest.raises(MissingComponent, match=r"Clone github\.com/music-x-lab/POP909-Dataset; put it into"):
         load()
@@ -126,7 +126,7 @@ def test_parts_of_an_excerpt_are_timed_from_its_start(written):
     assert chords.labels[:3] == ("A:min7", "F:maj/3", "G:sus4(b7)") and chords.intervals_s[0] == pytest.approx([0, 0.1])
 
 
-def test_the_sound_is_what_the_notes_say_at_the_level_of_the_suite(written):
+def test_the_sound_renders_the_notes_at_the_suites_level(written):
     mix = load(written).read(excerpt(1.0, duration_s=30.0), "mix").mono
     assert 0.05 < np.sqrt(np.mean(mix**2)) <= 0.12 and np.abs(mix).max() <= 10 ** (-1 / 20) + 1e-6
 
@@ -156,7 +156,7 @@ def test_the_prompt_names_tempo_metre_and_key(written):
         ("001.mid", "MThd", "001.mid: cannot be read as MIDI"),
     ],
 )
-def test_a_malformed_file_is_one_clear_line(root, file, text, why):
+def test_a_malformed_file_gives_one_clear_line(root, file, text, why):
     (root / "001" / file).write_text(text)
     said = bench("data", "verify", "pop909", code=1)
     assert why in said and said.count(f"/001/{file}") == 1
@@ -175,7 +175,7 @@ def test_a_song_without_a_track_says_which(root):
     assert "001.mid: has no track BRIDGE, but MELODY, PIANO" in bench("data", "verify", "pop909", code=1)
 
 
-def test_songs_that_are_not_here_are_counted_and_a_wrong_one_refused(root):
+def test_missing_songs_are_counted_and_an_unknown_song_is_refused(root):
     assert "test: lacks 81 of its 83 tracks, the first is 023" in bench("data", "verify", "pop909", code=1)
     with pytest.raises(BenchError, match="holds no song '777'"):
         load(root).read(excerpt(track="777"), "mix")
@@ -190,7 +190,7 @@ def test_statistics_and_selection(root, tmp_path):
     assert (tmp_path / "lists" / "pop909-test.sha256").read_text().count(".txt\n") == 6
 
 
-def test_it_runs_to_a_table(root, tmp_path):
+def test_a_run_gives_a_table(root, tmp_path):
     said = bench("data", "prepare", "pop909", "--out", tmp_path / "runs")
     assert (
         "nothing to extract" in said and "left out inpaint-drums: inpaint-drums: pop909 has no drums to follow" in said
@@ -209,7 +209,7 @@ def test_a_task_that_follows_drums_is_refused_in_one_line(root, tmp_path):
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="needs songs of POP909 in ../shared/data")
-def test_real_songs_are_read_whole():
+def test_real_songs_are_read_completely():
     dataset = load(REAL)
     songs = dataset.tracks("test")
     assert len(songs) >= 12

@@ -1,4 +1,4 @@
-"""RWC-MDB-P-2001: both published layouts, one clear line for whatever is wrong, and the whole way to a table."""
+"""RWC-MDB-P-2001: both published layouts, one clear line per problem, and a run up to the table."""
 
 import hashlib
 import json
@@ -74,7 +74,7 @@ def bench(*words, code=0):
     return result.output
 
 
-def test_the_list_of_pieces_is_the_published_one():
+def test_the_list_of_pieces_equals_the_published_one():
     rows = listed_pieces()
     assert list(rows) == [f"RM-P{piece:03d}" for piece in range(1, 101)]
     assert sum(row["split"] == "test" for row in rows.values()) == 89
@@ -95,22 +95,22 @@ def test_the_list_of_pieces_is_the_published_one():
         (100, (7, 10)),
     ],
 )
-def test_pieces_lie_on_seven_discs(piece, place):
+def test_pieces_are_on_seven_discs(piece, place):
     assert place_of(piece) == place
 
 
-def test_missing_data_is_one_line_with_the_way_to_it(monkeypatch, tmp_path):
+def test_missing_data_gives_one_line_that_says_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setenv("BENCH_DATA", str(tmp_path))
     with pytest.raises(MissingComponent, match=r"rwc-pop is not here \(not in .*zenodo.*--dataset synthetic"):
         load()
 
 
-def test_songs_with_and_without_drums_are_apart(whole):
+def test_songs_without_drums_are_a_split_of_their_own(whole):
     assert load(whole).tracks("test") == ["RM-P001", "RM-P009"]
     assert load(whole).tracks("drumless") == ["RM-P071"]
 
 
-def test_a_stretch_of_the_mix_and_nothing_of_stems(whole):
+def test_the_mix_is_read_and_stems_are_none(whole):
     mix = load(whole).read(EXCERPT, "mix")
     path = next(whole.glob("*/RWC_P009.wav"), whole / SOUND)
     samples, _ = soundfile.read(path, dtype="float32", start=round(2.5 * RATE), frames=15 * RATE)
@@ -120,7 +120,7 @@ def test_a_stretch_of_the_mix_and_nothing_of_stems(whole):
         load(whole).read(Excerpt("x", "rwc-pop", "RM-P009", 6.0, 15.0), "mix")
 
 
-def test_beats_count_from_the_excerpt_and_from_the_bar(whole):
+def test_beats_are_timed_from_the_excerpt_and_counted_from_the_bar(whole):
     first_s = 0.04 if (whole / "audio").is_dir() else 0.06
     beats = load(whole).read(EXCERPT, "beats")
     assert beats.times_s == pytest.approx(first_s + 0.5 * np.arange(30))
@@ -129,7 +129,7 @@ def test_beats_count_from_the_excerpt_and_from_the_bar(whole):
     assert whole_song.positions[:4].tolist() == [3, 4, 1, 2] and len(whole_song.times_s) == 40
 
 
-def test_chords_are_as_written_and_end_with_the_excerpt(whole):
+def test_chords_are_as_annotated_and_cut_at_the_excerpt(whole):
     chords = load(whole).read(EXCERPT, "chords")
     assert chords.labels == CHORDS[1:9]
     assert chords.intervals_s[0].tolist() == [0, 1.5] and chords.intervals_s[-1, 1] == 15
@@ -144,7 +144,7 @@ def test_chords_are_as_written_and_end_with_the_excerpt(whole):
         ([384, 48, -1, 96, 144, 384], [1, 2, 3, 4, 1]),
     ],
 )
-def test_aist_positions_become_counts(tmp_path, values, positions):
+def test_aist_positions_become_positions_in_the_bar(tmp_path, values, positions):
     (tmp_path / "x.BEAT.TXT").write_text("".join(f"{50 * k}\t{50 * k}\t{value}\n" for k, value in enumerate(values)))
     beats = read_beats(tmp_path / "x.BEAT.TXT")
     assert beats.positions.tolist() == positions
@@ -189,7 +189,7 @@ def test_from_files_to_a_table(root, tmp_path):
         assert (scores["chroma-cosine"] == pytest.approx(1)) == (model == "oracle")
 
 
-def test_the_release_goes_the_same_way(release, tmp_path):
+def test_the_release_gives_a_table(release, tmp_path):
     assert "holds what its layout promises" in bench("data", "verify", "rwc-pop")
     bench("build", "--task", "inpaint-chords", "--dataset", "rwc-pop", "--out", tmp_path / "built")
     assert len(list((tmp_path / "built").rglob("control-chords.lab"))) == 2
@@ -234,7 +234,7 @@ WRONG = {
         "a;b\n1;2\n",
         r"rwc-p\.csv: want the columns Piece No\.,Length,Drum Information, found",
     ),
-    "metadata without a piece": (TABLE, "No. 9,", "No. 10,", r"rwc-p\.csv: says nothing of RM-P009"),
+    "metadata without a piece": (TABLE, "No. 9,", "No. 10,", r"rwc-p\.csv: has no line for RM-P009"),
     "wrong metadata": (
         TABLE,
         "Live drums",
@@ -257,7 +257,7 @@ def spoil(root, how):
 
 
 @pytest.mark.parametrize("how", WRONG)
-def test_verify_names_what_is_wrong(root, how):
+def test_verify_names_every_problem(root, how):
     line = spoil(root, how)
     (found,) = load().verify()
     assert re.search(line, found) and "\n" not in found and len(found) < 400
@@ -265,12 +265,12 @@ def test_verify_names_what_is_wrong(root, how):
 
 
 @pytest.mark.parametrize("how", ["a corrupted sound", "no bar", "times that fall"])
-def test_selecting_names_what_is_wrong(root, how):
+def test_select_names_the_problem(root, how):
     with pytest.raises(BenchError, match=spoil(root, how)):
         load().select(None)
 
 
-def test_wrong_tables_of_the_release_are_named(release):
+def test_malformed_tables_of_the_release_are_named(release):
     notes = release / "rwc-annotations-main" / "01_annotations_preprocessed"
     replace(notes / "beats" / "RWC-P" / "RWC_P001.csv", "t;beat", "t,beat")
     replace(notes / "chords" / "RWC-P" / "RWC_P009.csv", "6.0;8.0;Gb:maj6", "6.0;8.0")
@@ -280,7 +280,7 @@ def test_wrong_tables_of_the_release_are_named(release):
     assert "RWC_P009.csv:5: 2 cells, the header has 3" in found[1]
 
 
-def test_strangers_and_doubles_are_refused(root):
+def test_unknown_and_duplicate_files_are_refused(root):
     (root / "audio" / "rwc-p-m01" / "17.wav").touch()
     with pytest.raises(BenchError, match=r"17\.wav: no piece of RWC-MDB-P-2001; remove it"):
         load().tracks("test")
@@ -308,7 +308,7 @@ def test_two_copies_of_the_annotations_are_refused(release):
         load()
 
 
-def test_published_md5_are_compared_where_mirdata_is_installed(root, tmp_path, monkeypatch):
+def test_published_md5_are_compared_if_mirdata_is_installed(root, tmp_path, monkeypatch):
     index(tmp_path, monkeypatch, "rwc_popular_index_1.0.json", root, {"audio": SOUND, "beats": BEAT, "chords": CHORD})
     assert load().verify() == []
     soundfile.write(root / SOUND, np.full((20 * RATE, 2), 0.1), RATE)
@@ -345,6 +345,6 @@ def index(tmp_path, monkeypatch, name, root, files):
     monkeypatch.setattr(sys, "path", [str(tmp_path / "site"), *sys.path])
 
 
-def test_no_path_leads_out_of_the_set(whole):
+def test_no_path_leads_out_of_the_data_set(whole):
     for path in load(whole).files("RM-P009"):
         assert Path(path).resolve().is_relative_to(whole.resolve())

@@ -1,4 +1,4 @@
-"""Slakh2100: its published layout read as it is, one clear line for whatever is wrong, and the whole way to a table."""
+"""Slakh2100: its published layout, one clear line per problem, and a run up to the table."""
 
 import hashlib
 import json
@@ -54,7 +54,7 @@ def bench(*words, code=0):
     return result.output
 
 
-def test_the_list_of_splits_is_that_of_the_redux_release():
+def test_the_list_of_splits_equals_that_of_the_redux_release():
     listed = listed_tracks()
     sizes = {
         split: sum(row["split"] == split for row in listed.values())
@@ -67,13 +67,13 @@ def test_the_list_of_splits_is_that_of_the_redux_release():
         assert first <= int(track[5:]) <= last
 
 
-def test_missing_data_is_one_line_with_the_way_to_it(monkeypatch, tmp_path):
+def test_missing_data_gives_one_line_that_says_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setenv("BENCH_DATA", str(tmp_path))
     with pytest.raises(MissingComponent, match=r"slakh2100 is not here \(not in .*zenodo.*--dataset synthetic"):
         load()
 
 
-def test_tracks_are_listed_by_the_redux_splits_wherever_they_lie(written, tmp_path):
+def test_tracks_are_in_the_redux_splits_whatever_their_folder(written, tmp_path):
     splits = {split: load(written).tracks(split) for split in ("test", "validation", "train")}
     assert splits == {"test": ["Track01876", "Track01877"], "validation": ["Track01501"], "train": ["Track00001"]}
     for folder in written.glob("*/Track*"):
@@ -97,7 +97,7 @@ def test_stems_add_up_to_the_mix(written, track):
     assert track != "Track01876" or np.array_equal(parts["drums"].mono, whole[2 * RATE : 17 * RATE])
 
 
-def test_notes_are_those_of_what_sounds(written):
+def test_notes_are_those_of_rendered_stems(written):
     notes = load(written).read(EXCERPT, "notes")
     assert set(notes.programs.tolist()) == {0, 33, DRUM_PROGRAM}  # the strings began before, the effects do not sound
     drums = notes.where(notes.programs == DRUM_PROGRAM)
@@ -108,13 +108,13 @@ def test_notes_are_those_of_what_sounds(written):
 
 
 @pytest.mark.parametrize(("track", "beats_per_bar"), [("Track01876", 4), ("Track01877", 3)])
-def test_beats_and_bars_are_those_of_the_tempo(written, track, beats_per_bar):
+def test_beats_and_bars_follow_the_tempo(written, track, beats_per_bar):
     beats = load(written).read(Excerpt("x", "slakh2100", track, 2.0, 15.0), "beats")
     assert np.allclose(beats.times_s, np.arange(0, 15, 0.5), atol=2e-3)
     assert beats.positions.tolist() == [k % beats_per_bar + 1 for k in range(4, 34)]
 
 
-def test_a_tempo_that_the_notes_do_not_follow_gives_no_beats(tmp_path):
+def test_notes_that_do_not_follow_the_tempo_give_no_beats(tmp_path):
     import pretty_midi
 
     folder = write_track(tmp_path / "Track01876")
@@ -131,7 +131,7 @@ def test_a_tempo_that_the_notes_do_not_follow_gives_no_beats(tmp_path):
     assert len(load(tmp_path).read(EXCERPT, "notes")) > 20
 
 
-def test_files_count_whatever_babyslakh_says_of_them(root):
+def test_existing_files_count_whatever_metadata_say(root):
     path = root / "test" / "Track01876" / "metadata.yaml"
     said = path.read_text()
     before = load().read(EXCERPT, "notes")
@@ -143,7 +143,7 @@ def test_files_count_whatever_babyslakh_says_of_them(root):
     assert load().about("Track01876") == "bass, piano, strings and drums"
 
 
-def test_heard_knows_drums_and_harmony(written):
+def test_levels_of_drums_and_harmony(written):
     levels = load(written).levels("Track01876")
     assert levels.duration_s == 20 and len(levels.mix) == len(levels.drums) == len(levels.harmony) == 200
     assert np.allclose(levels.beats_s, np.arange(0, 20, 0.5), atol=2e-3)
@@ -220,7 +220,7 @@ def spoiled(root, how):
         "a song twice",
     ],
 )
-def test_verify_names_what_is_wrong(root, how):
+def test_verify_names_every_problem(root, how):
     line = spoiled(root, how)
     found = load().verify()
     assert any(re.search(line, one) for one in found), found
@@ -229,20 +229,20 @@ def test_verify_names_what_is_wrong(root, how):
 
 
 @pytest.mark.parametrize("name", ["MIDI/S02.mid", "all_src.mid", "stems/S02.flac", "mix.flac"])
-def test_verify_names_a_file_that_breaks_off(root, name):
+def test_verify_names_a_truncated_file(root, name):
     path = root / "test" / "Track01876" / name
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     assert [one for one in load().verify() if re.search(rf"{path.name}: (breaks off|cannot be read as)", one)]
 
 
 @pytest.mark.parametrize("how", ["a missing stem", "no MIDI", "no metadata"])
-def test_building_names_what_is_wrong(root, how, tmp_path):
+def test_build_names_the_problem(root, how, tmp_path):
     line = spoiled(root, how)
     with pytest.raises(BenchError, match=line):
         load().select(None)
 
 
-def test_a_sound_that_breaks_off_is_named(root):
+def test_a_truncated_sound_is_named(root):
     path = root / "test" / "Track01877" / "mix.wav"
     path.write_bytes(path.read_bytes()[: 44 + 10 * RATE * 2])
     excerpt = Excerpt("x", "slakh2100", "Track01877", 2.0, 15.0)
@@ -262,7 +262,7 @@ def test_a_partly_unpacked_split_is_named(written):
     assert f"test: lacks 149 of its 151 tracks, the first is {first}" in found
 
 
-def test_strangers_and_doubles_are_refused(root):
+def test_unknown_and_duplicate_files_are_refused(root):
     shutil.copytree(root / "test" / "Track01876", root / "train" / "Track01876")
     with pytest.raises(BenchError, match=r"Track01876: the track lies in .* too; remove one"):
         load().tracks("test")
@@ -274,7 +274,7 @@ def test_strangers_and_doubles_are_refused(root):
         load().read(Excerpt("x", "slakh2100", "Track01900", 2.0, 15.0), "mix")
 
 
-def test_published_md5_are_compared_where_mirdata_is_installed(root, tmp_path, monkeypatch):
+def test_published_md5_are_compared_if_mirdata_is_installed(root, tmp_path, monkeypatch):
     folder = root / "test" / "Track01876"
     files = {
         name: hashlib.md5((folder / name).read_bytes(), usedforsecurity=False).hexdigest()
@@ -303,6 +303,6 @@ def test_published_md5_are_compared_where_mirdata_is_installed(root, tmp_path, m
     assert "S00.flac: md5 " in line and "mirdata has" in line
 
 
-def test_no_path_leads_out_of_the_set(written):
+def test_no_path_leads_out_of_the_data_set(written):
     for path in load(written).files("Track01876"):
         assert Path(path).resolve().is_relative_to(written.resolve())

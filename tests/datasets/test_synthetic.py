@@ -1,4 +1,4 @@
-"""The composed songs: deterministic, split, true to their chords, and locked."""
+"""Composed songs: deterministic, split into train and test, consistent with their chords, and locked."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -31,25 +31,25 @@ def test_a_song_is_a_function_of_its_seed() -> None:
     assert compose("a", 5, True).sha256 != compose("a", 6, True).sha256
 
 
-def test_the_hash_sees_every_note() -> None:
+def test_the_hash_covers_every_note() -> None:
     song = compose("a", 5, True)
     before = song.sha256
     song.parts["bass"].pitches[3] += 1
     assert song.sha256 != before
 
 
-def test_parts_draw_from_streams_of_their_own() -> None:
+def test_parts_have_independent_random_streams() -> None:
     one, other = streams(7), streams(7)
     other["drums"].random(100)
     assert one["bass"].random() == other["bass"].random()
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_thirty_percent_of_every_list_is_kept_for_test(name: str) -> None:
+def test_thirty_percent_of_every_list_is_test_only(name: str) -> None:
     assert np.mean([kind.is_test_only for kind in LISTS[name]]) >= 0.3
 
 
-def test_training_songs_never_use_what_is_kept_for_test(songs) -> None:
+def test_training_songs_never_use_test_only_entries(songs) -> None:
     kept = {groove.name for groove in inv.GROOVES if groove.is_test_only}
     train = [songs.song(f"train-{k:04d}") for k in range(1, 31)]
     test = [songs.song(f"test-{k:04d}") for k in range(1, 31)]
@@ -87,7 +87,7 @@ def test_bars_of_test_songs_are_not_those_of_training_songs(songs) -> None:
 
 
 @pytest.mark.parametrize("track", ["test-0001", "test-0007", "test-0013", "train-0002"])
-def test_the_accompaniment_plays_the_chords_it_says(songs, track: str) -> None:
+def test_the_accompaniment_plays_the_annotated_chords(songs, track: str) -> None:
     song = songs.song(track)
     played = Notes.joined([song.parts[part] for part in ("piano", "pad", "guitar")])
     middle = played.intervals_s[:, 0] + 0.03
@@ -100,14 +100,14 @@ def test_the_accompaniment_plays_the_chords_it_says(songs, track: str) -> None:
 
 
 @pytest.mark.parametrize("track", ["test-0001", "test-0007"])
-def test_beats_are_regular_and_counted(songs, track: str) -> None:
+def test_beats_are_regular_and_numbered(songs, track: str) -> None:
     song = songs.song(track)
     assert np.allclose(np.diff(song.beats.times_s), 60 / song.bpm, atol=2e-4)
     assert song.beats.positions[: song.beats_per_bar].tolist() == list(range(1, song.beats_per_bar + 1))
     assert np.allclose(song.beats.downbeats_s, [bar.start_s for bar in song.bars], atol=1e-4)
 
 
-def test_drums_hit_the_beat_and_notes_lie_on_steps(songs) -> None:
+def test_drums_are_on_the_beat_and_notes_on_steps(songs) -> None:
     song = songs.song("test-0001")
     kicks = song.parts["drums"].where(song.parts["drums"].pitches == inv.KICK).intervals_s[:, 0]
     step = song.bars[0].step_s
@@ -115,7 +115,7 @@ def test_drums_hit_the_beat_and_notes_lie_on_steps(songs) -> None:
     assert np.median(off) < 0.01
 
 
-def test_chords_follow_one_another_without_gap(songs) -> None:
+def test_chords_have_no_gaps(songs) -> None:
     chords = songs.song("test-0002").chords
     assert all(a[1] == pytest.approx(b[0], abs=1e-3) for a, b in pairwise(chords.intervals_s))
     assert all(mir_eval.chord.validate_chord_label(label) is None for label in chords.labels)
@@ -134,7 +134,7 @@ def test_the_stems_add_up_to_the_mix(songs) -> None:
     assert np.array_equal(songs.read(excerpt, "drums").mono, parts[0])
 
 
-def test_other_drums_fit_the_song_and_are_another_groove(songs) -> None:
+def test_other_drums_have_the_songs_bars_and_another_groove(songs) -> None:
     excerpt = songs.select("synthetic-quick").excerpts[1]
     song = songs.song(excerpt.track)
     assert song.other_groove != song.groove
@@ -146,7 +146,7 @@ def test_other_drums_fit_the_song_and_are_another_groove(songs) -> None:
     assert hits.intervals_s[:, 0].min() >= 0 and hits.intervals_s[:, 0].max() < 15
 
 
-def test_truth_is_timed_from_the_excerpts_start(songs) -> None:
+def test_annotations_are_timed_from_the_excerpts_start(songs) -> None:
     excerpt = songs.select("synthetic-quick").excerpts[0]
     song = songs.song(excerpt.track)
     beats = songs.read(excerpt, "beats")
@@ -184,7 +184,7 @@ def test_verify_finds_a_changed_song(songs, monkeypatch: pytest.MonkeyPatch, tmp
     assert "locked is 000000" in problems[0] and "a band's level differs" in problems[1]
 
 
-def test_a_salt_makes_other_songs_and_says_so(songs, tmp_path: Path) -> None:
+def test_a_salt_makes_other_songs_and_a_private_manifest(songs, tmp_path: Path) -> None:
     salt = tmp_path / "salt"
     salt.write_text("a secret")
     private = plugins.load("datasets", "synthetic", salt=str(salt))
@@ -199,12 +199,12 @@ def test_a_salt_makes_other_songs_and_says_so(songs, tmp_path: Path) -> None:
         plugins.load("datasets", "synthetic", salt="nowhere")
 
 
-def test_training_sets_are_made_to_measure(songs) -> None:
+def test_training_sets_have_the_size_in_their_name(songs) -> None:
     manifest = songs.select("synthetic-validation-3")
     assert [e.track for e in manifest.excerpts] == ["validation-0001", "validation-0002", "validation-0003"]
 
 
-def test_wrong_names_and_places_are_refused(songs) -> None:
+def test_unknown_names_and_times_are_refused(songs) -> None:
     with pytest.raises(UnknownName, match="did you mean synthetic-test"):
         songs.select("synthetic-tests")
     with pytest.raises(UnknownName, match="no song of synthetic is called 'dev-0001'"):
@@ -213,7 +213,7 @@ def test_wrong_names_and_places_are_refused(songs) -> None:
         songs.read(Excerpt("a", "synthetic", "test-0001", 60, 15), "mix")
 
 
-def test_a_prompt_states_facts(songs) -> None:
+def test_a_prompt_describes_the_song(songs) -> None:
     excerpt = songs.select(None).excerpts[0]
     song = songs.song(excerpt.track)
     assert excerpt.prompt == f"{round(song.bpm)} bpm, {song.beats_per_bar}/4, {song.mode} key, {song.groove} drums"

@@ -1,4 +1,4 @@
-"""Slakh2100 in small: its layout and its oddities, with music that code makes."""
+"""A miniature of Slakh2100: its layout and irregularities, with synthesised music."""
 
 from pathlib import Path
 

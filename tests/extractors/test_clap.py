@@ -1,4 +1,4 @@
-"""CLAP on a tiny random checkpoint: windows, no luck involved, the same as transformers called by hand."""
+"""CLAP on a tiny random checkpoint: windows, nothing random, agreement with transformers."""
 
 import os
 import shutil
@@ -37,13 +37,13 @@ def sound(seconds: float, rate: int = RATE, level: float = 0.1, seed: int = 0) -
 
 
 @pytest.mark.parametrize(("seconds", "n"), [(0.3, 1), (9.99, 1), (10.0, 1), (10.5, 1), (12.0, 3)])
-def test_windows_are_counted_and_of_length_one(plug: Clap, seconds: float, n: int) -> None:
+def test_the_number_of_windows_and_their_unit_length(plug: Clap, seconds: float, n: int) -> None:
     found = plug.extract(sound(seconds))
     assert found.values.shape == (n, 24) and found.rate_hz == 1.0
     assert np.linalg.norm(found.values, axis=1) == pytest.approx(1)
 
 
-def test_a_window_is_what_transformers_makes_of_it(plug: Clap, home: Path) -> None:
+def test_a_window_agrees_with_transformers(plug: Clap, home: Path) -> None:
     audio = sound(10.0)
     front = ClapFeatureExtractor.from_pretrained(home / "clap-folder")
     model = ClapModel.from_pretrained(home / "clap-folder").eval()
@@ -53,7 +53,7 @@ def test_a_window_is_what_transformers_makes_of_it(plug: Clap, home: Path) -> No
     assert plug.extract(audio).values[0] == pytest.approx(wanted / np.linalg.norm(wanted), abs=1e-5)
 
 
-def test_no_luck_is_involved(plug: Clap, home: Path) -> None:
+def test_nothing_is_random(plug: Clap, home: Path) -> None:
     audio = sound(13.7)
     first = plug.extract(audio).values
     for seed in range(3):
@@ -62,7 +62,7 @@ def test_no_luck_is_involved(plug: Clap, home: Path) -> None:
         assert np.array_equal(Clap("x", home / "clap-folder").extract(audio).values, first)
 
 
-def test_a_model_with_feature_fusion_takes_no_luck_either(tmp_path: Path) -> None:
+def test_nothing_is_random_with_feature_fusion(tmp_path: Path) -> None:
     plug = Clap("x", write_tiny_clap(tmp_path / "fused", enable_fusion=True))
     audio = sound(12.0)
     first = plug.extract(audio).values
@@ -86,7 +86,7 @@ def test_short_sound_is_repeated_and_gain_does_not_matter(plug: Clap) -> None:
     assert plug.extract(sound(4.0, level=0.05)).values == pytest.approx(first, abs=1e-4)
 
 
-def test_other_rates_silence_and_nothing_are_no_error(plug: Clap) -> None:
+def test_other_rates_silence_and_empty_sound_are_no_error(plug: Clap) -> None:
     assert plug.extract(sound(2.0, 32000)).values.shape == (1, 24)
     assert np.isfinite(plug.extract(Audio(np.zeros(RATE), RATE)).values).all()
     assert plug.extract(Audio(np.zeros(0), RATE)).values.shape == (0, 24)
@@ -104,20 +104,18 @@ def test_the_identity_names_the_weights(plug: Clap, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["clap-music", "clap-htsat-unfused", "clap-folder"])
-def test_missing_weights_are_named_with_their_remedy(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_weights_are_named_with_the_command(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCH_WEIGHTS", str(tmp_path))
     with pytest.raises(MissingComponent, match=rf"config\.json, .*: missing; {name} needs it; .*logmel-stats can run"):
         plugins.load("extractors", name)
 
 
-def test_damaged_checkpoints_are_refused_with_their_folder(tmp_path: Path) -> None:
+def test_damaged_checkpoints_are_refused_naming_the_folder(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"holds no model\.safetensors or pytorch_model\.bin"):
         Clap("x", tmp_path)
     folder = write_tiny_clap(tmp_path / "broken")
     (folder / "model.safetensors").write_bytes(b"noise")
-    with pytest.raises(BenchError, match=r"broken: is no CLAP checkpoint of transformers"):
+    with pytest.raises(BenchError, match=r"broken: not a CLAP checkpoint of transformers"):
         Clap("x", folder).extract(sound(1.0))
     (folder / "preprocessor_config.json").write_text('{"sampling_rate": 16000}')
     with pytest.raises(BenchError, match="at 16000 Hz, want 10 s at 48000 Hz"):
@@ -125,7 +123,7 @@ def test_damaged_checkpoints_are_refused_with_their_folder(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "pytorch_model.bin"])
-def test_weights_that_broke_off_and_those_of_other_shapes_are_refused(home: Path, tmp_path: Path, file: str) -> None:
+def test_truncated_weights_and_other_shapes_are_refused(home: Path, tmp_path: Path, file: str) -> None:
     folder = tmp_path / "broken"
     shutil.copytree(home / "clap-folder", folder)
     state = ClapModel.from_pretrained(folder).state_dict()
@@ -135,15 +133,17 @@ def test_weights_that_broke_off_and_those_of_other_shapes_are_refused(home: Path
     whole = (folder / file).read_bytes()
     for share in (0.0, 0.5, 0.999):
         (folder / file).write_bytes(whole[: round(share * len(whole))])
-        with pytest.raises(BenchError, match=r"broken: is no CLAP checkpoint of transformers"):
+        with pytest.raises(BenchError, match=r"broken: not a CLAP checkpoint of transformers"):
             Clap("x", folder).extract(sound(1.0))
     name = "audio_projection.linear1.weight"
     write({**{n: v.contiguous().clone() for n, v in state.items()}, name: torch.zeros(3, 3)}, folder / file)
-    with pytest.raises(BenchError, match=r"broken: is no CLAP checkpoint of transformers"):
+    with pytest.raises(BenchError, match=r"broken: not a CLAP checkpoint of transformers"):
         Clap("x", folder).extract(sound(1.0))
 
 
-def test_weights_as_pickle_and_a_tokenizer_of_two_files_say_the_same(plug: Clap, home: Path, tmp_path: Path) -> None:
+def test_pickled_weights_and_a_two_file_tokenizer_give_the_same_embeddings(
+    plug: Clap, home: Path, tmp_path: Path
+) -> None:
     """As the hub publishes the two named checkpoints."""
     folder = tmp_path / "as-published"
     shutil.copytree(home / "clap-folder", folder)
@@ -157,12 +157,12 @@ def test_weights_as_pickle_and_a_tokenizer_of_two_files_say_the_same(plug: Clap,
     assert other.embed_text("a piano") == pytest.approx(plug.embed_text("a piano"), abs=1e-6)
 
 
-def test_a_pickle_that_would_run_code_does_not(home: Path, tmp_path: Path) -> None:
+def test_loading_a_malicious_pickle_runs_no_code(home: Path, tmp_path: Path) -> None:
     folder = tmp_path / "evil"
     shutil.copytree(home / "clap-folder", folder)
     (folder / "model.safetensors").unlink()
     torch.save({"x": Payload(str(tmp_path / "harm"))}, folder / "pytorch_model.bin")
-    with pytest.raises(BenchError, match="evil: is no CLAP checkpoint"):
+    with pytest.raises(BenchError, match="evil: not a CLAP checkpoint"):
         Clap("x", folder).extract(sound(1.0))
     assert not (tmp_path / "harm").exists()
 

@@ -1,18 +1,18 @@
-"""Chroma: librosa's own numbers at the stated parameters, and pitch classes where they belong."""
+"""Chroma: agreement with librosa at the stated parameters, and pitch classes of known tones."""
 
 import warnings
 
 import librosa
 import numpy as np
 import pytest
-from known_sounds import mixed, tone
 
 from bench import plugins
 from bench.audio import Audio
+from tests.extractors.known_sounds import mixed, tone
 
 
 @pytest.mark.parametrize("n_samples", [1100, 22050, 5 * 22050 + 7])
-def test_it_is_librosas_chroma_cqt(n_samples: int) -> None:
+def test_chroma_agrees_with_librosas_chroma_cqt(n_samples: int) -> None:
     sound = np.random.default_rng(2).standard_normal(n_samples).astype(np.float32)
     found = plugins.load("extractors", "cqt-chroma").extract(Audio(sound, 22050))
     with warnings.catch_warnings():
@@ -40,7 +40,7 @@ def test_tuning_is_fixed() -> None:
     assert chroma[9] / chroma[10] == pytest.approx(1, abs=0.35)
 
 
-def test_values_follow_the_gain() -> None:
+def test_values_are_proportional_to_gain() -> None:
     audio = mixed([(0.0, tone(60, 2.0, 22050))], 2.0, 22050)
     extractor = plugins.load("extractors", "cqt-chroma")
     louder = extractor.extract(Audio(3 * audio.samples, 22050)).values

@@ -1,4 +1,4 @@
-"""Demucs on a tiny random model in its own two file formats: the same as demucs itself, the same twice, nothing runs."""
+"""Demucs on a tiny random model in both file formats: agreement with demucs, repeatability, no code run from files."""
 
 import json
 import os
@@ -85,14 +85,14 @@ def applied(model: Any, audio: Audio) -> np.ndarray:
 
 
 @pytest.mark.parametrize("order", [SOURCES, ["vocals", "other", "drums"]])
-def test_it_is_what_demucs_makes_of_the_normalised_mix(tmp_path: Path, order: list[str]) -> None:
+def test_drums_equal_demucs_on_the_normalised_mix(tmp_path: Path, order: list[str]) -> None:
     made, audio = package(tiny(order)), sound()
     found = build(in_folder(tmp_path, made)).extract(audio).mono
     assert np.array_equal(found, applied(load_model(made), audio))
     assert found.std() > 1e-4
 
 
-def test_it_is_what_the_readers_of_demucs_itself_make_of_both_files(folder: Path, as_safetensors: Path) -> None:
+def test_drums_equal_those_of_demucs_own_loaders_for_both_formats(folder: Path, as_safetensors: Path) -> None:
     audio = sound()
     separator = Separator("0badcafe", repo=folder, device="cpu", shifts=0, overlap=0.25)
     _, stems = separator.separate_tensor(torch.tensor(audio.mono).expand(2, -1))
@@ -101,7 +101,7 @@ def test_it_is_what_the_readers_of_demucs_itself_make_of_both_files(folder: Path
     assert np.array_equal(build(str(as_safetensors)).extract(audio).mono, applied(model, audio))
 
 
-def test_a_repository_of_demucs_is_a_folder_with_the_bag_that_names_its_model(folder: Path, tmp_path: Path) -> None:
+def test_a_demucs_repository_with_one_model_can_be_used(folder: Path, tmp_path: Path) -> None:
     """As `htdemucs.yaml` beside `955717e8-8726e21a.th`; demucs goes through the bag, we take the one file."""
     shutil.copytree(folder, tmp_path / "repo")
     (tmp_path / "repo" / "htdemucs.yaml").write_text("models: ['0badcafe']\n")
@@ -112,7 +112,7 @@ def test_a_repository_of_demucs_is_a_folder_with_the_bag_that_names_its_model(fo
 
 
 @pytest.mark.parametrize("of", [HDemucs, Demucs])
-def test_the_older_classes_are_read_too(tmp_path: Path, of: type) -> None:
+def test_older_demucs_classes_can_be_read(tmp_path: Path, of: type) -> None:
     torch.manual_seed(0)
     shape = {"nfft": 1024, "depth": 5} if of is HDemucs else {"depth": 2}
     model = of(SOURCES, channels=4, samplerate=RATE, segment=2, **shape)
@@ -121,7 +121,7 @@ def test_the_older_classes_are_read_too(tmp_path: Path, of: type) -> None:
     assert f"({of.__name__.lower()} x, " in extractor.identity and "segment 2 s" in extractor.identity
 
 
-def test_both_formats_and_two_objects_say_the_same_bit_for_bit(folder: Path, as_safetensors: Path) -> None:
+def test_both_formats_and_two_objects_give_identical_drums(folder: Path, as_safetensors: Path) -> None:
     audio, extractor = sound(), build(str(folder))
     first = extractor.extract(audio).mono
     np.random.seed(5)
@@ -131,14 +131,14 @@ def test_both_formats_and_two_objects_say_the_same_bit_for_bit(folder: Path, as_
         assert np.array_equal(first, again.extract(audio).mono)
 
 
-def test_positions_that_demucs_shifts_at_random_stay_in_place(tmp_path: Path) -> None:
+def test_random_position_shifts_are_switched_off(tmp_path: Path) -> None:
     extractor, audio = build(in_folder(tmp_path, package(tiny(t_sin_random_shift=50)))), sound()
     assert np.array_equal(extractor.extract(audio).mono, extractor.extract(audio).mono)
     assert np.array_equal(extractor.extract(audio).mono, applied(load_model(package(tiny())), audio))
 
 
 @pytest.mark.parametrize(("seconds", "rate"), [(4.0, 32000), (0.1, 44100), (1.234, 16000), (3.3, RATE)])
-def test_any_rate_and_length_comes_back(folder: Path, seconds: float, rate: int) -> None:
+def test_rate_and_length_of_the_input_are_kept(folder: Path, seconds: float, rate: int) -> None:
     audio = sound(seconds, rate)
     before, found = audio.mono.copy(), build(str(folder)).extract(audio)
     assert (found.samples.shape, found.sample_rate) == ((1, audio.n_samples), rate)
@@ -153,7 +153,7 @@ def test_a_few_samples_are_no_error(folder: Path, n: int, rate: int) -> None:
     assert found.samples.shape == (1, n) and np.isfinite(found.samples).all()
 
 
-def test_stereo_is_heard_as_the_mean_of_its_channels(folder: Path) -> None:
+def test_stereo_is_analysed_as_the_mean_of_its_channels(folder: Path) -> None:
     stereo = Audio(np.random.default_rng(2).normal(0, 0.1, (2, 3 * RATE)), RATE)
     mono = Audio(stereo.mono, RATE)
     assert np.array_equal(build(str(folder)).extract(stereo).mono, build(str(folder)).extract(mono).mono)
@@ -173,7 +173,9 @@ def test_loading_the_plug_imports_neither_torch_nor_demucs(folder: Path) -> None
     assert subprocess.run([sys.executable, "-c", code, str(folder)], check=False).returncode == 0
 
 
-def test_the_identity_names_all_that_counts(folder: Path, as_safetensors: Path, tmp_path: Path) -> None:
+def test_the_identity_names_everything_that_changes_the_drums(
+    folder: Path, as_safetensors: Path, tmp_path: Path
+) -> None:
     (path,) = folder.iterdir()
     release = ".".join(torch.__version__.split(".")[:2])
     assert build(str(folder)).identity == (
@@ -187,7 +189,7 @@ def test_the_identity_names_all_that_counts(folder: Path, as_safetensors: Path, 
     assert build(str(folder), device="cuda").identity == build(str(folder)).identity[:-1] + ", on cuda)"
 
 
-def test_the_published_weights_are_asked_for_and_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_published_weights_are_required_and_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCH_WEIGHTS", str(tmp_path))
     with pytest.raises(MissingComponent, match=r"bench setup htdemucs.*hpss can run without it"):
         build()
@@ -209,7 +211,7 @@ def test_a_wrong_checksum_and_a_wrong_number_of_files_are_refused(tmp_path: Path
         build(str(tmp_path))
 
 
-def test_a_device_that_is_not_here_is_refused(folder: Path) -> None:
+def test_a_missing_device_is_refused(folder: Path) -> None:
     with pytest.raises(BenchError, match="device='tpu'; want cpu or cuda"):
         build(str(folder), device="tpu")
     if not torch.cuda.is_available():
@@ -224,7 +226,7 @@ class Payload(str):
 
 @pytest.mark.parametrize("use", ["extract", "identity"])
 @pytest.mark.parametrize("where", ["whole", "args", "klass", "training_args", "state"])
-def test_no_code_of_a_file_runs(tmp_path: Path, where: str, use: str) -> None:
+def test_loading_runs_no_code_from_the_file(tmp_path: Path, where: str, use: str) -> None:
     harm, made = tmp_path / "harm", package(tiny())
     evil = Payload(str(harm))
     extractor = build(in_folder(tmp_path, evil if where == "whole" else {**made, where: {"x": evil}}))
@@ -234,7 +236,7 @@ def test_no_code_of_a_file_runs(tmp_path: Path, where: str, use: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
-def test_no_code_of_a_bare_pickle_runs_either(tmp_path: Path) -> None:
+def test_loading_a_plain_pickle_runs_no_code(tmp_path: Path) -> None:
     evil = pickle.dumps(Payload(str(tmp_path / "harm")))
     (tmp_path / "x.th").write_bytes(evil)
     with pytest.raises(BenchError, match=r"x\.th: is no Demucs model that can be read safely"):
@@ -272,7 +274,9 @@ NOT_FINITE = {name: value * float("nan") for name, value in tiny().state_dict().
         ({**package(tiny()), "state": NOT_FINITE}, "drums are not finite; its weights are damaged"),
     ],
 )
-def test_what_is_no_drum_separator_is_refused_with_its_reason(tmp_path: Path, content: object, reason: str) -> None:
+def test_files_that_are_not_drum_separators_are_refused_with_the_reason(
+    tmp_path: Path, content: object, reason: str
+) -> None:
     if isinstance(content, bytes):
         (tmp_path / "x.th").write_bytes(content)
     else:
@@ -283,7 +287,7 @@ def test_what_is_no_drum_separator_is_refused_with_its_reason(tmp_path: Path, co
 
 
 @pytest.mark.parametrize("kind", ["folder", "as_safetensors"])
-def test_a_file_that_broke_off_is_refused(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_a_truncated_file_is_refused(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     (path,) = request.getfixturevalue(kind).iterdir()
     whole, broken = path.read_bytes(), tmp_path / f"x{path.suffix}"
     for share in (0.1, 0.5, 0.99):
@@ -303,7 +307,7 @@ def test_a_file_that_broke_off_is_refused(kind: str, tmp_path: Path, request: py
         ({}, "its metadata lack args, klass, kwargs"),
     ],
 )
-def test_what_safetensors_say_is_checked_too(tmp_path: Path, about: dict[str, str], reason: str) -> None:
+def test_metadata_of_safetensors_are_checked(tmp_path: Path, about: dict[str, str], reason: str) -> None:
     path = tmp_path / "x.safetensors"
     save_safetensors(path, package(tiny()), **about) if about else save_file({"x": torch.zeros(1)}, path)
     with pytest.raises(BenchError, match=rf"x\.safetensors: .*{reason}"):

@@ -3,11 +3,11 @@
 import librosa
 import numpy as np
 import pytest
-from known_sounds import hit, mixed, tone
 
 from bench import plugins
 from bench.audio import Audio, level_db
 from bench.extractors import hpss
+from tests.extractors.known_sounds import hit, mixed, tone
 
 
 def drums_of(audio: Audio) -> np.ndarray:
@@ -28,7 +28,7 @@ def test_analysis_and_resynthesis_are_inverse(rate: int, n_samples: int) -> None
 
 
 @pytest.mark.parametrize(("power", "margin"), [(2.0, 1.0), (3.0, 1.5)])
-def test_masks_are_librosas(power: float, margin: float) -> None:
+def test_masks_agree_with_librosas(power: float, margin: float) -> None:
     """Same medians and mask on the same spectrum as `librosa.decompose.hpss`, an independent implementation."""
     sound = np.random.default_rng(1).standard_normal(32000).astype(np.float32)
     hop = hpss._hop(32000)
@@ -41,7 +41,7 @@ def test_masks_are_librosas(power: float, margin: float) -> None:
 
 
 @pytest.mark.parametrize("rate", [16000, 32000, 44100, 48000])
-def test_hits_stay_and_steady_tones_go(rate: int) -> None:
+def test_hits_are_kept_and_steady_tones_removed(rate: int) -> None:
     hits = mixed([(0.25 + 0.5 * k, hit(rate, k)) for k in range(8)], 4.0, rate).mono
     organ = mixed([(0.0, tone(p, 4.0, rate, decay_s=1e9)) for p in (48, 60, 64, 67)], 4.0, rate).mono
     assert sdr_db(hits, drums_of(Audio(hits + organ, rate))) > 8
@@ -50,13 +50,13 @@ def test_hits_stay_and_steady_tones_go(rate: int) -> None:
     assert level_db(drums_of(Audio(organ, rate))[inner]) < level_db(organ[inner]) - 40
 
 
-def test_gain_of_the_input_is_gain_of_the_output() -> None:
+def test_the_output_is_proportional_to_the_input() -> None:
     audio = mixed([(0.3, hit(32000)), (0.0, tone(60, 2.0, 32000))], 2.0, 32000)
     louder = Audio(2 * audio.samples, 32000)
     np.testing.assert_allclose(drums_of(louder), 2 * drums_of(audio), atol=1e-5)
 
 
-def test_attacks_of_a_lone_instrument_are_no_drums() -> None:
+def test_attacks_of_a_solo_instrument_give_silence() -> None:
     from bench import plugins
     from bench.audio import rms
 

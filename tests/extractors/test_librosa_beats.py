@@ -3,9 +3,9 @@
 import mir_eval
 import numpy as np
 import pytest
-from known_sounds import groove
 
 from bench import plugins
+from tests.extractors.known_sounds import groove
 
 
 @pytest.mark.parametrize("bpm", [72, 96, 120, 138])
@@ -20,7 +20,7 @@ def test_beats_and_downbeats_of_a_groove(bpm: float, bars: int) -> None:
 
 
 @pytest.mark.parametrize("offset_beats", [1, 2, 3])
-def test_downbeats_follow_the_music_and_not_the_first_beat(offset_beats: int) -> None:
+def test_downbeats_follow_the_music_not_the_first_beat(offset_beats: int) -> None:
     audio, beats = groove(32000, 100, 6)
     clip = audio.cut(offset_beats * 0.6, audio.duration_s)
     found = plugins.load("extractors", "librosa-beats").extract(clip)
@@ -28,7 +28,7 @@ def test_downbeats_follow_the_music_and_not_the_first_beat(offset_beats: int) ->
     assert mir_eval.beat.f_measure(expected, found.downbeats_s) > 0.8
 
 
-def test_positions_count_to_four_over_and_over() -> None:
+def test_positions_repeat_1_to_4() -> None:
     found = plugins.load("extractors", "librosa-beats").extract(groove(32000, 90, 4)[0])
     assert set(np.diff(found.positions)) <= {1, -3}
     assert set(found.positions) == {1, 2, 3, 4}

@@ -1,12 +1,12 @@
-"""Log-mel statistics: a direct computation, loudness and rate taken out, windows counted."""
+"""Log-mel statistics: agreement with a direct computation, independence of loudness and rate, number of windows."""
 
 import librosa
 import numpy as np
 import pytest
-from known_sounds import chords, groove
 
 from bench import plugins
 from bench.audio import Audio
+from tests.extractors.known_sounds import chords, groove
 
 
 def embedded(audio: Audio) -> np.ndarray:
@@ -23,12 +23,12 @@ def test_one_window_every_half_second(duration_s: float, n_windows: int) -> None
     assert found.rate_hz == 2.0
 
 
-def test_loudness_is_taken_out() -> None:
+def test_values_are_independent_of_loudness() -> None:
     audio = groove(32000, 120, 2)[0]
     np.testing.assert_allclose(embedded(Audio(0.2 * audio.samples, 32000)), embedded(audio), atol=1e-3)
 
 
-def test_loudness_of_very_short_sound_is_taken_out_too() -> None:
+def test_values_of_very_short_sound_are_independent_of_loudness() -> None:
     sound = np.random.default_rng(0).standard_normal(6400).astype(np.float32)
     np.testing.assert_allclose(embedded(Audio(0.01 * sound, 32000)), embedded(Audio(0.2 * sound, 32000)), atol=1e-3)
 
@@ -48,7 +48,7 @@ def test_halves_are_means_and_deviations_of_levels_and_slopes() -> None:
     assert (values[:, 144:] > 0.1).all()
 
 
-def test_rate_matters_little_under_a_common_band() -> None:
+def test_the_sample_rate_matters_little_within_a_common_bandwidth() -> None:
     """Recorded at 48 kHz or at 44.1 kHz, music without treble has the same embedding."""
     at_48, at_44 = (chords(rate, [[48, 60, 64, 67], [50, 62, 65, 69]], 2.0) for rate in (48000, 44100))
     loud = slice(0, 25)

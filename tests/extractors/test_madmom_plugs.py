@@ -1,4 +1,4 @@
-"""madmom's recognisers in their own process: known music, its death, and what is said where madmom is missing."""
+"""madmom's recognisers in their worker process: known music, crashes, and the message if madmom is missing."""
 
 import os
 import subprocess
@@ -9,11 +9,11 @@ from typing import Any
 import mir_eval
 import numpy as np
 import pytest
-from known_sounds import chords, groove
 
 from bench import plugins
 from bench.errors import BenchError, MissingComponent
 from bench.runtime import worker
+from tests.extractors.known_sounds import chords, groove
 
 NAMES = ["madmom-chords-deep", "madmom-chords-cnn", "madmom-notes", "madmom-beats"]
 REQUIRED = os.environ.get("STEERBENCH_REQUIRE_MADMOM") == "1"
@@ -42,14 +42,14 @@ def test_beats_of_a_groove() -> None:
 
 
 @for_madmom
-def test_notes_have_no_length_of_their_own() -> None:
+def test_notes_last_until_the_next_onset_of_their_pitch() -> None:
     found = plugins.load("extractors", "madmom-notes").extract(chords(32000, [[48, 60, 64, 67]] * 3, 2.0))
     lengths = np.diff(found.intervals_s, axis=1)
     assert ((lengths > 0) & (lengths <= 0.5 + 1e-9)).all()
 
 
 @for_madmom
-def test_numpy_of_this_process_is_left_alone() -> None:
+def test_numpy_in_this_process_is_not_patched() -> None:
     plugins.load("extractors", "madmom-chords-deep").extract(chords(32000, [[60, 64, 67]], 1.0))
     assert "madmom" not in sys.modules
     assert not hasattr(np, "in1d") or np.in1d is not np.isin
@@ -57,7 +57,7 @@ def test_numpy_of_this_process_is_left_alone() -> None:
 
 
 @for_madmom
-def test_all_plugs_share_one_process_which_is_started_again_after_its_death() -> None:
+def test_all_plugs_share_one_process_that_is_restarted_after_a_crash() -> None:
     audio = chords(32000, [[60, 64, 67]], 2.0)
     deep, beats = (plugins.load("extractors", name) for name in ("madmom-chords-deep", "madmom-beats"))
     before = deep.extract(audio)
@@ -74,7 +74,7 @@ def test_all_plugs_share_one_process_which_is_started_again_after_its_death() ->
 
 
 @for_madmom
-def test_an_unknown_task_is_an_error_of_the_question_and_not_of_the_process() -> None:
+def test_an_unknown_task_is_an_error_and_the_process_keeps_running() -> None:
     shared = plugins.load("extractors", "madmom-beats")._worker
     with pytest.raises(BenchError, match="no such task: tea"):
         shared.ask("tea", np.zeros(44100, np.float32))
@@ -82,7 +82,7 @@ def test_an_unknown_task_is_an_error_of_the_question_and_not_of_the_process() ->
 
 
 @for_madmom
-def test_the_process_ends_with_ours() -> None:
+def test_the_worker_ends_with_this_process() -> None:
     code = (
         "import numpy as np\n"
         "from bench import plugins\n"
@@ -104,7 +104,7 @@ def test_without_madmom_the_message_says_how_to_get_it(name: str, monkeypatch: p
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_runs_instead_finds_the_same_kind(name: str) -> None:
+def test_the_extractor_named_as_a_substitute_is_of_the_same_kind(name: str) -> None:
     message = sys.modules[plugins.builder("extractors", name).__module__]._MISSING
     instead = message.split("; ")[-1].split(" ")[0]
     assert (

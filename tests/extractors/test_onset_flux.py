@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from known_sounds import chords, hit, kick, mixed, tone
 
 from bench import plugins
 from bench.audio import Audio
+from tests.extractors.known_sounds import chords, hit, kick, mixed, tone
 
 
 def onsets_of(audio: Audio) -> np.ndarray:
@@ -23,7 +23,7 @@ def test_clicks_are_found_within_10_ms(rate: int, gain: float) -> None:
     assert abs(np.mean(found - times)) < 0.005
 
 
-def test_kicks_are_found_too() -> None:
+def test_kicks_are_found() -> None:
     times = 0.2 + 0.5 * np.arange(8)
     found = onsets_of(mixed([(t, kick(32000)) for t in times], 4.5, 32000))
     assert len(found) == len(times)
@@ -36,7 +36,7 @@ def test_rolls_of_sixteenths_are_resolved() -> None:
     assert len(found) == len(times)
 
 
-def test_a_hit_at_the_very_start_counts() -> None:
+def test_a_hit_in_the_first_frame_is_found() -> None:
     found = onsets_of(mixed([(0.0, hit(32000)), (1.0, hit(32000, 1))], 2.0, 32000))
     np.testing.assert_allclose(found, [0.0, 1.0], atol=0.01)
 
@@ -46,13 +46,13 @@ def test_steady_noise_has_no_onsets() -> None:
     assert len(onsets_of(Audio(noise.astype(np.float32), 32000))) <= 2
 
 
-def test_faint_hits_are_no_drums() -> None:
+def test_hits_below_the_threshold_are_ignored() -> None:
     """What a separator leaves of other instruments lies far under full scale; nothing is normalised to it."""
     faint = mixed([(0.2 + 0.4 * k, 0.003 * hit(32000, k)) for k in range(10)], 5.0, 32000)
     assert not len(onsets_of(faint))
 
 
-def test_what_the_separator_leaves_of_a_held_organ_has_almost_no_onsets() -> None:
+def test_a_held_organ_in_separated_drums_has_almost_no_onsets() -> None:
     organ = mixed([(0.0, tone(p, 8.0, 32000, decay_s=1e9)) for p in (48, 60, 64, 67)], 8.0, 32000)
     assert len(onsets_of(plugins.load("extractors", "hpss").extract(organ))) <= 2
 

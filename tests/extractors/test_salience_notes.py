@@ -3,11 +3,11 @@
 import mir_eval
 import numpy as np
 import pytest
-from known_sounds import chords, mixed, tone
 
 from bench import plugins
 from bench.audio import Audio
 from bench.symbols import Notes
+from tests.extractors.known_sounds import chords, mixed, tone
 
 
 def notes_of(audio: Audio) -> Notes:

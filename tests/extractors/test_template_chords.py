@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from known_sounds import chords, groove, hit, kick, mixed
 
 from bench import plugins
 from bench.audio import Audio
 from bench.extractors import template_chords
+from tests.extractors.known_sounds import chords, groove, hit, kick, mixed
 
 ROOTS = template_chords._ROOTS
 SHAPES = {"maj": (0, 4, 7), "min": (0, 3, 7), "7": (0, 4, 7, 10), "min7": (0, 3, 7, 10)}

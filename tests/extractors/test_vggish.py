@@ -1,4 +1,4 @@
-"""VGGish: the front end against its published constants, the network against one laid out by hand."""
+"""VGGish: the front end against its published constants, the network against one written by hand."""
 
 import os
 from pathlib import Path
@@ -46,7 +46,7 @@ def slow_bands() -> np.ndarray:
     return out
 
 
-def test_bands_are_those_of_the_published_constants() -> None:
+def test_bands_agree_with_the_published_constants() -> None:
     assert mel_bands() == pytest.approx(slow_bands(), abs=1e-12)
     assert mel_bands().shape == (257, 64) and not mel_bands()[0].any()
 
@@ -63,7 +63,7 @@ def test_frames_are_counted_as_in_the_original(n: int, frames: int) -> None:
     assert log_mel(np.zeros(n)).shape == (frames, 64)
 
 
-def test_silence_is_the_floor_and_a_sine_peaks_in_its_band() -> None:
+def test_silence_is_at_the_floor_and_a_sine_peaks_in_its_band() -> None:
     assert log_mel(np.zeros(1600)) == pytest.approx(np.log(0.01))
     levels = log_mel(np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE))
     mel = 1127 * np.log(1 + 1000 / 700)
@@ -88,7 +88,7 @@ def by_hand(state, windows: torch.Tensor) -> torch.Tensor:
     return functional.linear(x, state["embeddings.4.weight"], state["embeddings.4.bias"])
 
 
-def test_the_network_is_the_published_one_layer_by_layer(state, folder: str) -> None:
+def test_the_network_equals_the_published_one_layer_by_layer(state, folder: str) -> None:
     audio = sound()
     found = build(folder).extract(audio)
     from bench.music.loudness import at_loudness
@@ -101,14 +101,14 @@ def test_the_network_is_the_published_one_layer_by_layer(state, folder: str) -> 
     assert found.values == pytest.approx(wanted, abs=1e-5)
 
 
-def test_the_last_activation_is_a_choice_that_the_identity_names(folder: str) -> None:
+def test_the_last_activation_is_an_option_named_in_the_identity(folder: str) -> None:
     before, after = build(folder), build(folder, activation=True)
     assert np.maximum(before.extract(sound()).values, 0) == pytest.approx(after.extract(sound()).values, abs=1e-6)
     assert "before the last" in before.identity and "after the last" in after.identity
     assert "hop 0.96 s" in build(folder, hop_s=0.96).identity
 
 
-def test_the_same_again_and_whatever_the_gain(folder: str) -> None:
+def test_values_are_repeatable_and_independent_of_gain(folder: str) -> None:
     plug = build(folder)
     first = plug.extract(sound()).values
     assert np.array_equal(first, build(folder).extract(sound()).values)
@@ -118,11 +118,11 @@ def test_the_same_again_and_whatever_the_gain(folder: str) -> None:
 @pytest.mark.parametrize(
     ("seconds", "rate", "n"), [(0.3, RATE, 1), (0.975, RATE, 1), (1.0, 32000, 1), (15.0, RATE, 29)]
 )
-def test_windows_are_counted_and_little_sound_is_repeated(folder: str, seconds: float, rate: int, n: int) -> None:
+def test_the_number_of_windows_and_short_sound_repeated(folder: str, seconds: float, rate: int, n: int) -> None:
     assert build(folder).extract(sound(seconds, rate)).values.shape == (n, 128)
 
 
-def test_silence_gives_windows_and_no_sound_none(folder: str) -> None:
+def test_silence_gives_windows_and_empty_sound_none(folder: str) -> None:
     assert np.isfinite(build(folder).extract(Audio(np.zeros(2 * RATE), RATE)).values).all()
     assert build(folder).extract(Audio(np.zeros(0), RATE)).values.shape == (0, 128)
 
@@ -143,7 +143,7 @@ class Payload:
         ({"features.0.weight": torch.zeros(1)}, "is not VGGish"),
     ],
 )
-def test_what_is_no_vggish_is_refused(tmp_path: Path, content: object, reason: str) -> None:
+def test_files_that_are_not_vggish_are_refused(tmp_path: Path, content: object, reason: str) -> None:
     if isinstance(content, bytes):
         (tmp_path / "x.pth").write_bytes(content)
     else:
@@ -153,7 +153,7 @@ def test_what_is_no_vggish_is_refused(tmp_path: Path, content: object, reason: s
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.999])
-def test_a_file_that_broke_off_and_one_of_other_shapes_are_refused(state, folder: str, tmp_path: Path, share) -> None:
+def test_truncated_files_and_other_shapes_are_refused(state, folder: str, tmp_path: Path, share) -> None:
     whole = (Path(folder) / "x.pth").read_bytes()
     (tmp_path / "x.pth").write_bytes(whole[: round(share * len(whole))])
     with pytest.raises(BenchError, match=r"x\.pth: cannot be read safely"):
@@ -163,14 +163,14 @@ def test_a_file_that_broke_off_and_one_of_other_shapes_are_refused(state, folder
         build(str(tmp_path)).extract(sound())
 
 
-def test_no_code_of_a_file_runs(tmp_path: Path) -> None:
+def test_loading_runs_no_code_from_the_file(tmp_path: Path) -> None:
     torch.save({"features.0.weight": Payload(str(tmp_path / "harm"))}, tmp_path / "x.pth")
     with pytest.raises(BenchError, match="cannot be read safely"):
         build(str(tmp_path)).extract(sound())
     assert not (tmp_path / "harm").exists()
 
 
-def test_without_weights_the_command_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_weights_are_named_with_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCH_WEIGHTS", str(tmp_path))
     with pytest.raises(MissingComponent, match=r"bench setup vggish.*logmel-stats can run without it"):
         build()
@@ -178,6 +178,6 @@ def test_without_weights_the_command_is_named(tmp_path: Path, monkeypatch: pytes
         build(str(tmp_path))
 
 
-def test_the_parameters_are_as_many_as_published() -> None:
+def test_the_number_of_parameters_is_as_published() -> None:
     assert sum(p.numel() for p in network_of(False).parameters()) == 72_141_184
     assert isinstance(network_of(False), nn.Module)

@@ -37,7 +37,7 @@ def sitting(made, participant):
 
 
 @pytest.mark.parametrize("n", range(1, 13))
-def test_every_stimulus_stands_at_every_place_equally_often(n):
+def test_every_stimulus_is_at_every_position_equally_often(n):
     rows = williams(n)
     assert len(rows) in (n, 2 * n)
     for row in rows:
@@ -53,7 +53,7 @@ def test_every_stimulus_follows_every_other_equally_often(n):
     assert set(pairs.values()) == {1 if n % 2 == 0 else 2}
 
 
-def test_listeners_hear_each_system_of_a_trial_at_each_place_equally_often():
+def test_systems_are_at_each_position_of_a_trial_equally_often():
     made = planned()
     seen = Counter()
     for participant in range(10):
@@ -63,32 +63,32 @@ def test_listeners_hear_each_system_of_a_trial_at_each_place_equally_often():
     assert set(seen.values()) == {2}
 
 
-def test_listeners_hear_each_trial_at_each_place_of_its_part_equally_often():
+def test_trials_are_at_each_position_of_their_part_equally_often():
     made = planned(axes=("quality",))
     seen = Counter((trial.code, place) for p in range(4) for place, (trial, _) in enumerate(sitting(made, p)))
     assert len(seen) == 16
     assert set(seen.values()) == {1}
 
 
-def test_half_of_the_listeners_hear_a_pair_the_other_way_round():
+def test_half_of_the_listeners_hear_a_pair_in_reverse_order():
     made = planned("ab", ("quality",))
     firsts = Counter((trial.code, order[0]) for p in range(8) for trial, order in sitting(made, p))
     assert set(firsts.values()) == {4}
 
 
-def test_parts_begin_with_each_axis_in_turn():
+def test_parts_start_with_each_axis_equally_often():
     made = planned(axes=("transition", "adherence", "quality"))
     firsts = Counter(next(iter(sitting(made, p)))[0].axis for p in range(6))
     assert firsts == {"transition": 2, "adherence": 2, "quality": 2}
 
 
-def test_a_seed_makes_the_same_test_and_another_makes_another():
+def test_equal_seeds_make_equal_tests_and_others_do_not():
     assert planned().key == planned().key
     assert planned().key.test != planned(seed=8).key.test
     assert planned().sounds != planned(seed=8).sounds
 
 
-def test_codes_tell_nothing():
+def test_codes_reveal_nothing():
     drawn = codes(500, np.random.default_rng(1))
     assert len(set(drawn)) == 500
     assert all(len(code) == CODE_LENGTH and set(code) <= set(ALPHABET) for code in drawn)
@@ -104,7 +104,7 @@ def test_a_rating_test_has_a_hidden_reference_and_a_low_anchor_in_every_trial():
         assert sorted(trial.stimuli.values()) == sorted([*SYSTEMS, REFERENCE, ANCHOR])
 
 
-def test_anchors_fit_what_is_asked():
+def test_anchors_are_those_of_the_axis():
     made = planned()
     for trial in made.key.trials:
         kind = made.sounds[trial.example][trial.code_of(ANCHOR)]
@@ -119,12 +119,12 @@ def test_a_comparison_has_all_pairs_and_catch_trials():
     assert set(pairs.values()) == {4}
 
 
-def test_nobody_is_caught_by_an_original_that_follows_another_control():
+def test_edit_tasks_have_no_catch_trials_about_adherence():
     trials = planned(axes=("adherence", "quality"), task="edit-drums").key.trials
     assert all(bool(t.code_of(REFERENCE)) == (t.axis == "quality") for t in trials)
 
 
-def test_examples_are_of_different_songs_as_far_as_there_are():
+def test_examples_are_of_different_songs_as_long_as_there_are_any():
     excerpts = tuple(Excerpt(f"{song}--{k}", "folder", song, 1.0 * k, 15.0) for song in "abc" for k in range(3))
     ids = [excerpt.id for excerpt in excerpts]
     assert len({song_of(name) for name in chosen_examples(ids, 3, 5)}) == 3
@@ -132,7 +132,7 @@ def test_examples_are_of_different_songs_as_far_as_there_are():
     assert chosen_examples(EVERY, 5, 1) != chosen_examples(EVERY, 5, 2)
 
 
-def test_a_task_is_asked_only_about_what_it_has():
+def test_only_axes_that_apply_to_a_task_are_asked():
     hole = Mask(((50, 125),), 200)
     assert axes_of(load_task("inpaint-free"), hole) == ("transition", "quality")
     assert axes_of(load_task("refine-drums"), Mask(((0, 200),), 200)) == ("adherence", "quality")

@@ -1,4 +1,4 @@
-"""Tests of bench.listening.page and bench.listening.make: what the page holds, and what it must not tell."""
+"""Tests of bench.listening.page and bench.listening.make: content of the page, and what it must not reveal."""
 
 import base64
 import io
@@ -34,7 +34,7 @@ def made(request):
     return request.getfixturevalue(request.param)
 
 
-def test_the_page_is_alone_in_its_folder_and_the_key_outside(made):
+def test_the_page_is_alone_in_its_folder_without_the_key(made):
     assert [path.name for path in made.page.parent.iterdir()] == ["index.html"]
     assert made.key.parent == made.page.parent.parent
     assert text_of(made).count(made.test) == 1
@@ -48,7 +48,7 @@ def test_nothing_in_the_page_names_a_system_or_an_example(made):
             assert name not in said
 
 
-def test_every_trial_s_sounds_are_there_under_their_codes(made):
+def test_the_page_has_every_sound_under_its_code(made):
     key, test = read_key(made.key), block(made, "test")
     assert {t["code"]: t["stimuli"] for t in test["trials"]} == {t.code: list(t.stimuli) for t in key.trials}
     for trial in test["trials"]:
@@ -56,7 +56,7 @@ def test_every_trial_s_sounds_are_there_under_their_codes(made):
         assert set(trial["stimuli"]) <= set(block(made, f"example-{trial['example']}")["sounds"])
 
 
-def test_the_policy_lets_only_our_scripts_run_and_only_this_place_be_asked(made):
+def test_the_policy_allows_our_scripts_and_requests_to_the_same_origin_only(made):
     page = Reader(text_of(made))
     policy = page.policy()
     assert policy["default-src"] == "'none'"
@@ -66,7 +66,7 @@ def test_the_policy_lets_only_our_scripts_run_and_only_this_place_be_asked(made)
     assert not re.search(r'(?:src|href)="(?!data:|#)[^"]', text_of(made))
 
 
-def test_a_seed_makes_the_same_bytes(run, tmp_path, mushra):
+def test_equal_seeds_give_equal_bytes(run, tmp_path, mushra):
     again = made_from(run, tmp_path / "again")
     assert again.page.read_bytes() == mushra.page.read_bytes()
     assert again.key.read_bytes() == mushra.key.read_bytes()
@@ -75,7 +75,7 @@ def test_a_seed_makes_the_same_bytes(run, tmp_path, mushra):
     assert drawn[0] != drawn[1]
 
 
-def test_sounds_are_at_one_loudness_and_of_one_length(mushra):
+def test_sounds_have_equal_loudness_and_length(mushra):
     heard = block(mushra, "example-0")
     sounds = [sound for _, sound in heard["open"]] + list(heard["sounds"].values())
     found = []
@@ -86,7 +86,7 @@ def test_sounds_are_at_one_loudness_and_of_one_length(mushra):
     assert max(found) - min(found) < 0.7
 
 
-def test_the_hole_is_looped_with_two_seconds_of_context():
+def test_the_loop_has_two_seconds_of_context():
     assert loops(example("song-00")) == [[0.0, 4.0]]
     from dataclasses import replace
 
@@ -97,16 +97,16 @@ def test_the_hole_is_looped_with_two_seconds_of_context():
     assert loops(short) == [[0.5, 4.0], [0.0, 4.0]]
 
 
-def test_ratings_are_not_orphaned_wherever_they_are(run, tmp_path):
+def test_the_key_of_another_test_is_not_overwritten(run, tmp_path):
     key = made_from(run, tmp_path / "test").key
     before = key.read_bytes()
     made_from(run, tmp_path / "test")
-    with pytest.raises(BenchError, match=r"holds another test, and without its key\.json"):
+    with pytest.raises(BenchError, match=r"holds another test, whose ratings cannot be read without its key\.json"):
         made_from(run, tmp_path / "test", seed=6)
     assert key.read_bytes() == before
 
 
-def test_what_does_not_fit_is_said(run, tmp_path):
+def test_invalid_arguments_and_outputs_are_named(run, tmp_path):
     for options, error, reason in [
         ({"form": "abx"}, UnknownName, "no form is called 'abx'"),
         ({"axes": ["taste"]}, UnknownName, "no axis is called 'taste'"),
@@ -122,11 +122,11 @@ def test_what_does_not_fit_is_said(run, tmp_path):
     with pytest.raises(BenchError, match=r"song-00\.wav: 100 samples"):
         made_from(run, tmp_path / "test")
     shutil.rmtree(run / "submissions")
-    with pytest.raises(BenchError, match="holds no submission to hear; `bench generate`"):
+    with pytest.raises(BenchError, match="holds no submission; make one with `bench generate`"):
         made_from(run, tmp_path / "test", systems=None)
 
 
-def test_examples_without_all_outputs_are_passed_over(run, tmp_path):
+def test_examples_without_all_outputs_are_skipped(run, tmp_path):
     (run / "submissions" / TASK / MANIFEST / "weak" / "song-01.wav").unlink()
     assert sorted(made_from(run, tmp_path / "test").examples) == ["song-00", "song-02"]
 

@@ -1,4 +1,4 @@
-"""Tests of bench.formats, bench.listening.key and bench.listening.ratings: strangers' files."""
+"""Tests of bench.formats, bench.listening.key and bench.listening.ratings with untrusted files."""
 
 import json
 
@@ -58,9 +58,9 @@ HOSTILE = {
     "a huge whole number": (changed().replace(b"80.0", b"9" * 5000, 1), "cannot be read as JSON"),
     "a strange key": (changed(script="x"), "no key is called 'script'"),
     "a missing key": (changed().replace(b'"seconds": 600, ', b""), "the key 'seconds' is missing"),
-    "another test": (changed(test="0" * 12), "answers another test"),
-    "another form": (changed(form="ab"), "answers another test"),
-    "another format": (changed(format=["x"]), "answers another test"),
+    "another test": (changed(test="0" * 12), "ratings of another test"),
+    "another form": (changed(form="ab"), "ratings of another test"),
+    "another format": (changed(format=["x"]), "ratings of another test"),
     "a participant that is text": (changed(participant=3) .replace(b'"participant": 3', b'"participant": "../x"'), "want a whole"),
     "a participant that is true": (changed().replace(b'"participant": 0', b'"participant": true'), "want a whole number"),
     "a negative participant": (changed().replace(b'"participant": 0', b'"participant": -1'), "want a whole number"),
@@ -72,14 +72,14 @@ HOSTILE = {
     "a rating that is true": (with_rating(True), "rated True"),
     "a rating that is text": (with_rating("80"), "rated '80'"),
     "a trial too few": (without_trial(), f"no answer for trial {KEY.trials[1].code}"),
-    "a trial too many": (with_trial("__proto__", {}), "no trial of this test is called '__proto__'"),
+    "a trial too many": (with_trial("__proto__", {}), "this test has no trial '__proto__'"),
     "a trial that is a number": (with_trial(KEY.trials[0].code, 3), "want a rating per stimulus"),
-    "a strange code": (with_stimulus("zzzzz"), "no stimulus of this test is called 'zzzzz'"),
+    "a strange code": (with_stimulus("zzzzz"), "this test has no stimulus 'zzzzz'"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_stranger_s_file_is_refused_by_name_and_reason(tmp_path, name):
+def test_a_malformed_file_is_refused_with_name_and_reason(tmp_path, name):
     text, reason = HOSTILE[name]
     file = tmp_path / "stranger.json"
     file.write_bytes(text)
@@ -90,7 +90,7 @@ def test_a_stranger_s_file_is_refused_by_name_and_reason(tmp_path, name):
     assert len(str(caught.value)) < 700
 
 
-def test_a_good_file_is_read():
+def test_a_valid_file_is_read():
     found = parse_ratings(changed(participant=4), "x", KEY)
     assert (found.participant, found.seconds) == (4, 600)
     trial = KEY.trials[0]
@@ -109,23 +109,23 @@ def test_a_comparison_is_read_as_shares():
     assert set(alike.answers[trial.code].values()) == {0.5}
 
 
-def test_the_same_answers_count_once_and_two_sets_of_one_number_are_refused(tmp_path):
+def test_equal_answers_count_once_and_different_ones_of_a_number_are_refused(tmp_path):
     for name in ("sent.json", "downloaded.json"):
         (tmp_path / name).write_bytes(changed(participant=1))
     assert len(read_ratings([tmp_path], KEY)) == 1
     (tmp_path / "other.json").write_bytes(answered(KEY, {**HONEST, "good": 70}, participant=1))
-    with pytest.raises(BenchError, match="participant 1 answered otherwise"):
+    with pytest.raises(BenchError, match="participant 1 has different answers"):
         read_ratings([tmp_path], KEY)
 
 
-def test_no_file_at_all_is_said_so(tmp_path):
+def test_no_files_is_an_error(tmp_path):
     with pytest.raises(BenchError, match="no ratings"):
         read_ratings([tmp_path], KEY)
     with pytest.raises(BenchError, match=r"absent\.json: cannot be read .*; give \.json files"):
         read_ratings([tmp_path / "absent.json"], KEY)
 
 
-def test_a_key_comes_back_as_it_was_written(tmp_path):
+def test_a_key_is_read_back_as_written(tmp_path):
     KEY.write(tmp_path / "key.json")
     assert read_key(tmp_path / "key.json") == KEY
     assert read_key(tmp_path / "key.json").test == KEY.test
@@ -142,20 +142,20 @@ def bent(tmp_path, change):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda keys: keys.update(task="../../x"), "'../../x' is no name"),
-        (lambda keys: keys.update(manifest=".."), "is no name"),
+        (lambda keys: keys.update(task="../../x"), "'../../x' cannot be the name"),
+        (lambda keys: keys.update(manifest=".."), "cannot be the name"),
         (lambda keys: keys.update(seed="1"), "want a whole number"),
-        (lambda keys: keys.update(format="x"), "is no key"),
+        (lambda keys: keys.update(format="x"), "not the key"),
         (lambda keys: keys.update(trials=[]), "a list of trials"),
         (lambda keys: keys["trials"][0].update(axis="taste"), "the axis is 'taste'"),
-        (lambda keys: keys["trials"][0]["stimuli"].update(s000="/etc/passwd"), "'/etc/passwd' is no name"),
-        (lambda keys: keys["trials"][0].update(stimuli={"s000": "good"}), "two or more stimuli"),
-        (lambda keys: keys["trials"].append(keys["trials"][0]), "two trials have one code"),
-        (lambda keys: keys["trials"][0].update(code="<b>"), "a code is not"),
+        (lambda keys: keys["trials"][0]["stimuli"].update(s000="/etc/passwd"), "'/etc/passwd' cannot be the name"),
+        (lambda keys: keys["trials"][0].update(stimuli={"s000": "good"}), "two or more different stimuli"),
+        (lambda keys: keys["trials"].append(keys["trials"][0]), "two trials have the same code"),
+        (lambda keys: keys["trials"][0].update(code="<b>"), "want codes of 3 to 16"),
         (lambda keys: keys["trials"][0].pop("code"), "want the keys"),
     ],
 )
-def test_a_bent_key_is_refused(tmp_path, change, reason):
+def test_a_malformed_key_is_refused(tmp_path, change, reason):
     with pytest.raises(BenchError, match=r"key\.json") as caught:
         read_key(bent(tmp_path, change))
     assert reason in str(caught.value)

@@ -1,4 +1,4 @@
-"""Tests of bench.listening.screening: who is left out, and why."""
+"""Tests of bench.listening.screening: which listeners are excluded, and why."""
 
 import json
 
@@ -23,24 +23,24 @@ def with_references(values, name=REFERENCE):
     return json.dumps(keys).encode()
 
 
-def test_an_honest_listener_stays():
+def test_a_careful_listener_is_kept():
     rater = judged(answered(KEY, HONEST))
     assert (rater.reason, rater.n_checks, rater.missed_reference, rater.missed_anchor) == ("", 20, 0, 0)
 
 
-def test_the_limit_is_fifteen_per_cent_of_references_under_ninety():
+def test_more_than_15_percent_of_references_under_90_exclude_a_listener():
     assert judged(with_references([89] * 3)).reason == ""
     assert judged(with_references([90] * 20)).reason == ""
     rater = judged(with_references([89.5] * 4))
     assert rater.reason == "rated the hidden reference under 90 in 4 of 20 trials"
 
 
-def test_who_rates_everything_alike_is_left_out():
+def test_a_listener_who_rates_everything_alike_is_excluded():
     assert "alike" in judged(answered(KEY, dict.fromkeys(HONEST, 100))).reason
     assert "alike" in judged(answered(KEY, dict.fromkeys(HONEST, 0))).reason
 
 
-def test_who_likes_the_anchor_is_left_out():
+def test_a_listener_who_rates_the_anchor_high_is_excluded():
     assert judged(with_references([95] * 3, ANCHOR)).reason == ""
     assert judged(with_references([95] * 4, ANCHOR)).reason == "rated the low anchor 90 or more in 4 of 20 trials"
 
@@ -52,7 +52,7 @@ def test_catch_trials_of_comparisons():
     assert "no difference" in judged(answered(AB, dict.fromkeys(HONEST, 5)), AB).reason
 
 
-def test_without_a_reference_nobody_is_left_out_for_missing_it():
+def test_without_a_reference_nobody_is_excluded_for_missing_it():
     key = key_of(n=4)
     for trial in key.trials:
         del trial.stimuli[trial.code_of(REFERENCE)]

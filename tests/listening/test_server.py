@@ -1,4 +1,4 @@
-"""Tests of bench.listening.server: the page goes out, ratings come in, nothing else happens."""
+"""Tests of bench.listening.server: it serves the page and stores ratings, nothing else."""
 
 import http.client
 import json
@@ -66,7 +66,7 @@ def test_the_page_and_nothing_else_is_served(server):
     assert ask(server, "PUT", "/ratings", b"x")[0] == 501
 
 
-def test_ratings_are_kept_under_a_name_of_ours_and_read_back(server):
+def test_ratings_are_stored_under_the_servers_name_and_read_back(server):
     for _ in range(2):
         assert ask(server, "POST", "/ratings", good(server))[:2] == (200, "taken\n")
     names = [path.name for path in kept(server)]
@@ -89,18 +89,18 @@ def test_ratings_are_kept_under_a_name_of_ours_and_read_back(server):
         ({"Content_Length": "9" * 4000}, 413),
     ],
 )
-def test_requests_that_are_not_the_page_s_are_not_read(server, headers, status):
+def test_requests_not_from_the_page_are_refused_unread(server, headers, status):
     assert ask(server, "POST", "/ratings", good(server), **headers)[0] == status
     assert kept(server) == []
 
 
 @pytest.mark.parametrize("path", ["/", "/ratings/../x", "/ratings/x.json", "/key.json"])
-def test_ratings_go_to_one_address(server, path):
+def test_ratings_are_accepted_at_one_address_only(server, path):
     assert ask(server, "POST", path, good(server))[0] == 404
     assert kept(server) == []
 
 
-def test_what_does_not_answer_the_test_is_refused_with_the_reason(server):
+def test_ratings_of_another_test_are_refused_with_the_reason(server):
     keys = json.loads(good(server))
     for change, reason in [
         ({"participant": "../../x"}, "participant"),
@@ -115,7 +115,7 @@ def test_what_does_not_answer_the_test_is_refused_with_the_reason(server):
     assert kept(server) == []
 
 
-def test_an_address_in_use_and_a_folder_without_a_test_are_said(server, tmp_path):
+def test_an_address_in_use_and_a_folder_without_a_test_are_errors(server, tmp_path):
     with pytest.raises(BenchError, match="choose another --port"):
         server_of(tmp_path / "test", "127.0.0.1", server.server_address[1])
     with pytest.raises(BenchError, match=r"key\.json: cannot be read"):
@@ -130,7 +130,7 @@ def test_a_page_of_another_test_is_not_served(run, tmp_path):
         server_of(tmp_path / "test", "127.0.0.1", 0)
 
 
-def test_a_listener_who_stops_in_the_middle_leaves_nothing(server):
+def test_an_incomplete_request_stores_nothing(server):
     link = socket.create_connection(server.server_address[:2], timeout=5)
     port = server.server_address[1]
     head = f"POST /ratings HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}\r\n"
@@ -141,7 +141,7 @@ def test_a_listener_who_stops_in_the_middle_leaves_nothing(server):
     assert kept(server) == []
 
 
-def test_a_listener_who_goes_away_leaves_no_traceback_and_a_defect_does(server, capsys):
+def test_a_closed_connection_shows_no_traceback_but_a_defect_does(server, capsys):
     for error, is_shown in (
         (ConnectionResetError("gone"), False),
         (BrokenPipeError("gone"), False),

@@ -38,7 +38,7 @@ def whole(found, system, metric="listen-quality"):
     return row
 
 
-def test_rows_are_what_is_computed_directly():
+def test_rows_agree_with_a_direct_computation():
     key = key_of(n=12)
     found = noisy(key)
     made = verdict(key, found)
@@ -65,7 +65,7 @@ def test_excerpts_of_one_song_count_as_one_song():
     assert np.isnan(row.low)
 
 
-def test_who_is_left_out_changes_no_value():
+def test_excluded_listeners_change_no_value():
     key = key_of(n=12)
     careless = read(key, [answered(key, {**HONEST, REFERENCE: 50}, participant=99)])
     with_him, without = verdict(key, noisy(key) + careless), verdict(key, noisy(key))
@@ -75,7 +75,7 @@ def test_who_is_left_out_changes_no_value():
         verdict(key, careless)
 
 
-def test_a_share_of_comparisons_is_computed_directly():
+def test_shares_of_comparisons_agree_with_a_direct_computation():
     key = key_of("ab", n=12)
     found = noisy(key, n=9, spread=25.0)
     made = verdict(key, found)
@@ -99,7 +99,7 @@ def rated(made, folder, n=3, **means):
     return folder
 
 
-def test_columns_of_listeners_stand_in_the_table_and_rank_nothing(run, mushra, tmp_path):
+def test_columns_of_listeners_are_in_the_table_and_do_not_rank(run, mushra, tmp_path):
     before = report.tables_of(run)[0]
     found = bring([rated(mushra, tmp_path / "r")], mushra.key, run)
     (table,) = report.tables_of(run)
@@ -116,7 +116,7 @@ def test_columns_of_listeners_stand_in_the_table_and_rank_nothing(run, mushra, t
     assert len(found.written) == 2
 
 
-def test_scoring_again_loses_nothing_and_the_board_stays_in_step(run, mushra, tmp_path):
+def test_scoring_again_keeps_ratings_and_the_board_agrees(run, mushra, tmp_path):
     bring([rated(mushra, tmp_path / "r")], mushra.key, run)
     path = run / "results" / TASK / MANIFEST / "weak.csv"
     write_rows(path, read_rows(path))
@@ -127,7 +127,7 @@ def test_scoring_again_loses_nothing_and_the_board_stays_in_step(run, mushra, tm
     assert [p for p in problems if "listen" in p or "README" in p] == []
 
 
-def test_the_published_board_s_site_follows(run, mushra, tmp_path, monkeypatch):
+def test_the_site_of_the_published_board_is_updated(run, mushra, tmp_path, monkeypatch):
     for module in ("listening.verdicts", "board.report", "site.present"):
         monkeypatch.setattr(f"bench.{module}.home", lambda name: run)
     (run / "site").mkdir(exist_ok=True)
@@ -135,7 +135,7 @@ def test_the_published_board_s_site_follows(run, mushra, tmp_path, monkeypatch):
     assert present.check() == [] and "listen-quality" in (run / "site" / "index.html").read_text()
 
 
-def test_reading_again_replaces_and_another_form_adds(run, mushra, ab, tmp_path):
+def test_ratings_of_the_same_form_are_replaced_and_of_another_added(run, mushra, ab, tmp_path):
     bring([rated(mushra, tmp_path / "r")], mushra.key, run)
     bring([rated(mushra, tmp_path / "r", n=5, weak=30)], mushra.key, run)
     bring([rated(ab, tmp_path / "ab")], ab.key, run)
@@ -151,13 +151,13 @@ def test_reading_again_replaces_and_another_form_adds(run, mushra, ab, tmp_path)
     assert len(keys["identities"]) == 6
 
 
-def test_a_run_that_never_answered_is_refused(mushra, tmp_path):
-    with pytest.raises(BenchError, match="no results there for the ratings to stand beside"):
+def test_a_run_without_results_of_the_task_is_refused(mushra, tmp_path):
+    with pytest.raises(BenchError, match="no results of this task; name the folder"):
         bring([rated(mushra, tmp_path / "r")], mushra.key, tmp_path / "nowhere")
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_what_is_printed_shows_screening_and_intervals():
+def test_the_printed_tables_show_screening_and_intervals():
     key = key_of(n=12, systems=("good", HOSTILE))
     means = {"good": 80, HOSTILE: 40, REFERENCE: 130, ANCHOR: 10}
     texts = [answered(key, means, participant=k, spread=5) for k in range(9)]
@@ -177,7 +177,7 @@ def test_what_is_printed_shows_screening_and_intervals():
     assert [r["reason"] for r in plain["raters"]].count("") == 9
 
 
-def test_the_command_line_makes_and_reads(run, tmp_path):
+def test_the_command_line_makes_a_test_and_imports_ratings(run, tmp_path):
     call = CliRunner().invoke
     made = call(app, ["listen", str(run), "-t", TASK, "--systems", f"weak,{HOSTILE}", "--examples", "2", "--seed", "3",
                       "--axes", "quality", "--to", str(tmp_path / "t"), "--json"])  # fmt: skip

@@ -1,4 +1,4 @@
-"""The cache under damage and in company; what it keeps is tested in test_disk.py."""
+"""The cache with damaged entries and several processes; its contents are tested in test_disk.py."""
 
 import random
 import subprocess
@@ -29,7 +29,7 @@ def are_equal(one: Content, other: Content) -> bool:
 
 
 @pytest.mark.parametrize("content", CONTENTS, ids=lambda c: type(c).__name__)
-def test_no_damage_is_taken_for_a_finding_and_none_is_an_error(tmp_path: Path, content: Content) -> None:
+def test_damaged_entries_count_as_absent(tmp_path: Path, content: Content) -> None:
     """Whatever bytes rot or are cut off, the entry reads as it was or is made again."""
     Cache(tmp_path).content("ab12", lambda: content)
     (path,) = tmp_path.rglob("*.npz")
@@ -46,7 +46,7 @@ def test_no_damage_is_taken_for_a_finding_and_none_is_an_error(tmp_path: Path, c
 
 
 @pytest.mark.parametrize("content", CONTENTS, ids=lambda c: type(c).__name__)
-def test_what_was_made_again_is_kept(tmp_path: Path, content: Content) -> None:
+def test_a_recomputed_entry_is_kept(tmp_path: Path, content: Content) -> None:
     path = tmp_path / "ab" / "ab12.npz"
     path.parent.mkdir()
     path.write_bytes(b"PK\x03\x04")
@@ -55,13 +55,13 @@ def test_what_was_made_again_is_kept(tmp_path: Path, content: Content) -> None:
     assert [found.name for found in path.parent.iterdir()] == ["ab12.npz"]
 
 
-def test_the_same_content_is_the_same_bytes(tmp_path: Path) -> None:
+def test_equal_contents_are_written_as_equal_bytes(tmp_path: Path) -> None:
     for place in ("one", "two"):
         Cache(tmp_path / place).content("ab12", lambda: CONTENTS[0])
     assert (tmp_path / "one/ab/ab12.npz").read_bytes() == (tmp_path / "two/ab/ab12.npz").read_bytes()
 
 
-def test_an_entry_of_a_kind_unknown_to_this_version_is_made_again(tmp_path: Path) -> None:
+def test_an_entry_of_an_unknown_type_is_recomputed(tmp_path: Path) -> None:
     (tmp_path / "ab").mkdir()
     np.savez(tmp_path / "ab/ab12.npz", kind=np.asarray("Lyrics"), words=np.zeros(3))
     assert Cache(tmp_path).content("ab12", lambda: CONTENTS[3]) is CONTENTS[3]
@@ -73,7 +73,7 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
     assert Cache(tmp_path).content("ab12", lambda: CONTENTS[3]) is CONTENTS[3]
 
 
-def test_memory_is_asked_before_the_disk_and_can_be_emptied(tmp_path: Path) -> None:
+def test_memory_is_read_before_the_disk_and_can_be_cleared(tmp_path: Path) -> None:
     store = Cache(tmp_path)
     store.content("ab12", lambda: CONTENTS[3])
     assert store.content("ab12", lambda: pytest.fail("computed again")) is CONTENTS[3]
@@ -100,7 +100,7 @@ for k in range(60):
 """
 
 
-def test_processes_may_share_it(tmp_path: Path) -> None:
+def test_processes_can_share_a_cache(tmp_path: Path) -> None:
     """Two write the same keys at the same time; each always reads whole entries."""
     command = [sys.executable, "-c", WRITE, str(tmp_path / "gate"), str(tmp_path / "cache")]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
@@ -114,6 +114,6 @@ def test_processes_may_share_it(tmp_path: Path) -> None:
     assert not list((tmp_path / "cache").rglob("*.part*"))
 
 
-def test_keys_do_not_run_together_and_are_names_of_files() -> None:
+def test_keys_differ_for_different_parts_and_are_file_names() -> None:
     keys = {key_of(*parts) for parts in [("a", "b"), ("ab",), ("a", "b", ""), ("b", "a"), ('a", "b',), ("a\nb",)]}
     assert len(keys) == 6 and all(len(key) == 64 and key.isalnum() for key in keys)

@@ -7,7 +7,7 @@ from bench.errors import BenchError, UnknownName
 from bench.runtime import device
 
 
-def test_a_device_that_is_not_here_is_refused(monkeypatch):
+def test_a_missing_device_is_refused(monkeypatch):
     import torch
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -20,7 +20,7 @@ def test_a_device_that_is_not_here_is_refused(monkeypatch):
         device.chosen("cdua")
 
 
-def test_the_peak_holds_what_was_let_go_again():
+def test_the_peak_counts_memory_that_was_freed():
     device.forget_peak("cpu")  # or an earlier test's peak would hide this one
     before = device.peak_mib("cpu")
     held = np.ones(2**26)
@@ -29,7 +29,7 @@ def test_the_peak_holds_what_was_let_go_again():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux forgets a peak")
-def test_a_peak_is_forgotten():
+def test_the_peak_can_be_reset():
     held = np.ones(2**26)
     del held
     before = device.peak_mib("cpu")
@@ -37,14 +37,14 @@ def test_a_peak_is_forgotten():
     assert device.peak_mib("cpu") < before - 400
 
 
-def test_where_the_system_does_not_tell_it_is_the_processs_own_peak(monkeypatch, tmp_path):
+def test_without_proc_the_peak_is_that_of_getrusage(monkeypatch, tmp_path):
     monkeypatch.setattr(device, "_STATUS", tmp_path / "none")
     monkeypatch.setattr(device, "_FORGET", tmp_path / "none" / "none")
     device.forget_peak("cpu")
     assert device.peak_mib("cpu") > 10
 
 
-def test_a_gpu_says_its_name(monkeypatch):
+def test_the_name_of_a_gpu_is_reported(monkeypatch):
     import torch
 
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Some GPU")
@@ -52,7 +52,7 @@ def test_a_gpu_says_its_name(monkeypatch):
     assert device.hardware("cpu") == "cpu"
 
 
-def test_what_is_free_on_a_cpu_is_what_the_kernel_and_the_container_leave(tmp_path, monkeypatch):
+def test_free_memory_respects_the_kernel_and_the_containers_limit(tmp_path, monkeypatch):
     monkeypatch.setattr(device, "_MEMORY", tmp_path / "meminfo")
     monkeypatch.setattr(device, "_GROUP", tmp_path)
     assert device.free_bytes("cpu") is None

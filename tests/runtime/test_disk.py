@@ -1,4 +1,4 @@
-"""What lies on disk: atomic writes, locks, the cache, score rows, manifests, submissions' cards."""
+"""Files on disk: atomic writes, locks, the cache, score rows, manifests, cards of submissions."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ NAN = float("nan")
 
 
 class TestAtomic:
-    def test_the_old_file_stays_until_the_new_one_is_whole(self, tmp_path: Path) -> None:
+    def test_the_old_file_stays_until_the_new_one_is_complete(self, tmp_path: Path) -> None:
         write_text(tmp_path / "a.txt", "old")
         with pytest.raises(RuntimeError, match="half way"), atomic(tmp_path / "a.txt") as part:
             part.write_text("ne")
@@ -35,12 +35,12 @@ class TestAtomic:
         write_text(tmp_path / "a.txt", "new")
         assert (tmp_path / "a.txt").read_text() == "new"
 
-    def test_a_place_that_cannot_be_written_is_named(self, tmp_path: Path) -> None:
+    def test_an_unwritable_path_is_named(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
         with pytest.raises(BenchError, match=r"cannot write .*file/a\.txt: .*; choose another folder"):
             write_text(tmp_path / "file" / "a.txt", "x")
 
-    def test_a_full_disk_ends_in_one_line_and_exit_code_2(self, tmp_path: Path) -> None:
+    def test_a_full_disk_gives_one_line_and_exit_code_2(self, tmp_path: Path) -> None:
         """A limit on file sizes stands in for the disk."""
         code = (
             "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
@@ -62,7 +62,7 @@ HOLD = "import sys, time; from pathlib import Path; from bench.runtime.locks imp
 
 
 class TestExclusive:
-    def test_a_second_run_is_refused_and_a_dead_one_holds_nothing(self, tmp_path: Path) -> None:
+    def test_a_second_run_is_refused_and_a_dead_process_releases_the_lock(self, tmp_path: Path) -> None:
         holder = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
         assert holder.stdout is not None and holder.stdout.readline() == "held\n"
         with pytest.raises(BenchError, match=rf"in use by another run \(process {holder.pid}\)"), exclusive(tmp_path):
@@ -72,13 +72,13 @@ class TestExclusive:
         with exclusive(tmp_path):
             assert (tmp_path / ".lock").read_text() == str(os.getpid())
 
-    def test_what_goes_wrong_while_it_is_held_is_not_blamed_on_it(self, tmp_path: Path) -> None:
+    def test_errors_of_the_block_are_not_reported_as_lock_errors(self, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError, match=r"song\.wav"), exclusive(tmp_path):
             (tmp_path / "song.wav").read_bytes()
         with exclusive(tmp_path):
             pass
 
-    def test_a_lock_that_cannot_be_written_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_unwritable_lock_file_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def full(handle: int, length: int) -> None:
             raise OSError(28, os.strerror(28))
 
@@ -110,7 +110,7 @@ CONTENTS = [
 
 class TestCache:
     @pytest.mark.parametrize("content", CONTENTS, ids=lambda c: type(c).__name__)
-    def test_everything_is_computed_once_and_comes_back_equal(self, tmp_path: Path, content) -> None:
+    def test_a_content_is_computed_once_and_read_back_equal(self, tmp_path: Path, content) -> None:
         Cache(tmp_path).content("ab12", lambda: content)
         back = Cache(tmp_path).content("ab12", lambda: pytest.fail("computed again"))
         assert type(back) is type(content)
@@ -119,7 +119,7 @@ class TestCache:
             assert np.array_equal(mine, theirs) and type(mine) is type(theirs)
 
     @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 nonsense", None])
-    def test_a_damaged_entry_is_made_again(self, tmp_path: Path, damage: bytes | None) -> None:
+    def test_a_damaged_entry_is_recomputed(self, tmp_path: Path, damage: bytes | None) -> None:
         Cache(tmp_path).content("ab12", lambda: CONTENTS[0])
         (path,) = tmp_path.rglob("*.npz")
         path.write_bytes(path.read_bytes()[:-30] if damage is None else damage)
@@ -132,7 +132,7 @@ class TestCache:
         next(tmp_path.rglob("*.json")).write_text("{")
         assert Cache(tmp_path).record("ab12") is None and store.record("none") is None
 
-    def test_keys_tell_parts_apart(self) -> None:
+    def test_keys_differ_for_different_parts(self) -> None:
         assert key_of("a", "bc") != key_of("ab", "c") and key_of("a", 1) == key_of("a", "1")
 
 
@@ -142,7 +142,7 @@ ROW = Row(
 
 
 class TestRows:
-    def test_numbers_come_back_exactly(self, tmp_path: Path) -> None:
+    def test_numbers_are_read_back_exactly(self, tmp_path: Path) -> None:
         write_rows(tmp_path / "r.csv", [ROW, replace(ROW, system='x"y\nz')])
         first, second = read_rows(tmp_path / "r.csv")
         assert first.value == 0.1 + 0.2 and first.high == 1e-300 and np.isnan(first.low) and np.isnan(first.chance)
@@ -152,12 +152,12 @@ class TestRows:
         ("text", "said"),
         [("", "r.csv:1: want the columns"), ("a,b\n", "r.csv:1: want the columns")],
     )
-    def test_other_tables_are_refused(self, tmp_path: Path, text: str, said: str) -> None:
+    def test_malformed_tables_are_refused(self, tmp_path: Path, text: str, said: str) -> None:
         (tmp_path / "r.csv").write_text(text)
         with pytest.raises(BenchError, match=said):
             read_rows(tmp_path / "r.csv")
 
-    def test_a_field_that_is_no_number_is_named(self, tmp_path: Path) -> None:
+    def test_a_field_that_is_not_a_number_is_named(self, tmp_path: Path) -> None:
         write_rows(tmp_path / "r.csv", [ROW])
         text = (tmp_path / "r.csv").read_text()
         (tmp_path / "r.csv").write_text(text.replace("1e-300", "high"))
@@ -173,7 +173,7 @@ MANIFEST = Manifest(
 
 
 class TestManifest:
-    def test_a_manifest_goes_to_disk_and_back(self, tmp_path: Path) -> None:
+    def test_a_manifest_is_read_back_as_written(self, tmp_path: Path) -> None:
         (tmp_path / "m.csv").write_text(MANIFEST.text)
         assert read_manifest(tmp_path / "m.csv") == MANIFEST
         assert read_manifest(tmp_path / "m.csv").sha256 == MANIFEST.sha256
@@ -205,12 +205,12 @@ class TestManifest:
         with pytest.raises(BenchError, match=said):
             read_manifest(tmp_path / "m.csv")
 
-    def test_ids_know_their_songs(self) -> None:
+    def test_the_song_is_read_from_the_id(self) -> None:
         assert song_of("a-b--3") == "a-b" and song_of("a-b") == "a-b"
 
 
 class TestCard:
-    def test_a_card_goes_to_disk_and_back(self, tmp_path: Path) -> None:
+    def test_a_card_is_read_back_as_written(self, tmp_path: Path) -> None:
         card = Card("my-model.2", "t", 1, "m", contact="me <me@x>", parameters=7, generation_seconds=1.5)
         write_card(tmp_path, card)
         assert read_submission(tmp_path).card == card

@@ -1,4 +1,4 @@
-"""Downloads from a real server: whole or not at all, going on where they broke off, one process at a time."""
+"""Downloads from a local server: complete or not at all, resumed after an interruption, one process at a time."""
 
 import fcntl
 import shutil
@@ -16,7 +16,7 @@ CONTENT = bytes(range(256)) * 20_000
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Gives `server.content`, from a byte on if asked and able, and hangs up after `server.most` bytes."""
+    """Sends `server.content`, or a range of it if `server.has_ranges`, and disconnects after `server.most` bytes."""
 
     def do_GET(self):
         start = int(self.headers.get("Range", "bytes=0-")[6:-1]) if self.server.has_ranges else 0
@@ -71,7 +71,7 @@ def left(path):
 
 
 @pytest.mark.parametrize("has_length", [True, False])
-def test_a_file_comes_whole(server, path, has_length):
+def test_a_file_is_downloaded_completely(server, path, has_length):
     server.has_length = has_length
     download(server.url, path, right)
     assert (
@@ -79,10 +79,10 @@ def test_a_file_comes_whole(server, path, has_length):
     )
 
 
-def test_what_broke_off_is_kept_and_gone_on_with(server, path):
+def test_an_interrupted_download_is_kept_and_resumed(server, path):
     server.most = 2_000_000
     with pytest.raises(
-        BenchError, match=r"2 of 5 MB came\); 2\.0 MB are kept, the same command goes on there; or fetch"
+        BenchError, match=r"received 2 of 5 MB\); 2\.0 MB are kept, run the command again to continue; or down"
     ):
         download(server.url, path, right)
     assert left(path) == {".a.bin.part": 2_000_000}
@@ -100,7 +100,7 @@ def test_what_broke_off_is_kept_and_gone_on_with(server, path):
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n100000\r\nabc",
     ],
 )
-def test_an_answer_that_breaks_the_protocol_is_named(path, said):
+def test_a_malformed_response_is_named(path, said):
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def answer():
@@ -110,11 +110,11 @@ def test_an_answer_that_breaks_the_protocol_is_named(path, said):
                 connection.sendall(said)
 
         threading.Thread(target=answer, daemon=True).start()
-        with pytest.raises(BenchError, match="cannot be fetched"):
+        with pytest.raises(BenchError, match="cannot be downloaded"):
             download(f"http://127.0.0.1:{listening.getsockname()[1]}/a.bin", path, right)
 
 
-def test_a_server_without_ranges_gives_the_whole_again(server, path):
+def test_a_server_without_ranges_sends_the_whole_file_again(server, path):
     path.parent.mkdir()
     (path.parent / ".a.bin.part").write_bytes(b"x" * 1000)
     server.has_ranges = False
@@ -122,7 +122,7 @@ def test_a_server_without_ranges_gives_the_whole_again(server, path):
     assert path.read_bytes() == CONTENT
 
 
-def test_a_whole_part_is_taken_and_one_that_is_too_long_is_dropped(server, path):
+def test_a_complete_partial_file_is_used_and_one_that_is_too_long_is_dropped(server, path):
     path.parent.mkdir()
     part = path.parent / ".a.bin.part"
     part.write_bytes(CONTENT + b"more")
@@ -134,18 +134,18 @@ def test_a_whole_part_is_taken_and_one_that_is_too_long_is_dropped(server, path)
     assert path.read_bytes() == CONTENT
 
 
-def test_another_range_than_asked_is_refused(server, path):
+def test_a_range_that_was_not_requested_is_refused(server, path):
     path.parent.mkdir()
     (path.parent / ".a.bin.part").write_bytes(CONTENT[:1000])
     server.shift = 5
-    with pytest.raises(BenchError, match="asked for bytes from 1000 on, those from 1005 on came"):
+    with pytest.raises(BenchError, match="asked for bytes from 1000, received bytes from 1005"):
         download(server.url, path, right)
     server.shift = 0
     download(server.url, path, right)
     assert path.read_bytes() == CONTENT
 
 
-def test_what_is_not_the_published_file_is_removed(server, path):
+def test_a_file_that_is_not_the_published_one_is_removed(server, path):
     server.content = CONTENT[:-1] + b"!"
     with pytest.raises(BenchError, match="another file"):
         download(server.url, path, right)
@@ -153,34 +153,34 @@ def test_what_is_not_the_published_file_is_removed(server, path):
 
 
 @pytest.mark.parametrize("status", [403, 404, 500])
-def test_a_refusal_is_named_and_leaves_nothing(server, path, status):
+def test_an_http_error_is_named_and_leaves_no_file(server, path, status):
     server.status = status
-    with pytest.raises(BenchError, match=f"{status}.*; or fetch it elsewhere and put it into"):
+    with pytest.raises(BenchError, match=f"{status}.*; or download it elsewhere and put it into"):
         download(server.url, path, right)
     assert left(path) == {}
 
 
-def test_nobody_there_is_named_and_leaves_nothing(server, path):
+def test_an_unreachable_server_is_named_and_leaves_no_file(server, path):
     server.server_close()
-    with pytest.raises(BenchError, match="cannot be fetched"):
+    with pytest.raises(BenchError, match="cannot be downloaded"):
         download(server.url, path, right)
     assert left(path) == {}
 
 
-def test_what_does_not_fit_is_refused_before_it_comes_and_what_came_is_kept(server, path, monkeypatch):
+def test_a_file_that_does_not_fit_is_refused_and_the_partial_file_is_kept(server, path, monkeypatch):
     path.parent.mkdir()
     (path.parent / ".a.bin.part").write_bytes(CONTENT[:1_000_000])
     monkeypatch.setattr(shutil, "disk_usage", lambda where: namedtuple("Usage", "free")(3_000_000))
-    with pytest.raises(BenchError, match=r"a\.bin: 4 MB are to come, 3 MB are free there; make room"):
+    with pytest.raises(BenchError, match=r"a\.bin: needs 4 MB, the disk has 3 MB free; make room"):
         download(server.url, path, right)
     assert left(path) == {".a.bin.part": 1_000_000}
 
 
-def test_one_process_fetches_and_the_other_is_told(server, path):
+def test_a_second_process_that_downloads_the_same_file_is_refused(server, path):
     path.parent.mkdir()
     with (path.parent / ".a.bin.part").open("ab") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(BenchError, match="another process is fetching it"):
+        with pytest.raises(BenchError, match="another process is downloading it"):
             download(server.url, path, right)
     path.write_bytes(CONTENT)
     download(server.url, path, right)
@@ -193,7 +193,7 @@ def test_a_folder_that_cannot_be_written_is_named(server, tmp_path):
         download(server.url, tmp_path / "model" / "a.bin", right)
 
 
-def test_a_terminal_sees_a_bar(server, path, monkeypatch, capsys):
+def test_a_terminal_shows_a_progress_bar(server, path, monkeypatch, capsys):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     monkeypatch.setenv("FORCE_COLOR", "1")
     download(server.url, path, right)

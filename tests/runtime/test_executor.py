@@ -1,4 +1,4 @@
-"""Executors: the same results in order, whoever does the work, and no orphans."""
+"""Executors: the same results in order with any number of workers, and no orphan processes."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ def refuse(x: int) -> int:
 
 
 @pytest.mark.parametrize("runner", [Serial(), Processes(2)])
-def test_results_come_in_order(runner) -> None:
+def test_results_are_in_the_order_of_the_jobs(runner) -> None:
     assert runner.map(square, list(range(20)), "squaring") == [x * x for x in range(20)]
     assert runner.map(square, [], "nothing") == []
 
@@ -41,7 +41,7 @@ def test_a_worker_that_dies_is_named() -> None:
 
 
 @pytest.mark.parametrize("runner", [Serial(), Processes(2)])
-def test_our_own_errors_pass_through(runner) -> None:
+def test_bench_errors_are_passed_on(runner) -> None:
     with pytest.raises(BenchError, match="not 1"):
         runner.map(refuse, [1], "refusing")
 
@@ -84,7 +84,7 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def test_a_bar_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+def test_a_progress_bar_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     with progress("quiet", 2) as step:
         step()
     assert capsys.readouterr().err == ""
@@ -94,7 +94,7 @@ def test_a_bar_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch, caps
         step()
 
 
-def test_threads_are_bound_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_are_limited_unless_the_user_sets_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setenv("MKL_NUM_THREADS", "3")
     bound_threads()
@@ -111,21 +111,21 @@ def whoami(x: int) -> int:
     return os.getpid()
 
 
-def test_an_unknown_name_comes_back_from_a_worker_with_its_hint() -> None:
+def test_an_unknown_name_raised_in_a_worker_keeps_its_hint() -> None:
     """An error that cannot be unpickled would break the pool and be told as a worker's death."""
     with pytest.raises(UnknownName, match=r"no task is called 'inpant'; did you mean inpaint\?"):
         Processes(2).map(misname, [1], "looking")
 
 
 @pytest.mark.parametrize("spoil", [die, refuse, misname])
-def test_after_an_error_the_same_executor_works_again(spoil) -> None:
+def test_an_executor_can_be_used_again_after_an_error(spoil) -> None:
     runner = Processes(2)
     with pytest.raises(BenchError, match=r"worker died|not|no task"):
         runner.map(spoil, [1, 2, 3, 4], "spoiling")
     assert runner.map(square, [1, 2, 3], "squaring") == [1, 4, 9]
 
 
-def test_workers_are_kept_and_never_this_process() -> None:
+def test_workers_are_kept_and_are_other_processes() -> None:
     runner = Processes(2)
     first, second = set(runner.map(whoami, range(6), "asking")), set(runner.map(whoami, range(6), "asking"))
     assert len(first) <= 2 and second <= first | second and len(first | second) <= 2
@@ -143,7 +143,7 @@ def leave_a_trace(job: tuple[str, int]) -> int:
     return k
 
 
-def test_the_first_job_goes_alone(tmp_path: Path) -> None:
+def test_the_first_job_runs_alone(tmp_path: Path) -> None:
     """Processes that fill a compiler's cache at the same time would spoil it for all that come after."""
     runner = Processes(2)
     runner.map(square, [1, 2, 3, 4], "starting both workers")
@@ -162,7 +162,7 @@ def noisy(seed: int) -> bytes:
     return np.fft.rfft(rng.normal(size=(64, 512)) @ rng.normal(size=(512, 256))).tobytes()
 
 
-def test_workers_have_ended_once_nobody_holds_them():
+def test_workers_end_when_the_executor_is_deleted():
     before = set(threading.enumerate())
     workers = Processes(1)
     workers.map(abs, [-1], "")

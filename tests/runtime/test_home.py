@@ -1,4 +1,4 @@
-"""Caches: a user without a home, a home that cannot be written, a read-only installation, a temporary folder of others."""
+"""Home folder: missing, unwritable, with a read-only installation, and a temporary folder of another user."""
 
 import os
 import shutil
@@ -45,13 +45,13 @@ def homeless():
     raise RuntimeError("Could not determine home directory.")
 
 
-def test_a_home_that_can_be_written_is_used(here, monkeypatch):
+def test_a_writable_home_folder_is_used(here, monkeypatch):
     monkeypatch.setenv("HOME", str(here))
     assert settle() == "" and caches() == here / ".cache" / "steerbench"
     assert weights.home() == here / ".cache" / "steerbench" / "weights" and "NUMBA_CACHE_DIR" not in os.environ
 
 
-def test_without_a_home_a_temporary_folder_is_used_and_said(here, monkeypatch):
+def test_without_a_home_folder_a_temporary_one_is_used_and_reported(here, monkeypatch):
     monkeypatch.setattr(Path, "home", homeless)
     folder = here / "tmp" / f"steerbench-{os.getuid()}"
     assert weights.home() == folder / "weights"
@@ -59,7 +59,7 @@ def test_without_a_home_a_temporary_folder_is_used_and_said(here, monkeypatch):
     assert weights.home() == folder / ".cache" / "steerbench" / "weights" and folder.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_home_that_cannot_be_written_keeps_its_weights(here, monkeypatch):
+def test_weights_in_an_unwritable_home_folder_are_still_used(here, monkeypatch):
     home, folder = here / "home", here / "tmp" / f"steerbench-{os.getuid()}"
     (home / ".cache" / "steerbench" / "weights").mkdir(parents=True)
     monkeypatch.setenv("HOME", str(home))
@@ -73,7 +73,7 @@ def test_a_home_that_cannot_be_written_keeps_its_weights(here, monkeypatch):
 
 @pytest.mark.skipif(os.name == "nt", reason="no modes there")
 @pytest.mark.parametrize("how", ["anybody may write", "a link", "a file"])
-def test_a_temporary_folder_of_somebody_else_is_not_used(here, how):
+def test_a_temporary_folder_of_another_user_is_not_used(here, how):
     planted = here / "tmp" / f"steerbench-{os.getuid()}"
     if how == "a file":
         planted.touch()
@@ -87,7 +87,7 @@ def test_a_temporary_folder_of_somebody_else_is_not_used(here, how):
 
 @pytest.mark.skipif(os.name == "nt" or not can_be_a_stranger(), reason="needs root and setpriv")
 @pytest.mark.parametrize("home", ["", "/"])
-def test_a_user_without_an_entry_runs_a_read_only_installation(here, home):
+def test_a_user_id_without_an_entry_can_run_a_read_only_installation(here, home):
     package = here / "installed"
     package.mkdir()
     (package / "fast.py").write_text("import numba\n\n@numba.njit(cache=True)\ndef twice(x):\n    return 2 * x\n")
@@ -98,7 +98,7 @@ def test_a_user_without_an_entry_runs_a_read_only_installation(here, home):
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     environment |= {"HOME": home} if home else {}
-    called = "from bench.cli.app import app; from bench.runtime import weights; import sys; sys.argv = ['bench', 'list', 'tasks']\n"
+    called = "from bench.cli import app; from bench.runtime import weights; import sys; sys.argv = ['bench', 'list', 'tasks']\n"
     called += "try: app.main()\nexcept SystemExit as end: assert not end.code\n"
     called += "import fast; assert fast.twice(2) == 4; weights.home()"
     command = [*STRANGER, sys.executable, "-c", called]

@@ -1,4 +1,4 @@
-"""Claims hold between processes, key by key, and go with their owner."""
+"""Claims hold between processes, key by key, and end with their owner."""
 
 import subprocess
 import sys
@@ -42,20 +42,20 @@ def test_a_key_has_one_owner_and_other_keys_are_free(tmp_path: Path) -> None:
         pass
 
 
-def test_a_dead_owners_claim_is_taken_over(tmp_path: Path) -> None:
+def test_the_claim_of_a_dead_process_can_be_taken(tmp_path: Path) -> None:
     with owner(tmp_path, ONE) as process:
         process.kill()
         with claimed(tmp_path, ONE, waits=True):
             pass
 
 
-def test_a_claim_ends_with_its_block_however_that_ends(tmp_path: Path) -> None:
+def test_a_claim_is_released_however_the_block_ends(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="half way"), claimed(tmp_path, ONE):
         raise RuntimeError("half way")
     with owner(tmp_path, ONE):
         pass
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"cannot write .*/none: No such file"), claimed(tmp_path / "none", ONE):
         pass

@@ -1,4 +1,4 @@
-"""Compiling: the first call of a process holds the others, later ones do not, whatever happens inside."""
+"""Compiling: first calls of several processes run one after the other, later calls take no lock."""
 
 import multiprocessing
 import sys
@@ -39,7 +39,7 @@ def test_the_first_calls_of_two_processes_do_not_overlap(tmp_path: Path) -> None
     assert len(lines) == 8
 
 
-def test_a_failure_lets_go_and_counts_as_no_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_first_call_releases_the_lock_and_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_compiled", set())
     with pytest.raises(ValueError, match="inside"), compiling("y"):
         raise ValueError("inside")

@@ -1,4 +1,4 @@
-"""Worker processes: questions, errors, deaths, time limits, and where they can be started from."""
+"""Worker processes: requests, errors, crashes, timeouts, and from which processes they can be started."""
 
 import multiprocessing
 import os
@@ -61,7 +61,7 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def test_one_process_answers_every_question(worker: Worker) -> None:
+def test_one_process_answers_every_request(worker: Worker) -> None:
     assert worker.pid is None
     (first, pid), (second, same) = ask(worker, "double"), ask(worker, "double", np.arange(300_000.0))
     np.testing.assert_array_equal(first, [2, 4])
@@ -70,14 +70,14 @@ def test_one_process_answers_every_question(worker: Worker) -> None:
     assert pid == same == worker.pid != os.getpid()
 
 
-def test_an_exception_is_an_error_and_the_process_lives_on(worker: Worker) -> None:
+def test_an_exception_is_reported_and_the_process_keeps_running(worker: Worker) -> None:
     _, pid = ask(worker, "double")
     with pytest.raises(BenchError, match=r"^echoing failed on juggle: ValueError: cannot juggle$"):
         ask(worker, "juggle")
     assert ask(worker, "double")[1] == pid
 
 
-def test_a_death_is_reported_with_its_last_words_and_the_next_question_starts_anew(worker: Worker) -> None:
+def test_a_dead_process_is_reported_with_its_last_output_and_restarted(worker: Worker) -> None:
     _, pid = ask(worker, "double")
     with pytest.raises(BenchError, match=r"(?s)echoing died \(exit code 7\); the next use starts it again.*goodbye"):
         ask(worker, "die")
@@ -85,17 +85,17 @@ def test_a_death_is_reported_with_its_last_words_and_the_next_question_starts_an
     assert ask(worker, "double")[1] != pid
 
 
-def test_a_process_that_gives_no_answer_is_ended(worker: Worker) -> None:
+def test_a_process_that_does_not_reply_is_killed(worker: Worker) -> None:
     ask(worker, "double")
     worker.timeout_s = 0.5
-    with pytest.raises(BenchError, match=r"gave no answer for 0.5 s and was ended"):
+    with pytest.raises(BenchError, match=r"did not reply within 0.5 s and was killed"):
         ask(worker, "sleep")
     assert worker.pid is None
     worker.timeout_s = 20
     np.testing.assert_array_equal(ask(worker, "double")[0], [2, 4])
 
 
-def test_the_answer_to_an_interrupted_question_is_not_taken_for_the_next_one(worker: Worker) -> None:
+def test_the_reply_to_an_interrupted_request_is_not_taken_for_the_next_one(worker: Worker) -> None:
     ask(worker, "double")
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)
     try:
@@ -107,10 +107,10 @@ def test_the_answer_to_an_interrupted_question_is_not_taken_for_the_next_one(wor
     np.testing.assert_array_equal(ask(worker, "double")[0], [2, 4])
 
 
-def test_a_process_that_does_not_even_read_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_does_not_read_its_request_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "deaf.py").write_text("import time; time.sleep(60)", encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with pytest.raises(BenchError, match=r"deaf gave no answer for 0.5 s and was ended"):
+    with pytest.raises(BenchError, match=r"deaf did not reply within 0.5 s and was killed"):
         ask(Worker("deaf", timeout_s=0.5), "double", np.zeros(10**7))
 
 
@@ -138,12 +138,12 @@ def test_workers_of_an_executor_have_workers_of_their_own(worker: Worker) -> Non
     assert len({os.getpid(), *pids}) == 4
 
 
-def test_a_daemonic_process_may_have_one(worker: Worker) -> None:
+def test_a_daemonic_process_can_start_a_worker(worker: Worker) -> None:
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         assert pool.apply_async(_double, [1]).get(timeout=60) != os.getpid()
 
 
-def test_after_a_fork_parent_and_child_ask_processes_of_their_own(worker: Worker) -> None:
+def test_after_a_fork_parent_and_child_use_separate_processes(worker: Worker) -> None:
     _, ours = ask(worker, "double")
     reader, writer = os.pipe()
     if (child := os.fork()) == 0:
@@ -179,7 +179,7 @@ def test_a_script_without_a_main_guard_is_not_run_twice(worker: Worker, tmp_path
     assert not is_alive(int(pid))
 
 
-def test_a_killed_parent_leaves_no_orphan(worker: Worker) -> None:
+def test_a_worker_ends_when_its_parent_is_killed(worker: Worker) -> None:
     code = f"{SCRIPT}\nimport time; time.sleep(60)"
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None

@@ -34,13 +34,13 @@ def listen(run):
     return sorted(path.stem for path in (run.site / "listen").rglob("*.html"))
 
 
-def test_systems_come_in_the_tables_order_without_what_is_heard_anyway(run, light):
+def test_systems_are_in_the_tables_order_without_those_that_equal_given_tracks(run, light):
     write_players(run.site, board_of(run.folder), run.folder, is_whole=False)
     assert [name for name, _ in light["song-00"].outputs] == ["strong", HOSTILE, "weak", "copy-control"]
     assert light["song-00"].scores["strong"].startswith("chord-accuracy 0.9")
 
 
-def test_all_systems_are_heard_when_all_is_asked_for(run, light, monkeypatch):
+def test_all_systems_are_played_with_is_whole(run, light, monkeypatch):
     monkeypatch.setattr(folder, "MOST_EXAMPLES", 1)
     monkeypatch.setattr(folder, "MOST_SYSTEMS", 2)
     write_players(run.site, board_of(run.folder), run.folder, is_whole=False)
@@ -59,7 +59,7 @@ def test_many_tasks_have_fewer_systems_each(run, light, n_tasks, n_systems):
     assert len(light["song-00"].outputs) == n_systems
 
 
-def test_what_would_be_too_large_is_left_out_and_named(run, light, monkeypatch):
+def test_examples_beyond_the_size_limit_are_left_out_and_named(run, light, monkeypatch):
     board = board_of(run.folder)
     tables = sum(path.stat().st_size for path in write_tables(run.site, board))
     monkeypatch.setattr(folder, "MOST_BYTES", tables + 2500)
@@ -68,7 +68,7 @@ def test_what_would_be_too_large_is_left_out_and_named(run, light, monkeypatch):
     assert write_players(run.site, board, run.folder, is_whole=True) == []
 
 
-def test_pages_of_earlier_times_are_removed_and_nothing_else(run, light):
+def test_only_outdated_pages_are_removed(run, light):
     stale, kept = (run.site / "listen" / TASK / MANIFEST / name for name in ("gone.html", "notes.txt"))
     for path in (stale, kept):
         path.write_text("x")
@@ -90,7 +90,7 @@ def test_an_example_that_is_not_built_is_named(run, light):
         write_players(run.site, board_of(run.folder), run.folder, is_whole=False)
 
 
-def test_an_output_that_cannot_be_read_is_said_on_the_page(tmp_path):
+def test_an_unreadable_output_is_named_on_the_page(tmp_path):
     run = write_small(tmp_path)
     (tmp_path / "submissions" / TASK / MANIFEST / "weak" / "song-00.wav").write_text("no sound")
     (one,) = folder._sets(board_of(run.folder), run.folder, False)

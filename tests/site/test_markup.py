@@ -21,12 +21,12 @@ def filled(source, **values):
 
 
 @given(st.text())
-def test_text_marks_nothing_up(foreign):
+def test_text_adds_no_markup(foreign):
     assert not set(text(foreign)) & set("<>\"'\n\r\x00\u202e\u2028")
 
 
 @given(st.text(alphabet=st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=300))
-def test_text_reads_as_it_was(foreign):
+def test_escaped_text_reads_as_written(foreign):
     assert unescape(text(foreign)) == foreign
 
 
@@ -50,7 +50,7 @@ def test_prose_is_marked_up():
     assert prose("**a** `b<c`\n  *d*") == "<strong>a</strong> <code>b&lt;c</code> <em>d</em>"
 
 
-def test_whatever_a_template_prints_is_text():
+def test_every_printed_value_is_escaped():
     safe = text(HOSTILE + SCRIPT)
     assert not set(safe) & set("<>\"'\u202e")
     assert filled("<a title='{{ x }}'>{% for y in [x] %}{{ y }}{% endfor %}</a>", x=HOSTILE + SCRIPT) == (
@@ -61,21 +61,21 @@ def test_whatever_a_template_prints_is_text():
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
-def test_a_value_that_is_not_given_is_an_error(name):
+def test_a_missing_value_is_an_error(name):
     environment().get_template(name)
     if name != "table.html":  # macros alone
         with pytest.raises(UndefinedError, match="is undefined"):
             render(name)
 
 
-def test_no_template_says_that_something_is_safe():
+def test_no_template_marks_values_as_safe():
     for name in TEMPLATES:
         source, _, _ = environment().loader.get_source(environment(), name)
         assert not re.search(r"\|\s*safe|autoescape|Markup", source)
 
 
 def test_a_card_that_runs_a_script_is_text():
-    card = {"name": SCRIPT, "is_linked": False, "said": {"notes": SCRIPT}, "histories": [(SCRIPT, [SCRIPT])]}
+    card = {"name": SCRIPT, "is_linked": False, "lines": {"notes": SCRIPT}, "histories": [(SCRIPT, [SCRIPT])]}
     page = document("systems.html", cards=[card])
     assert page.count("&lt;/script&gt;&lt;script&gt;alert(2)") == 4
     assert "<script" not in page

@@ -61,7 +61,7 @@ def test_the_policy_names_every_script_and_style_and_nothing_else(small, name):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_nothing_is_fetched(small, name):
+def test_pages_load_nothing(small, name):
     page = Reader(small.page(name))
     for _, attrs in page.elements:
         assert not {key for key in attrs if key.startswith("on") or key in ("style", "srcset", "action", "ping")}
@@ -72,7 +72,7 @@ def test_nothing_is_fetched(small, name):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_links_lead_to_files_that_are_there(small, name):
+def test_links_lead_to_existing_files(small, name):
     for _, attrs in Reader(small.page(name)).elements:
         target = attrs.get("href", "#")
         if not target.startswith(("#", "data:")):
@@ -83,7 +83,7 @@ def test_links_lead_to_files_that_are_there(small, name):
 @pytest.mark.parametrize(
     ("name", "foreign"), [("index.html", HOSTILE), ("systems.html", HOSTILE), (PLAYER, HOSTILE), (PLAYER, "alert(2)")]
 )
-def test_what_a_submitter_wrote_is_text(small, name, foreign):
+def test_text_of_submitters_is_escaped(small, name, foreign):
     raw = small.page(name)
     page = Reader(raw)
     assert foreign in page.text
@@ -93,7 +93,7 @@ def test_what_a_submitter_wrote_is_text(small, name, foreign):
     assert len(page.inline["script"]) == (name != "systems.html")
 
 
-def test_cards_show_every_word_and_a_claim_that_is_false(small):
+def test_cards_show_all_text_and_false_claims(small):
     text = Reader(small.page("systems.html")).text
     assert "</script><script>alert(2)</script>" in text
     assert "keeps phaseno" in text.replace("\n", "")
@@ -116,7 +116,7 @@ def test_writing_again_gives_the_same_bytes(small):
     assert sum(map(len, before.values())) < MOST_BYTES
 
 
-def test_provenance_of_another_day_changes_nothing(small):
+def test_the_date_of_provenance_changes_nothing(small):
     path = small.csv("weak").with_suffix(".run.yaml")
     kept = path.read_text()
     path.write_text(kept + "date: '2031-01-01'\nseconds: {score: 12.5}\n")
@@ -124,7 +124,7 @@ def test_provenance_of_another_day_changes_nothing(small):
     path.write_text(kept)
 
 
-def test_a_player_holds_its_sounds(small):
+def test_a_player_page_contains_its_sounds(small):
     (block,) = re.findall(r'<script type="application/json" id="sounds">(.*?)</script>', small.page(PLAYER))
     sounds = json.loads(block)
     assert sounds["duration"] == 4.0

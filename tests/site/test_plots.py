@@ -19,7 +19,7 @@ def sheet(small):
     return board_of(small.folder).sheets[0]
 
 
-def test_a_scale_ends_where_it_says_and_holds_what_lies_on_it():
+def test_a_scale_maps_its_ends_and_holds_the_numbers_between():
     scale = Scale(0.0, 2.0, 100.0, 300.0)
     assert [scale.at(value) for value in (0, 0.5, 2, 5, -1)] == [100, 150, 300, 300, 100]
     assert scale.holds(2.0)
@@ -39,14 +39,14 @@ def test_ticks_are_round(scale, ticks):
     assert scale.ticks == pytest.approx(ticks)
 
 
-def test_a_scale_of_one_value_has_room_and_of_none_there_is_none():
+def test_a_scale_of_one_value_has_a_margin_and_without_values_there_is_none():
     assert spanning([0.0], 0, 1).low < 0 < spanning([0.0], 0, 1).high
     assert spanning([float("nan"), float("inf"), 1e300], 0, 1) is None
     assert ratios([0.0, -1.0, float("inf")], 0, 1) is None
     assert short(-0.5) == "−0.5"
 
 
-def test_a_strip_has_a_dot_a_song_a_bar_and_an_interval(sheet):
+def test_a_strip_has_a_dot_per_song_a_bar_and_an_interval(sheet):
     column = sheet.table.columns[0]
     plot = strip(sheet, column)
     dots = re.findall(r'class="dots ?(?:faint)?" d="([^"]+)"', plot)
@@ -56,7 +56,7 @@ def test_a_strip_has_a_dot_a_song_a_bar_and_an_interval(sheet):
     assert HOSTILE not in plot
 
 
-def test_what_lies_beyond_the_systems_is_an_arrow(sheet):
+def test_values_outside_the_axis_are_arrows(sheet):
     assert "‹" in strip(sheet, sheet.table.columns[0])
 
 
@@ -67,16 +67,16 @@ def test_a_column_without_numbers_has_no_strip(sheet):
     assert trade_off(empty, sheet.table.columns[0]) == ""
 
 
-def test_speed_is_plotted_where_it_is_known(sheet):
+def test_known_speeds_are_plotted(sheet):
     column = sheet.table.columns[0]
     assert trade_off(sheet, column).count("<circle") == 3
-    assert "5.05 seconds a second on" not in trade_off(sheet, column)
+    assert "5.05 seconds per second on" not in trade_off(sheet, column)
     assert trade_off(replace(sheet, speeds={"strong": Speed(3.0)}), column) == ""
     odd = {**sheet.speeds, "weak": Speed(float("inf")), HOSTILE: Speed(float("nan"))}
     assert trade_off(replace(sheet, speeds=odd), column) == ""
 
 
-def test_better_is_up_whatever_the_direction(sheet):
+def test_better_is_up_for_every_direction(sheet):
     for column in sheet.table.columns[:2]:
         points = re.findall(
             r"<title>(\w+)?[^<]*</title><circle cx=\"[\d.]+\" cy=\"([\d.]+)\"", trade_off(sheet, column)
@@ -85,7 +85,7 @@ def test_better_is_up_whatever_the_direction(sheet):
         assert heights["strong"] < heights["weak"]
 
 
-def test_names_cover_no_other_name():
+def test_names_do_not_overlap():
     taken = []
     for k in range(6):
         taken.append(_free(200.0, 100.0 + 2 * k, 100.0, taken)[2])

@@ -35,11 +35,11 @@ def test_the_command_writes_a_site_and_names_its_first_page(run):
     assert json.loads(ran("--html", "--json", run.folder).output)["n_players"] == 0
 
 
-def test_what_was_left_out_is_said(tmp_path):
+def test_examples_left_out_are_named(tmp_path):
     said = Presented(tmp_path / "index.html", 2, 1_500_000, ["inpaint-drums: song-02", "inpaint-piano: song-02"])
     assert said.lines[1:] == [
         "2 examples to listen to, 1.5 MB",
-        "2 more would make the site too large, inpaint-drums: song-02 first; --all takes them in",
+        "2 more would make the site too large, the first is inpaint-drums: song-02; --all includes them",
     ]
 
 
@@ -49,13 +49,13 @@ def test_options_of_a_site_need_html(run):
     assert "give --html with them" in found.output
 
 
-def test_a_run_without_examples_has_no_sounds_to_lend(run, tmp_path):
+def test_sounds_of_a_run_without_examples_are_refused(run, tmp_path):
     found = ran("--html", "--sounds", tmp_path / "nowhere", run.folder)
     assert found.exit_code == 2
     assert "holds no examples to listen to" in found.output
 
 
-def test_a_system_shows_how_its_rows_were_scored_before_the_newest_first(run):
+def test_a_system_shows_the_history_of_its_scores_newest_first(run):
     rows = run.csv("strong")
     rows.with_suffix(".run.yaml").write_text(f'bench: "1"\ncommit: {"<b>" * 2}\n', encoding="utf-8")
     keep(run.folder, rows)
@@ -64,7 +64,7 @@ def test_a_system_shows_how_its_rows_were_scored_before_the_newest_first(run):
     keep(run.folder, rows)
     present(run.folder)
     page = run.page("systems.html")
-    assert page.count(f"How it was scored on {TASK}, {MANIFEST}") == 1
+    assert page.count(f"History of its scores on {TASK}, {MANIFEST}") == 1
     newest, before = re.findall(r"<li>chord-accuracy ([0-9.]+) .*?</li>", page)
     assert newest == "0.25" and float(before) > 0.8
     assert "<b>" not in page and "&lt;b&gt;&lt;b&gt;" in page
@@ -78,7 +78,7 @@ def test_a_board_plays_the_sounds_of_a_run(run, tmp_path):
     assert check(run.folder) == []
 
 
-def test_a_site_out_of_step_is_found_and_mended(run):
+def test_an_outdated_site_is_found_and_rewritten(run):
     assert check(run.folder) == []
     assert refresh(run.folder) == []
     present(run.folder)
@@ -87,7 +87,7 @@ def test_a_site_out_of_step_is_found_and_mended(run):
     run.csv("weak").unlink()
     (problem,) = check(run.folder)
     assert problem.startswith("site/index.html:")
-    assert "is out of step" in problem
+    assert "disagrees with the rows" in problem
     assert len(refresh(run.folder)) == 2
     assert check(run.folder) == []
     write_rows(run.csv("weak"), rows)
@@ -126,7 +126,7 @@ def test_published_cards_are_read(run):
     assert board_of(run.folder).cards == {"strong": {"parameters": 1200, "notes": "said here"}}
 
 
-def test_the_published_board_its_history_and_its_site_are_in_step_and_hold_no_sound():
+def test_the_published_board_its_history_and_its_site_agree_and_hold_no_sound():
     board = home("leaderboard")
     assert sorted(path.name for path in (board / "site").glob("*.html")) == ["index.html", "systems.html"]
     assert [*audit.audit(), *history.stale_histories(), *check()] == []

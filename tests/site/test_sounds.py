@@ -23,7 +23,7 @@ def decoded(stream):
     return Audio(samples.astype(np.float32), rate)
 
 
-def test_gains_bring_tracks_to_one_loudness():
+def test_gains_give_tracks_equal_loudness():
     tracks = [Track("a", noise(0.01)), Track("b", noise(0.1)), Track("c", clicks())]
     heard = [louder(track.audio, gain) for track, gain in zip(tracks, gains_db(tracks), strict=True)]
     levels_lufs = [loudness(audio) for audio in heard]
@@ -31,19 +31,19 @@ def test_gains_bring_tracks_to_one_loudness():
     assert max(np.abs(audio.mono).max() for audio in heard) <= PEAK + 1e-6
 
 
-def test_silence_stays_and_what_is_nearly_silent_is_not_blown_up():
+def test_silence_has_no_gain_and_near_silence_a_limited_one():
     gains = gains_db([Track("silence", Audio(np.zeros(32000), 32000)), Track("faint", noise(1e-4))])
     assert gains == [0.0, 30.0]
 
 
-def test_opus_is_the_same_bytes_every_time_and_as_long_as_the_sound():
+def test_opus_is_reproducible_and_as_long_as_the_sound():
     stream = opus(clicks())
     assert stream == opus(clicks())
     assert stream[14:18] == bytes(4)
     assert decoded(stream).n_samples == 4 * RATE
 
 
-def test_opus_keeps_time_to_the_millisecond():
+def test_opus_adds_no_delay():
     sound = clicks()
     heard, meant = decoded(opus(sound)).mono, sound.resampled(RATE).mono
     lags = np.arange(-200, 201)
@@ -51,7 +51,7 @@ def test_opus_keeps_time_to_the_millisecond():
     assert abs(lags[int(np.argmax(fits))]) <= 48
 
 
-def test_a_broken_output_is_named_and_the_rest_is_heard(tmp_path):
+def test_a_broken_output_is_named_and_the_others_are_played(tmp_path):
     (tmp_path / "text.wav").write_text("no sound")
     write_audio(tmp_path / "short.wav", noise(0.1, 1.0))
     write_audio(tmp_path / "whole.wav", noise(0.1))
@@ -61,7 +61,7 @@ def test_a_broken_output_is_named_and_the_rest_is_heard(tmp_path):
     assert [trouble.partition(":")[0] for trouble in troubles] == ["text", "short", "missing"]
 
 
-def test_a_tone_is_one_dark_row():
+def test_a_tone_is_a_dark_row():
     tone = Audio(0.5 * np.sin(2 * np.pi * 1000 * np.arange(64000) / 32000), 32000)
     level = levels(tone)
     assert level.shape == (HEIGHT, WIDTH)
@@ -77,11 +77,11 @@ def test_time_runs_along_the_picture():
 
 
 @pytest.mark.parametrize("n", [0, 10, 3000])
-def test_short_sounds_have_pictures_too(n):
+def test_short_sounds_have_pictures(n):
     assert np.isfinite(levels(Audio(np.zeros(n), 32000))).all()
 
 
-def test_a_png_holds_what_was_drawn():
+def test_a_png_decodes_to_its_pixels():
     import matplotlib.image
 
     shades = np.array([[0, 1], [2, 1], [0, 0]], np.uint8)

@@ -64,14 +64,14 @@ def test_keys_sort_by_value_and_leave_gaps_empty(small):
     assert rows["chance"] == [""] * len(rows["strong"])
 
 
-def test_systems_link_to_their_cards_and_odd_names_do_not(small):
+def test_systems_link_to_their_cards_unless_their_names_are_unusual(small):
     page = index_page(board_of(small.folder), {})
     assert '<a href="systems.html#system-strong">strong</a>' in page
     assert "systems.html#system-&lt;" not in page
     assert bare("air-mini-stitched") == "air-mini"
 
 
-def test_rows_of_another_manifest_are_greyed(small):
+def test_rows_of_another_manifest_are_marked_as_out_of_date(small):
     board = board_of(small.folder)
     assert 'class="board"' in index_page(board, {})
     old = replace(board, sheets=(replace(board.sheets[0], is_current=False),))
@@ -85,7 +85,7 @@ def test_rows_of_every_system_are_linked(small):
     assert 'href="../results/inpaint-chords/folder-small/%3Cimg%20src%3Dx' in page
 
 
-def test_examples_are_linked_once_a_task_and_manifest(small):
+def test_examples_are_linked_once_per_task_and_manifest(small):
     board = board_of(small.folder)
     twice = replace(board, sheets=board.sheets * 2)
     page = index_page(twice, {board.sheets[0].place: ["song-00", "song-01"]})

@@ -1,9 +1,9 @@
-"""Beats, chords and metadata of a piece as they are published: tables of AIST and NYU, or those of the release of 2026.
+"""Published beats, chords and metadata of pieces: tables of AIST and NYU, or those of the release of 2026.
 
-AIST's beats are lines of begin, end and position, times in 10 ms. A position counts 48 to a quarter note from the bar's
-beginning, which itself is 384; -1 is no beat (staff.aist.go.jp/m.goto/RWC-MDB/AIST-Annotation, and mirdata 1.0.0,
-datasets/rwc_classical.py). Chords are Harte's labels (github.com/tmc323/Chord-Annotations). The release has them as CSV
-with semicolons and a header, times in seconds and beats counted from 1.
+Each line of AIST's beats has begin, end and position; times are in units of 10 ms. Positions count 48 per quarter note
+from the start of the bar, whose own position is 384; -1 is not a beat (staff.aist.go.jp/m.goto/RWC-MDB/AIST-Annotation,
+and mirdata 1.0.0, datasets/rwc_classical.py). Chord labels are Harte's (github.com/tmc323/Chord-Annotations). The
+release has CSV files with semicolons and a header, times in seconds, and beats counted from 1.
 """
 
 import csv
@@ -25,11 +25,11 @@ _Rows = list[tuple[int, list[str]]]
 
 
 @dataclass(frozen=True)
-class Said:
-    """What the metadata say of a piece.
+class Metadata:
+    """Published metadata of a piece.
 
     Attributes:
-        length_s: Its length in seconds; whole ones in the discs' table.
+        length_s: Its length in seconds; in the discs' table rounded to whole seconds.
         drums: `drum sequences`, `drum loops`, `live drums` or `without drums`.
     """
 
@@ -41,7 +41,7 @@ def read_beats(path: Path) -> Beats:
     """Read a piece's beats with their positions in the bar.
 
     Raises:
-        BenchError: the file cannot be read, a line is not of its form, times fall, or no bar begins.
+        BenchError: the file cannot be read, a line is malformed, times decrease, or no bar begins.
     """
     if path.suffix == ".csv":
         rows = _table(path, ("t", "beat"), ";")
@@ -60,10 +60,10 @@ def read_beats(path: Path) -> Beats:
 
 
 def read_chords(path: Path) -> Chords:
-    """Read a piece's chords; one that ends behind the next one's beginning ends there.
+    """Read a piece's chords; a chord that overlaps the next one is cut at its start.
 
     Raises:
-        BenchError: the file cannot be read, a line is not of its form, times fall, or a label is not Harte's.
+        BenchError: the file cannot be read, a line is malformed, times decrease, or a label is not Harte's.
     """
     is_table = path.suffix == ".csv"
     rows = _table(path, ("t_start", "t_end", "chord"), ";") if is_table else _lines(path, 3, "'begin end chord'")
@@ -77,8 +77,8 @@ def read_chords(path: Path) -> Chords:
     return Chords(intervals, tuple(cells[2] for _, cells in rows))
 
 
-def read_metadata(path: Path) -> dict[int, Said]:
-    """Read what is said of all pieces, by their number.
+def read_metadata(path: Path) -> dict[int, Metadata]:
+    """Read the metadata of all pieces, by number.
 
     Raises:
         BenchError: the file cannot be read, lacks a column, or a length is not `minutes:seconds` or seconds.
@@ -87,17 +87,17 @@ def read_metadata(path: Path) -> dict[int, Said]:
     is_discs = path.name == "rwc-p.csv"
     if not is_discs:
         names = ("RWCID", "duration", "DrumInformation")
-    found = {}
+    pieces = {}
     for line, (name, length, drums) in _table(path, names, "," if is_discs else ";", others=True):
         prefix = "No. " if is_discs else "RWC_P"
         if is_discs or name.startswith(prefix):
             number = _whole(path, line, name.removeprefix(prefix), 1, 100)
-            found[number] = Said(_seconds(path, line, length), drums.strip().lower())
-    return found
+            pieces[number] = Metadata(_seconds(path, line, length), drums.strip().lower())
+    return pieces
 
 
 def _counted(are_downbeats: Sequence[bool]) -> list[int]:
-    """Return every beat's position from 1; those before the first bar count back from its beginning."""
+    """Return every beat's position from 1; beats before the first bar are counted backwards from it."""
     bars = [k for k, is_downbeat in enumerate(are_downbeats) if is_downbeat]
     if not bars:
         return [0] * len(are_downbeats)
@@ -108,16 +108,16 @@ def _counted(are_downbeats: Sequence[bool]) -> list[int]:
 
 
 def _lines(path: Path, n: int, form: str) -> _Rows:
-    """Return the cells of every line, separated by white space, with its number."""
+    """Return the cells of every line, separated by white space, with the line's number."""
     rows = [(line, text.split()) for line, text in enumerate(_text(path).splitlines(), 1) if text.strip()]
     for line, cells in rows:
         if len(cells) != n:
             raise BenchError(f"{path}:{line}: want {form}, found {shown(' '.join(cells))!r}")
-    return _some(path, rows)
+    return _not_empty(path, rows)
 
 
 def _table(path: Path, names: Sequence[str], delimiter: str, others: bool = False) -> _Rows:
-    """Return the named cells of every line of a CSV file with a header, with its number."""
+    """Return the named cells of every line of a CSV file with a header, with the line's number."""
     reader = csv.reader(_text(path).splitlines(), delimiter=delimiter)
     rows = [(reader.line_num, cells) for cells in reader if cells]
     header = rows[0][1] if rows else []
@@ -127,10 +127,10 @@ def _table(path: Path, names: Sequence[str], delimiter: str, others: bool = Fals
         if len(cells) != len(header):
             raise BenchError(f"{path}:{line}: {len(cells)} cells, the header has {len(header)}; get it again")
     chosen = [header.index(name) for name in names]
-    return _some(path, [(line, [cells[k] for k in chosen]) for line, cells in rows[1:]])
+    return _not_empty(path, [(line, [cells[k] for k in chosen]) for line, cells in rows[1:]])
 
 
-def _some(path: Path, rows: _Rows) -> _Rows:
+def _not_empty(path: Path, rows: _Rows) -> _Rows:
     if not rows:
         raise BenchError(f"{path}: is empty; get it again")
     return rows

@@ -1,4 +1,4 @@
-"""Where the files of a piece lie: on the seven discs with AIST's annotations, or in the release of 2026."""
+"""Paths of a piece's files: from the seven discs with AIST's annotations, or in the release of 2026."""
 
 import re
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ SOUNDS = "RWC-P"
 
 @dataclass(frozen=True)
 class Discs:
-    """Seven discs read to a file a piece, and the archives of annotations, as mirdata up to 1.0 lays them out.
+    """Seven discs copied to one file per piece, and archives of annotations, in the layout of mirdata up to 1.0.
 
     Attributes:
         root: The folder that holds both.
-        index: Name of mirdata's list of it.
-        are_sounds_published: Whether every user's sounds are the same bytes; what is read from a disc is not.
-        slack_s: How far a sound's length may lie from the one that the metadata name.
+        index: Name of mirdata's index.
+        are_sounds_published: Whether every user's sound files are the same bytes; copies of a disc are not.
+        slack_s: Largest difference between a sound's length and the metadata's, in seconds.
     """
 
     root: Path
@@ -36,7 +36,7 @@ class Discs:
         return self.root / "metadata-master" / "rwc-p.csv"
 
     def sounds(self) -> Iterator[tuple[int | None, Path]]:
-        """Return every sound with its piece, e.g. piece 17 with audio/rwc-p-m02/1.wav."""
+        """Yield every sound file with its piece, None if unknown, e.g. piece 17 with audio/rwc-p-m02/1.wav."""
         places = {place_of(piece): piece for piece in range(1, N_PIECES + 1)}
         for path in _sounds(self.root / "audio", "rwc-p-m*/*"):
             disc, number = re.fullmatch(r"rwc-p-m0(\d)", path.parent.name), re.fullmatch(r"0?(\d+)", path.stem)
@@ -53,7 +53,7 @@ class Discs:
         return folder / f"N{piece:03d}-M{disc:02d}-T{number:02d}.lab"
 
     def published(self, path: Path) -> str:
-        """Return a file's path as mirdata's list has it."""
+        """Return a file's path in mirdata's index."""
         return path.relative_to(self.root).as_posix()
 
 
@@ -63,8 +63,8 @@ class Release:
 
     Attributes:
         root: The folder that holds both.
-        annotations: That of the repository.
-        index: As in `Discs`, like the two below.
+        annotations: The folder of the repository.
+        index: As in `Discs`, like the next two.
     """
 
     root: Path
@@ -79,7 +79,7 @@ class Release:
         return self.annotations / "metadata.csv"
 
     def sounds(self) -> Iterator[tuple[int | None, Path]]:
-        """Return every sound with its piece, e.g. piece 17 with RWC-P/RWC_P017.wav."""
+        """Yield every sound file with its piece, None if unknown, e.g. piece 17 with RWC-P/RWC_P017.wav."""
         for path in _sounds(self.root / SOUNDS, "*"):
             match = re.fullmatch(r"RWC_P(\d{3})", path.stem)
             yield int(match[1]) if match and 1 <= int(match[1]) <= N_PIECES else None, path
@@ -93,7 +93,7 @@ class Release:
         return self._annotation("chords", piece)
 
     def published(self, path: Path) -> str:
-        """Return a file's path as mirdata's list has it, without the folder that names the annotations' commit."""
+        """Return a file's path in mirdata's index, without the folder named after the annotations' commit."""
         inside = path.is_relative_to(self.annotations)
         return path.relative_to(self.annotations if inside else self.root).as_posix()
 
@@ -105,10 +105,10 @@ Layout = Discs | Release
 
 
 def layout_of(root: Path) -> Layout:
-    """Return how a folder is laid out.
+    """Return the layout of a folder.
 
     Raises:
-        BenchError: neither way, both ways, or with two copies of the annotations.
+        BenchError: the folder has neither layout, both, or two copies of the annotations.
     """
     is_disc, is_release = (root / "audio").is_dir(), (root / SOUNDS).is_dir()
     if is_disc and is_release:
@@ -124,7 +124,7 @@ def layout_of(root: Path) -> Layout:
 
 
 def place_of(piece: int) -> tuple[int, int]:
-    """Return a piece's disc and its number there: 16 pieces on each of the first five discs, then 10 on each."""
+    """Return a piece's disc and its number on it: 16 pieces on each of the first five discs, 10 on the other two."""
     first, size, disc = (1, 16, 1) if piece <= 80 else (81, 10, 6)
     return disc + (piece - first) // size, (piece - first) % size + 1
 

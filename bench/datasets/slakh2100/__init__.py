@@ -1,4 +1,4 @@
-"""Slakh2100: songs of the Lakh MIDI data set rendered with sampled instruments, each a stem with its notes."""
+"""Slakh2100: songs of the Lakh MIDI data set rendered with sampled instruments, as stems with their notes."""
 
 import re
 from collections import defaultdict
@@ -25,16 +25,16 @@ from bench.runtime.executor import progress
 NAME = "slakh2100"
 SPLITS = ("test", "validation", "train")
 ARCHIVE = "slakh2100_flac_redux"
-"""The folder that the published archive unpacks to; it may lie in $BENCH_DATA/slakh2100 or be it."""
+"""The folder that the published archive unpacks to; it may be in $BENCH_DATA/slakh2100 or replace it."""
 FOLDERS = ("train", "validation", "test", "omitted", ".")
 _TRACK = re.compile(r"Track\d{5}")
 
 
 class Slakh2100:
-    """Tracks of Slakh2100, as FLAC or WAV, in the folders of the original or the redux release or in one.
+    """Tracks of Slakh2100 as FLAC or WAV, in the folders of the original or of the redux release, or in one folder.
 
-    A track's split is that of Slakh2100-redux, by its number, wherever it lies: every song of the Lakh data set is then
-    in one split and once only.
+    A track's split is that of Slakh2100-redux, by its number, whatever its folder: every song of the Lakh data set then
+    occurs once.
     """
 
     name = NAME
@@ -51,12 +51,12 @@ class Slakh2100:
     def read(self, excerpt: Excerpt, what: str) -> Content | None:
         """Return a part of the excerpt; see `bench.protocols.Dataset`.
 
-        The stems are sums of the files that metadata.yaml counts among them, at their own levels, and silence where it
-        counts none. `notes` are those of all that sounds, percussion included. `beats` are those of the song's tempo
-        and time signatures, and None where its notes do not follow them.
+        A stem is the sum of the files that metadata.yaml assigns to it, at their levels; silence if there are none.
+        `notes` are those of all rendered stems, percussion included. `beats` follow the song's tempo and time
+        signatures; None if its notes do not.
 
         Raises:
-            BenchError: the track is not here or too short, or one of its files is missing or cannot be read.
+            BenchError: the track is missing or too short, or one of its files is missing or cannot be read.
         """
         folder, start = self._folder(excerpt.track), excerpt.start_s
         if what in ("mix", "drums", "bass", "other"):
@@ -64,16 +64,16 @@ class Slakh2100:
             check_end(folder, length, start + excerpt.duration_s)
             parts = (stretch(path, start, excerpt.duration_s) for path in sound_files(folder, what))
             return summed(parts, excerpt.duration_s, rate)
-        found = notes_of(folder) if what == "notes" else beats_of(folder) if what == "beats" else None
-        return None if found is None else found.cut(start, start + excerpt.duration_s).shifted(-start)
+        content = notes_of(folder) if what == "notes" else beats_of(folder) if what == "beats" else None
+        return None if content is None else content.cut(start, start + excerpt.duration_s).shifted(-start)
 
     def verify(self) -> list[str]:
-        """List what is missing, unreadable, listed twice, or other than committed checksums and mirdata's have it."""
+        """List files that are missing, unreadable or unlike committed or mirdata's hashes, and repeated songs."""
         return [
             *verify(self),
             *incomplete_splits(listed_tracks(), self._folders, SPLITS),
-            *self._twice(),
-            *self._other_than_published(),
+            *self._repeated(),
+            *self._unlike_published(),
         ]
 
     def statistics(self) -> dict[str, Any]:
@@ -81,23 +81,23 @@ class Slakh2100:
         return statistics(self)
 
     def tracks(self, split: str) -> list[str]:
-        """Return the tracks of a split that are here, by their number, e.g. `Track01876`."""
+        """Return the available tracks of a split, e.g. `Track01876`."""
         listed = listed_tracks()
         if unknown := sorted(set(self._folders) - set(listed)):
             raise BenchError(f"{self._folders[unknown[0]]}: no track of Slakh2100, which has 2100; remove it")
         return sorted(track for track in self._folders if listed[track]["split"] == split)
 
     def files(self, track: str) -> list[Path]:
-        """Return all sounds, notes and the metadata of a track."""
+        """Return all sound files, MIDI files and the metadata of a track."""
         folder = self._folder(track)
         inner = [path for kind in ("stems", "MIDI") for path in sorted((folder / kind).glob("S*.*"))]
         return [sound_file(folder), folder / "all_src.mid", folder / "metadata.yaml", *inner]
 
     def levels(self, track: str) -> TrackLevels:
-        """Return the levels of mix, drums and all else; without a drum stem the drums are silent.
+        """Return the levels of mix, drums and everything else; without a drum stem the drums are silent.
 
-        A track whose beats are not known is given none to begin on, so that no excerpt is taken of it: all songs of a
-        table are then measured against the same kind of truth.
+        A track without known beats gets an empty list of beats, so that no excerpt of it is chosen: then all songs of a
+        table are scored against the same kind of truth.
         """
         folder = self._folder(track)
         rate, seconds = recording(sound_file(folder))
@@ -113,44 +113,44 @@ class Slakh2100:
         )
 
     def problems(self, track: str) -> list[str]:
-        """List what a track lacks, a line each; see `track.problems_of`."""
+        """List missing and unreadable files of a track; see `track.problems_of`."""
         return problems_of(self._folder(track))
 
     def about(self, track: str) -> str:
-        """Return the instruments that sound, drums last, e.g. `bass, guitar, piano and drums`."""
+        """Return the rendered instruments, drums last, e.g. `bass, guitar, piano and drums`."""
         names = {stem.instrument for stem in stems_of(self._folder(track)) if stem.is_rendered}
         ordered = sorted(names, key=lambda name: (name == "drums", name))
         return " and ".join(filter(None, [", ".join(ordered[:-1]), *ordered[-1:]]))
 
     @cached_property
     def _folders(self) -> dict[str, Path]:
-        """Every track's folder."""
-        found: dict[str, Path] = {}
+        """Folder of every track."""
+        folders: dict[str, Path] = {}
         for name in FOLDERS:
             for folder in sorted((self.root / name).glob("Track*")):
                 if not folder.is_dir() or not _TRACK.fullmatch(folder.name):
                     continue
-                if folder.name in found:
-                    raise BenchError(f"{folder}: the track lies in {found[folder.name]} too; remove one of them")
-                found[folder.name] = folder
-        return found
+                if folder.name in folders:
+                    raise BenchError(f"{folder}: the track lies in {folders[folder.name]} too; remove one of them")
+                folders[folder.name] = folder
+        return folders
 
     def _folder(self, track: str) -> Path:
         if track not in self._folders:
             raise BenchError(f"{self.root}: holds no {track}; get Slakh2100-redux whole")
         return self._folders[track]
 
-    def _twice(self) -> list[str]:
-        """List songs of the Lakh data set that stand in the splits more than once."""
+    def _repeated(self) -> list[str]:
+        """List songs of the Lakh data set that occur in the splits more than once."""
         songs = defaultdict(list)
         for split in SPLITS:
             for track in self.tracks(split):
-                with suppress(BenchError):  # what cannot be read is one of the track's own problems
+                with suppress(BenchError):  # unreadable metadata are reported by `problems`
                     songs[song_of(self._folder(track))].append(f"{track} ({split})")
         return [f"{', '.join(tracks)}: one song, {song}.mid" for song, tracks in songs.items() if song and tracks[1:]]
 
-    def _other_than_published(self) -> list[str]:
-        """Compare with mirdata's md5 of the redux archive, where that is installed; not sounds converted to WAV."""
+    def _unlike_published(self) -> list[str]:
+        """List files that differ from mirdata's md5 if it is installed; sounds converted to WAV are not compared."""
         files = {}
         for name, digest in (md5.index("slakh_index_2100-redux.json") or {}).items():
             _, _, track, *rest = Path(name).parts  # archive, split, track
@@ -165,10 +165,10 @@ def build(path: str = "") -> Dataset:
     """Return Slakh2100.
 
     Args:
-        path: Its folder, where it is not `$BENCH_DATA/slakh2100`.
+        path: Its folder, `$BENCH_DATA/slakh2100` when empty.
 
     Raises:
-        MissingComponent: it is not there.
+        MissingComponent: the data set is not there.
     """
     root = root_of(NAME, path)
     return Slakh2100(root / ARCHIVE if (root / ARCHIVE).is_dir() else root)
@@ -176,5 +176,5 @@ def build(path: str = "") -> Dataset:
 
 @lru_cache(maxsize=1)
 def listed_tracks() -> dict[str, Row]:
-    """Return all 2100 tracks with their split; `omitted` is one whose song another track has."""
+    """Return all 2100 tracks with their split; a track is `omitted` if another track has the same song."""
     return read_splits(home("data_manifests") / NAME / "splits.csv", (*SPLITS, "omitted"), 2100)

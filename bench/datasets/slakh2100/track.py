@@ -1,8 +1,8 @@
-"""A track of Slakh2100: mix.flac, stems/Sxx.flac, MIDI/Sxx.mid, all_src.mid, and metadata.yaml, which explains them.
+"""A track of Slakh2100: mix.flac, stems/Sxx.flac, MIDI/Sxx.mid, all_src.mid, and metadata.yaml, which describes them.
 
-Sounds may have been converted to WAV. Numbers of stems may be missing, and a stem that metadata.yaml lists need not
-sound: `audio_rendered` says whether it does. BabySlakh says so of none, although all are there: a file that is there
-counts whatever is said of it. The gain of the mix is in the stems: it is their plain sum, and they are as long as it.
+Sounds may have been converted to WAV. Stems are not numbered consecutively, and not every stem in metadata.yaml has
+sound: `audio_rendered` says whether it does. In BabySlakh it is false for all stems although their files exist, so a
+stem whose file exists counts as rendered. The mix is the plain sum of the stems, which are as long as it.
 """
 
 import re
@@ -20,7 +20,8 @@ from bench.symbols import DRUM_PROGRAM, Beats, Notes, read_notes
 
 SUFFIXES = (".flac", ".wav")
 ON_GRID, LEAST_ON_GRID = 1 / 32, 0.4
-"""An onset is on the grid within this much of a beat from a sixteenth; a quarter of all onsets are so by chance."""
+"""An onset is on the grid within this share of a beat from a sixteenth (a quarter are by chance), and the least share
+of onsets on the grid."""
 SLACK_S = 0.1
 _GET_AGAIN = "get the track again, or leave it out of the manifest"
 _NEEDED = ("is_drum", "program_num", "inst_class", "audio_rendered", "midi_saved")
@@ -28,15 +29,15 @@ _NEEDED = ("is_drum", "program_num", "inst_class", "audio_rendered", "midi_saved
 
 @dataclass(frozen=True)
 class Stem:
-    """What metadata.yaml says of a stem.
+    """A stem as described by metadata.yaml.
 
     Attributes:
-        name: `S00` and on.
+        name: `S00`, `S01`, ...
         group: `drums`, `bass` or `other`.
         program: 0-based GM program, 128 = percussion.
         instrument: Its class in words, lower case.
-        is_rendered: Whether it sounds in the mix: it is said to, or its sound is there.
-        has_notes: Whether it has notes, likewise.
+        is_rendered: Whether it is part of the mix: metadata.yaml says so, or its sound file exists.
+        has_notes: Whether it has notes: metadata.yaml says so, or its MIDI file exists.
     """
 
     name: str
@@ -49,25 +50,25 @@ class Stem:
 
 @lru_cache(maxsize=64)
 def stems_of(folder: Path) -> tuple[Stem, ...]:
-    """Read metadata.yaml.
+    """Return the stems in metadata.yaml.
 
     Raises:
-        BenchError: it is missing or is not of this form.
+        BenchError: the file is missing or malformed.
     """
     path = folder / "metadata.yaml"
     stems = read_yaml(path).get("stems")
     if not isinstance(stems, dict) or not stems:
         raise BenchError(f"{path}: has no stems; {_GET_AGAIN}")
-    return tuple(_stem(path, name, said) for name, said in stems.items())
+    return tuple(_stem(path, name, keys) for name, keys in stems.items())
 
 
 def song_of(folder: Path) -> str:
-    """Return the name of the song's file in the Lakh MIDI data set, an md5; empty where it is not said."""
+    """Return the name of the song's file in the Lakh MIDI data set, an md5; empty if metadata.yaml has none."""
     return str(read_yaml(folder / "metadata.yaml").get("UUID", ""))
 
 
 def sound_file(folder: Path, name: str = "mix") -> Path:
-    """Return the FLAC or the WAV of this name, the FLAC where both are here; raises `BenchError` where none is."""
+    """Return the FLAC file of this name, or else the WAV file; raises `BenchError` if there is neither."""
     for suffix in SUFFIXES:
         if (folder / f"{name}{suffix}").is_file():
             return folder / f"{name}{suffix}"
@@ -75,7 +76,7 @@ def sound_file(folder: Path, name: str = "mix") -> Path:
 
 
 def sound_files(folder: Path, group: str) -> list[Path]:
-    """Return the sounds of a group's stems, or the mix; raises `BenchError` where one is missing."""
+    """Return the sound files of a group's stems, or that of the mix; raises `BenchError` if one is missing."""
     if group == "mix":
         return [sound_file(folder)]
     return [sound_file(folder / "stems", s.name) for s in stems_of(folder) if s.is_rendered and s.group == group]
@@ -83,9 +84,7 @@ def sound_files(folder: Path, group: str) -> list[Path]:
 
 @lru_cache(maxsize=8)
 def notes_of(folder: Path) -> Notes | None:
-    """Return the notes of all that sounds; None where those of one of its stems were never saved.
-
-    Programs are those of metadata.yaml.
+    """Return the notes of all rendered stems, with programs from metadata.yaml; None if one of them has no notes.
 
     Raises:
         BenchError: a file is missing or is not MIDI.
@@ -106,9 +105,9 @@ def notes_of(folder: Path) -> Notes | None:
 
 @lru_cache(maxsize=8)
 def beats_of(folder: Path) -> Beats | None:
-    """Return the beats of the song's tempo and time signatures; None where under 40 % of the onsets lie on their grid.
+    """Return beats by the song's tempo and time signatures; None if under 40 % of the onsets lie on their grid.
 
-    A file that was played in without a click has a tempo all the same, which says nothing of the music.
+    A file played in without a click has a tempo too, but the music does not follow it.
 
     Raises:
         BenchError: all_src.mid or a stem's MIDI is missing or cannot be read.
@@ -126,35 +125,35 @@ def beats_of(folder: Path) -> Beats | None:
 
 
 def problems_of(folder: Path) -> list[str]:
-    """List what is missing or unreadable: metadata, mix, stems that sound, notes; and stems unlike the mix."""
+    """List missing and unreadable files, and rendered stems of another rate or length than the mix."""
     try:
         stems, mix = stems_of(folder), whole_recording(sound_file(folder))
     except BenchError as error:
         return [str(error)]
     midi = [folder / "all_src.mid", *(_midi_file(folder, stem.name) for stem in stems if stem.has_notes)]
-    found = [_no_file(path) for path in midi if not path.is_file()]
+    problems = [_no_file(path) for path in midi if not path.is_file()]
     for stem in stems:
-        found += _sound_problems(folder, stem, mix) if stem.is_rendered else []
-    return found or _note_problems(folder)
+        problems += _sound_problems(folder, stem, mix) if stem.is_rendered else []
+    return problems or _note_problems(folder)
 
 
-def _stem(path: Path, name: str, said: Any) -> Stem:
-    if not isinstance(said, dict):
-        raise BenchError(f"{path}: stem {name}: want a mapping, found {said!r:.80}; {_GET_AGAIN}")
-    must_have(f"{path}: stem {name}", said, _NEEDED, _GET_AGAIN)
+def _stem(path: Path, name: str, keys: Any) -> Stem:
+    if not isinstance(keys, dict):
+        raise BenchError(f"{path}: stem {name}: want a mapping, found {keys!r:.80}; {_GET_AGAIN}")
+    must_have(f"{path}: stem {name}", keys, _NEEDED, _GET_AGAIN)
     try:
-        is_drum, program = bool(said["is_drum"]), int(said["program_num"])
-        instrument = str(said["inst_class"]).lower().removesuffix(" (continued)")
-        sounds = bool(said["audio_rendered"]) or any((path.parent / "stems").glob(f"{name}.*"))
-        has_notes = bool(said["midi_saved"]) or _midi_file(path.parent, name).is_file()
+        is_drum, program = bool(keys["is_drum"]), int(keys["program_num"])
+        instrument = str(keys["inst_class"]).lower().removesuffix(" (continued)")
+        is_rendered = bool(keys["audio_rendered"]) or any((path.parent / "stems").glob(f"{name}.*"))
+        has_notes = bool(keys["midi_saved"]) or _midi_file(path.parent, name).is_file()
     except (TypeError, ValueError) as error:
         raise BenchError(
-            f"{path}: stem {name}: program_num: want a whole number, found {said['program_num']!r:.80}; {_GET_AGAIN}"
+            f"{path}: stem {name}: program_num: want a whole number, found {keys['program_num']!r:.80}; {_GET_AGAIN}"
         ) from error
     if not re.fullmatch(r"S\d+", name) or not (is_drum or 0 <= program < DRUM_PROGRAM):
         raise BenchError(f"{path}: stem {name} of program {program}: want S00 and on, 0 to 127; {_GET_AGAIN}")
     group = "drums" if is_drum else "bass" if instrument == "bass" else "other"
-    return Stem(name, group, DRUM_PROGRAM if is_drum else program, instrument, sounds, has_notes)
+    return Stem(name, group, DRUM_PROGRAM if is_drum else program, instrument, is_rendered, has_notes)
 
 
 def _sound_problems(folder: Path, stem: Stem, mix: tuple[int, float]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Composed songs with exact stems and truth, made from seeds: the embedded default."""
+"""Composed songs with exact stems and truth, made from seeds: the built-in data set."""
 
 import hashlib
 import re
@@ -25,11 +25,11 @@ LOCKED = ("synthetic-quick", "synthetic-test")
 LONGEST_S = 30.0
 _LEVEL_TOLERANCE_DB = 0.5
 EARLY_S = 0.04
-"""Excerpts begin this much before their bar line, so that an early player's first note is whole."""
+"""Excerpts begin this much before a bar line, so that a first note played early is complete."""
 
 
 class Synthetic:
-    """Songs that exist as seeds; what is read is composed and rendered when it is asked for."""
+    """Songs given by seeds; they are composed and rendered when they are read."""
 
     def __init__(self, salt: bytes = b"") -> None:
         """Take the content of a salt file; empty for the public songs."""
@@ -38,8 +38,8 @@ class Synthetic:
     def select(self, manifest: str | None) -> Manifest:
         """Return `synthetic-quick` (the default), `synthetic-test`, `synthetic-train-N` or `synthetic-validation-N`."""
         name = manifest or LOCKED[0]
-        if made := re.fullmatch(r"synthetic-(train|validation)-(\d+)", name):
-            return self._private(self._listed(name, made[1], range(1, int(made[2]) + 1)))
+        if match := re.fullmatch(r"synthetic-(train|validation)-(\d+)", name):
+            return self._private(self._listed(name, match[1], range(1, int(match[2]) + 1)))
         if name not in LOCKED:
             raise UnknownName(
                 "manifest of synthetic", name, [*LOCKED, "synthetic-train-100", "synthetic-validation-12"]
@@ -78,15 +78,15 @@ class Synthetic:
         return compose(track, self._seed(track), split == "test")
 
     def stem(self, track: str, name: str) -> Audio:
-        """Return a stem of the whole song: drums, bass, piano, other, or other-drums."""
-        found = self._stems(track)
+        """Return a stem of the whole song: `drums`, `bass`, `piano`, `other` or `other-drums`."""
+        stems = self._stems(track)
         if name == "other-drums":
-            other = sound.other_drums(self.song(track), _renderer(), found.drums_gain)
+            other = sound.other_drums(self.song(track), _renderer(), stems.drums_gain)
             return Audio(other, sound.SAMPLE_RATE)
-        return Audio(found.sounds[name], sound.SAMPLE_RATE)
+        return Audio(stems.sounds[name], sound.SAMPLE_RATE)
 
     def verify(self) -> list[str]:
-        """Compose every locked song again; return what differs from the locked hashes and levels."""
+        """Compose every locked song again; list differences from the locked hashes and levels."""
         folder = home("data_manifests") / "synthetic"
         problems = []
         for line in (folder / "scores.sha256").read_text(encoding="utf-8").splitlines():
@@ -101,25 +101,25 @@ class Synthetic:
         return problems
 
     def fingerprint(self, track: str) -> Any:
-        """Return the mean level in dB of 16 bands, an octave third apart from 50 Hz, over the song."""
+        """Return the mean level over the song in dB of 16 bands from 50 Hz to 15 kHz, at a constant ratio."""
         power = np.abs(np.fft.rfft(self._mix(track).reshape(-1)[: 60 * sound.SAMPLE_RATE])) ** 2
         edges = (np.geomspace(50, 15000, 17) * 60).astype(int)
         return np.round(10 * np.log10([power[a:b].mean() + 1e-9 for a, b in pairwise(edges)]), 1)
 
     def statistics(self) -> dict[str, Any]:
-        """Return descriptive statistics of the test songs and the near-duplicate rates of their bars against train."""
+        """Return descriptive statistics of the test songs and the share of their bars that occur in training songs."""
         from bench.datasets.synthetic.description import describe
 
         return describe(self)
 
     def lock(self) -> None:
-        """Write manifests, hashes, fingerprints and statistics anew."""
+        """Write manifests, hashes, fingerprints and statistics."""
         from bench.datasets.synthetic.description import lock
 
         lock(self)
 
     def excerpt(self, track: str) -> Excerpt:
-        """Return the excerpt of a song: from just before a seeded bar line, early enough for 30 s."""
+        """Return the excerpt of a song: from just before a bar line drawn by the seed, at least 30 s before the end."""
         song = self.song(track)
         starts = [bar.start_s for bar in song.bars if bar.start_s + LONGEST_S <= 60.0]
         start = starts[seed_of("excerpt", self._seed(track)) % len(starts)]
@@ -146,7 +146,7 @@ class Synthetic:
 
 @lru_cache(maxsize=1)
 def _renderer() -> Renderer:
-    """Build the renderer once: it keeps the waveforms that songs share."""
+    """Return the renderer, built once, since it keeps waveforms that songs share."""
     renderer: Renderer = plugins.load("renderers", "soundfont")
     return renderer
 
@@ -167,7 +167,7 @@ def build(salt: str | None = None) -> Synthetic:
     except OSError as error:
         raise BenchError(f"--salt {salt}: cannot be read ({error.strerror})") from error
     if not content:
-        raise BenchError(f"--salt {salt}: is empty; put some secret text into it")
+        raise BenchError(f"--salt {salt}: is empty; write a secret text into it")
     return Synthetic(content)
 
 

@@ -1,4 +1,4 @@
-"""The composer: a song is a pure function of its seed. Every part draws from a stream of its own."""
+"""The composer: a song is a pure function of its seed. Every part has its own random stream."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ _Kind = TypeVar("_Kind", inv.Progression, inv.Groove, inv.Pattern, inv.Band, inv
 
 @dataclass
 class Part:
-    """The notes of an instrument while they are being written."""
+    """Notes of an instrument during composition: onset, offset, pitch, velocity."""
 
     program: int
     rows: list[tuple[float, float, int, int]] = field(default_factory=list)
@@ -34,7 +34,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Bar:
-    """A bar: its start and step in seconds, its chords, and its place in the section."""
+    """A bar: its start and the length of a sixteenth step in seconds, its chords, and its place in the section."""
 
     start_s: float
     step_s: float
@@ -82,7 +82,7 @@ class Song:
 
     @property
     def duration_s(self) -> float:
-        """Where the last bar ends, in seconds."""
+        """End of the last bar in seconds."""
         return self.bars[-1].start_s + self.bars[-1].step_s * self.bars[-1].n_steps
 
     @property
@@ -108,8 +108,8 @@ def compose(name: str, seed: int, is_test: bool) -> Song:
 
     Args:
         name: Its name.
-        seed: All that it depends on, with `is_test`.
-        is_test: Whether it may use what the inventory keeps for test; half of its choices then do.
+        seed: Seed of all choices; the song depends on it and `is_test` only.
+        is_test: Whether to use the test-only entries of the inventory; about half of the choices then do.
     """
     rng = streams(seed)
     plan = rng["plan"]
@@ -151,7 +151,7 @@ def compose(name: str, seed: int, is_test: bool) -> Song:
 
 
 def _pick(rng: np.random.Generator, kinds: tuple[_Kind, ...], is_test: bool) -> _Kind:
-    """Choose: in test half of the time something that only test has, otherwise something that all have."""
+    """Draw an entry: in test songs a test-only one half of the time, otherwise one for all songs."""
     draw = rng.random(2)
     only = [kind for kind in kinds if kind.is_test_only]
     pool = only if is_test and draw[0] < 0.5 else [kind for kind in kinds if not kind.is_test_only]
@@ -166,7 +166,7 @@ def _other_groove(rng: np.random.Generator, groove: inv.Groove, is_test: bool) -
 
 
 def _bars(rng: np.random.Generator, bpm: float, beats: int, is_test: bool) -> list[tuple[Bar, str]]:
-    """Lay out sections of 4, 6 or 8 bars, each with its own progression, until the song is long enough."""
+    """Return bars in sections of 4, 6 or 8, each section with its progression, until the song is long enough."""
     first = _pick(rng, inv.PROGRESSIONS, is_test)
     second = next(
         p for p in (_pick(rng, inv.PROGRESSIONS, is_test) for _ in range(99)) if p.mode == first.mode and p != first
@@ -206,7 +206,7 @@ def _chords(bars: tuple[Bar, ...], tonic: int) -> Chords:
 
 
 class _Hand:
-    """How a player turns steps into seconds and accents into velocities."""
+    """A player's timing and dynamics: steps become seconds, accents become velocities."""
 
     def __init__(self, rng: np.random.Generator, swing: float, timing_s: float) -> None:
         self.rng, self.swing, self.timing_s = rng, swing, timing_s
@@ -254,7 +254,7 @@ def _bass(
 
 
 def _voiced(degree: int, quality: str, tonic: int, near: float) -> list[int]:
-    """Place the chord's tones in close position around a pitch: the smallest move from the last chord."""
+    """Return the chord's tones in close position, in the inversion whose mean is nearest to a pitch."""
     classes = [(tonic + degree + tone) % 12 for tone in TONES[quality]]
     best = min(range(len(classes)), key=lambda k: abs(np.mean(_stacked(classes[k:] + classes[:k], near)) - near))
     return _stacked(classes[best:] + classes[:best], near)

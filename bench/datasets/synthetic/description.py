@@ -1,4 +1,4 @@
-"""The description of the songs in numbers, and the writing of everything that is locked."""
+"""Statistics of the songs, and writing of the locked files."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -16,12 +16,12 @@ from bench.paths import home, write_text
 
 N_TEST, N_QUICK, N_TRAIN = 48, 16, 240
 EARLY_S = 0.03
-"""A note this much before a bar line belongs to the bar that it announces: players are early, too."""
+"""A note up to this much before a bar line belongs to the bar after it: players may be early."""
 Bars = frozenset[tuple[str, int, int]]
 
 
 def describe(songs: Any) -> dict[str, Any]:
-    """Return tempo, keys, chords, density, levels, the share kept for test, and near-duplicate rates."""
+    """Return tempo, keys, chords, density, levels, test-only shares of the inventory, and rates of repeated bars."""
     tracks = [f"test-{k:04d}" for k in range(1, N_TEST + 1)]
     test = [songs.song(track) for track in tracks]
     train = [songs.song(f"train-{k:04d}") for k in range(1, N_TRAIN + 1)]
@@ -73,8 +73,8 @@ def lock(songs: Any) -> None:
 
 
 def bars_of(song: Song, parts: Iterable[str]) -> list[Bars]:
-    """Return every bar as the set of (part, step, pitch class above the tonic, or drum key) that it holds."""
-    found: list[set[tuple[str, int, int]]] = [set() for _ in song.bars]
+    """Return every bar as the set of its notes: (part, step, pitch class above the tonic or drum key)."""
+    bars: list[set[tuple[str, int, int]]] = [set() for _ in song.bars]
     starts = np.array([bar.start_s for bar in song.bars])
     for part in parts:
         notes = song.parts[part]
@@ -82,8 +82,8 @@ def bars_of(song: Song, parts: Iterable[str]) -> list[Bars]:
         steps = np.rint((notes.intervals_s[:, 0] - starts[owner]) / song.bars[0].step_s).astype(int)
         pitches = notes.pitches if part == "drums" else (notes.pitches - song.tonic) % 12
         for bar, step, pitch in zip(owner.tolist(), steps.tolist(), pitches.tolist(), strict=True):
-            found[bar].add((part, step, pitch))
-    return [frozenset(bar) for bar in found]
+            bars[bar].add((part, step, pitch))
+    return [frozenset(bar) for bar in bars]
 
 
 def _duplicates(test: list[Song], train: list[Song], parts: tuple[str, ...]) -> float:
@@ -93,11 +93,11 @@ def _duplicates(test: list[Song], train: list[Song], parts: tuple[str, ...]) -> 
 
 
 def _spread(values: Iterable[float]) -> dict[str, float]:
-    found = np.array(list(values))
+    numbers = np.array(list(values))
     return {
-        "min": round(float(found.min()), 2),
-        "mean": round(float(found.mean()), 2),
-        "max": round(float(found.max()), 2),
+        "min": round(float(numbers.min()), 2),
+        "mean": round(float(numbers.mean()), 2),
+        "max": round(float(numbers.max()), 2),
     }
 
 

@@ -1,6 +1,6 @@
-"""The inventory: progressions, grooves, patterns, instruments and tempo bands, each for all songs or for test alone.
+"""The inventory: progressions, grooves, patterns, instruments and tempo ranges, each for all songs or for test only.
 
-At least 30 % of every list is kept for test, so that a system trained on the training songs meets what it never saw.
+At least 30 % of every list is for test only, so that systems trained on the training songs meet unseen entries.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Change = tuple[int, str]
 
 @dataclass(frozen=True)
 class Progression:
-    """Chords, one a bar (a bar with two chords is a tuple of two), repeated to the length of a phrase."""
+    """Chords bar by bar, one or two per bar, repeated to the length of a section."""
 
     mode: str
     bars: tuple[tuple[Change, ...], ...]
@@ -20,7 +20,7 @@ class Progression:
 
 @dataclass(frozen=True)
 class Groove:
-    """A bar of percussion: steps of a sixteenth (16 in 4/4, 12 in 3/4) by GM drum key; `X` is an accent."""
+    """A bar of percussion: sixteenth steps (16 in 4/4, 12 in 3/4) by GM drum key; `X` is an accent, `x` a hit."""
 
     name: str
     beats: int
@@ -31,7 +31,7 @@ class Groove:
 
 @dataclass(frozen=True)
 class Pattern:
-    """When a part plays inside a bar: (step, length in steps, what) with `what` as the part reads it."""
+    """Hits of a part within a bar: (step, length in steps, what), where the meaning of `what` depends on the part."""
 
     name: str
     hits: tuple[tuple[int, int, int], ...]
@@ -40,7 +40,7 @@ class Pattern:
 
 @dataclass(frozen=True)
 class Band:
-    """The programs of a song's parts (0-based GM; -1 = the part is silent)."""
+    """Programs of a song's parts (0-based GM; -1: the part is silent)."""
 
     bass: int
     piano: int
@@ -109,8 +109,8 @@ GROOVES = (
 SPARE_THREE = Groove(
     "spare-three", 3, {KICK: "X...........", SNARE: "........X...", PEDAL: "....x...x...", TAMB: "x.x.x.x.x.x."}
 )
-"""What stands in as the other groove of a training waltz, which has no sibling there; never a song's own groove."""
-# What a hit plays: for the bass semitones above the root; for comping 0 = all tones, 1 = low half, 2 = high half,
+"""The other groove of training songs in 3/4, for which the inventory has no second groove; never a song's own."""
+# `what` of a hit: for the bass, semitones above the root; for comping, 0 = all tones, 1 = low half, 2 = high half,
 # 3+k = tone k of an arpeggio.
 BASSES = (
     Pattern("roots", ((0, 8, 0), (8, 8, 0))),

@@ -69,7 +69,7 @@ def edited(name: str, examples: Sequence[Example]) -> list[Audio]:
 @pytest.mark.parametrize("kinds", [(), ("drums",), ("chords",), ("drums", "chords", "piano")], ids="-".join)
 @pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)
 @pytest.mark.parametrize("name", [*MODELS, *PROBES])
-def test_every_mask_and_control_is_filled_and_the_context_is_untouched(
+def test_holes_are_filled_and_the_context_is_unchanged_for_every_mask_and_control(
     name: str, mask: Mask, kinds: tuple[str, ...]
 ) -> None:
     examples = [example_of(mask, kinds, seed=s, song=f"song-{s}") for s in (1, 2)]
@@ -84,7 +84,7 @@ def test_every_mask_and_control_is_filled_and_the_context_is_untouched(
 
 
 @pytest.mark.parametrize("name", [*MODELS, *PROBES])
-def test_outputs_are_repeatable_and_do_not_depend_on_the_batch(name: str) -> None:
+def test_outputs_are_repeatable_and_independent_of_the_batch(name: str) -> None:
     examples = [example_of(centre(N_FRAMES), ("drums", "chords"), seed=s, song=f"song-{s}") for s in (1, 2)]
     first, second = edited(name, examples), edited(name, examples)
     assert [a.sha256() for a in first] == [a.sha256() for a in second]
@@ -111,7 +111,7 @@ def test_models_have_a_batch_size(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PROBES)
-def test_probes_say_that_they_are_probes(name: str) -> None:
+def test_probes_are_marked_as_probes(name: str) -> None:
     assert plugins.load("models", name).is_probe is True
 
 

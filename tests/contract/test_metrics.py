@@ -30,7 +30,7 @@ from tests.metrics.fakes import (
 
 NAMES = sorted(file.stem.replace("_", "-") for file in Path(bench.metrics.__path__[0]).glob("[!_]*.py"))
 OPTIONS = {"clap-score": {"embedding": "logmel-stats"}}
-"""Without weights of its own."""
+"""Options under which a metric needs no weights."""
 SETS = ("fad", "kad")
 PAIRWISE = [name for name in NAMES if name not in SETS]
 KINDS = {"drums", "onsets", "beats", "chords", "notes", "chroma"}
@@ -48,12 +48,12 @@ SILENCE = Audio(np.zeros(8 * RATE), RATE)
 
 
 @pytest.mark.parametrize("state", sorted(STATES - {"ok", "silent"}))
-def test_every_state_without_a_number_is_explained_under_the_table(state: str) -> None:
+def test_every_state_without_a_value_has_a_footnote(state: str) -> None:
     assert state in REASONS
 
 
 def findings(mask: Mask, drums: Audio = DRUMS) -> dict[str, Any]:
-    """What extractors find where there is music: something of every kind in every hole."""
+    """Return events of every kind in every hole, as extractors find them in music."""
     holes, rng = mask.holes_s, np.random.default_rng(5)
     return {
         "drums": holes_of(drums, mask),
@@ -66,7 +66,7 @@ def findings(mask: Mask, drums: Audio = DRUMS) -> dict[str, Any]:
 
 
 def nothing(mask: Mask) -> dict[str, Any]:
-    """What extractors find in silence."""
+    """Return the results of extractors on silence."""
     return findings(mask, SILENCE) | {
         "onsets": [times() for _ in mask.holes_s],
         "beats": [times() for _ in mask.holes_s],
@@ -84,7 +84,7 @@ def measured(
     wanted: dict[str, Any] | None = None,
     found: dict[str, Any] | None = None,
 ) -> dict[str, Measurement]:
-    """Measure an output; what is not said is as in the reference."""
+    """Measure an output; arguments left out are those of the reference."""
     one = example(reference or noise(0), mask)
     wanted = wanted or findings(mask)
     found = found or findings(mask)
@@ -163,12 +163,12 @@ def test_silence_in_the_hole_is_never_undefined_and_never_good(name: str) -> Non
     for column in columns(name):
         one = found[column.name]
         assert np.isfinite(one.value) or one.state == "no-prompt"
-        # An embedding hears silence as something; that a silent hole scores the worst is a rule of scoring.
+        # An embedding of silence is a valid vector; scoring, not the metric, gives a silent hole the worst value.
         if column.region == "hole" and not column.name.startswith(("chord-coverage", "loudness-gap", "clap-")):
             assert one.value == pytest.approx(column.worst, abs=1e-6), column.name
 
 
-def test_states_name_what_the_mask_leaves_out() -> None:
+def test_states_name_what_a_full_mask_leaves_undefined() -> None:
     states = {name: {m.state for m in measured(name, noise(3), EVERYTHING).values()} for name in PAIRWISE}
     assert states.pop("context-lsd") == {"no-context"}
     assert states.pop("seam-jump") == states.pop("seam-loudness") == {"no-seam"}

@@ -1,18 +1,17 @@
-"""What every extractor owes: the right kind, finite findings inside the sound, silence, odd lengths, the same again."""
+"""Requirements on every extractor: type, finite values within the sound, silence, odd lengths, repeatability."""
 
 import os
-import sys
 from dataclasses import fields
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import pytest
-from known_sounds import groove
 
 from bench import plugins
 from bench.audio import Audio
 from bench.symbols import Beats, Chords, Frames, Notes
+from tests.extractors.known_sounds import groove
 
 RESULTS: dict[str, type] = {
     "drums": Audio,
@@ -24,12 +23,8 @@ RESULTS: dict[str, type] = {
     "embedding": Frames,
 }
 MADMOM = [name for name in plugins.names("extractors") if name.startswith("madmom")]
-WEIGHTED = [
-    name
-    for name in plugins.names("extractors")
-    if hasattr(sys.modules[plugins.builder("extractors", name).__module__], "WEIGHTS")
-]
-"""Held to the same in their own tests, on small random models."""
+WEIGHTED = [name for name in plugins.names("extractors") if plugins.weights_of("extractors", name)]
+"""Tested in the same way by their own tests, on small random models."""
 NAMES = [name for name in plugins.names("extractors") if name not in (*MADMOM, *WEIGHTED)] + [
     pytest.param(name, marks=pytest.mark.madmom) for name in MADMOM
 ]
@@ -43,77 +38,77 @@ def extractor(request: pytest.FixtureRequest) -> Any:
     return plugins.load("extractors", name)
 
 
-def content(found: Any) -> list[Any]:
-    return [np.asarray(getattr(found, field.name)) for field in fields(found)]
+def content(result: Any) -> list[Any]:
+    return [np.asarray(getattr(result, field.name)) for field in fields(result)]
 
 
-def looked_over(found: Any, kind: str, audio: Audio) -> None:
-    """Check type, shape, range and order of a finding."""
-    assert type(found) is RESULTS[kind]
-    for values in content(found):
+def check_well_formed(result: Any, kind: str, audio: Audio) -> None:
+    """Check type, shape, range and order of what an extractor returned."""
+    assert type(result) is RESULTS[kind]
+    for values in content(result):
         assert values.dtype.kind in "USO" or np.isfinite(values).all()
     end = audio.duration_s
-    if isinstance(found, Audio):
-        assert found.samples.shape == (1, audio.n_samples)
-        assert found.sample_rate == audio.sample_rate
-    elif isinstance(found, Frames):
-        assert found.values.ndim == 2 and found.values.dtype == np.float64
-        assert abs(len(found.values) - end * found.rate_hz) <= max(1, found.rate_hz)
-    elif isinstance(found, Beats):
-        assert (np.diff(found.times_s) > 0).all()
-        assert ((found.times_s >= 0) & (found.times_s <= end)).all()
-        assert not len(found.positions) or found.positions.min() >= 1
-    elif isinstance(found, Chords):
-        starts, ends = found.intervals_s.T
+    if isinstance(result, Audio):
+        assert result.samples.shape == (1, audio.n_samples)
+        assert result.sample_rate == audio.sample_rate
+    elif isinstance(result, Frames):
+        assert result.values.ndim == 2 and result.values.dtype == np.float64
+        assert abs(len(result.values) - end * result.rate_hz) <= max(1, result.rate_hz)
+    elif isinstance(result, Beats):
+        assert (np.diff(result.times_s) > 0).all()
+        assert ((result.times_s >= 0) & (result.times_s <= end)).all()
+        assert not len(result.positions) or result.positions.min() >= 1
+    elif isinstance(result, Chords):
+        starts, ends = result.intervals_s.T
         assert starts[0] == 0 and ends[-1] == end
         assert (starts[1:] == ends[:-1]).all() and (ends > starts).all()
-        assert all(a != b for a, b in zip(found.labels, found.labels[1:], strict=False))
+        assert all(a != b for a, b in zip(result.labels, result.labels[1:], strict=False))
     else:
-        onsets, offsets = found.intervals_s.T
+        onsets, offsets = result.intervals_s.T
         assert (np.diff(onsets) >= 0).all()
         assert ((onsets >= 0) & (offsets <= end) & (offsets - onsets <= 0.5 + 1e-9)).all()
-        assert ((found.velocities >= 1) & (found.velocities <= 127)).all()
-        assert ((found.pitches >= 21) & (found.pitches <= 108)).all()
+        assert ((result.velocities >= 1) & (result.velocities <= 127)).all()
+        assert ((result.pitches >= 21) & (result.pitches <= 108)).all()
 
 
 @pytest.mark.parametrize("rate", [16000, 32000, 44100, 48000])
-def test_finding_is_well_formed_at_every_rate(extractor: Any, rate: int) -> None:
+def test_the_result_is_well_formed_at_every_rate(extractor: Any, rate: int) -> None:
     audio, _ = groove(rate, 120, 2)
-    looked_over(extractor.extract(audio), extractor.kind, audio)
+    check_well_formed(extractor.extract(audio), extractor.kind, audio)
 
 
 @pytest.mark.parametrize("n_samples", [1, 3, 1600, 6000, 12800])
 def test_short_sound_is_no_error(extractor: Any, n_samples: int) -> None:
     audio = Audio(groove(32000, 120, 1)[0].samples[:, :n_samples], 32000)
-    looked_over(extractor.extract(audio), extractor.kind, audio)
+    check_well_formed(extractor.extract(audio), extractor.kind, audio)
 
 
 @pytest.mark.parametrize("level", [0.0, 1e-6])
 @pytest.mark.parametrize("duration_s", [0.05, 3.0])
-def test_silence_gives_nothing(extractor: Any, level: float, duration_s: float) -> None:
+def test_silence_gives_an_empty_result(extractor: Any, level: float, duration_s: float) -> None:
     n = round(duration_s * 32000)
     audio = Audio(level * np.random.default_rng(1).standard_normal(n).astype(np.float32), 32000)
-    found = extractor.extract(audio)
-    looked_over(found, extractor.kind, audio)
-    if isinstance(found, Audio):
-        assert not found.samples.any()
-    elif isinstance(found, Chords):
-        assert found.labels == ("N",)
+    result = extractor.extract(audio)
+    check_well_formed(result, extractor.kind, audio)
+    if isinstance(result, Audio):
+        assert not result.samples.any()
+    elif isinstance(result, Chords):
+        assert result.labels == ("N",)
     elif extractor.kind == "chroma":
-        assert not found.values.any()
+        assert not result.values.any()
     elif extractor.kind == "embedding":
-        np.testing.assert_allclose(found.values, found.values[:1].repeat(len(found.values), axis=0), atol=8)
+        np.testing.assert_allclose(result.values, result.values[:1].repeat(len(result.values), axis=0), atol=8)
     else:
-        assert not len(found.intervals_s if isinstance(found, Notes) else found.times_s)
+        assert not len(result.intervals_s if isinstance(result, Notes) else result.times_s)
 
 
-def test_no_sound_at_all_is_no_error(extractor: Any) -> None:
-    found = extractor.extract(Audio(np.zeros((1, 0), dtype=np.float32), 32000))
-    assert type(found) is RESULTS[extractor.kind]
-    assert all(not values.size for values in content(found) if values.ndim)
+def test_audio_without_samples_is_no_error(extractor: Any) -> None:
+    result = extractor.extract(Audio(np.zeros((1, 0), dtype=np.float32), 32000))
+    assert type(result) is RESULTS[extractor.kind]
+    assert all(not values.size for values in content(result) if values.ndim)
 
 
-def test_stereo_is_heard_as_the_mean_of_its_channels(extractor: Any) -> None:
+def test_stereo_is_analysed_as_the_mean_of_its_channels(extractor: Any) -> None:
     mono = groove(32000, 100, 2)[0]
     left = 0.5 * np.random.default_rng(3).standard_normal(mono.n_samples).astype(np.float32) ** 3 * 0.01
     stereo = Audio(np.stack([mono.mono + left, mono.mono - left]), 32000)
@@ -127,12 +122,12 @@ def test_same_sound_gives_the_same_bytes(extractor: Any) -> None:
     audio = groove(32000, 110, 2)[0]
     first, second = extractor.extract(audio), extractor.extract(audio)
     again = plugins.builder("extractors", extractor.identity.split(" ")[0])().extract(audio)
-    for found in (second, again):
-        for ours, theirs in zip(content(first), content(found), strict=True):
+    for repeated in (second, again):
+        for ours, theirs in zip(content(first), content(repeated), strict=True):
             assert ours.tobytes() == theirs.tobytes()
 
 
-def test_extracting_leaves_the_sound_alone(extractor: Any) -> None:
+def test_extracting_does_not_change_the_input(extractor: Any) -> None:
     audio = groove(32000, 110, 1)[0]
     before = audio.sha256()
     extractor.extract(audio)
