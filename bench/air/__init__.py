@@ -1,1 +1,1 @@
-"""The reference model: a heterogeneous adapter on a frozen MusicGen decoder (arXiv 2402.09508), with its loss."""
+"""Library of the reference model, a heterogeneous adapter on a frozen MusicGen decoder (arXiv 2402.09508)."""

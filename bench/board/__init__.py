@@ -1,1 +1,1 @@
-"""From rows to tables: ranking, tables, page, report, audit, comparison, history, submission."""
+"""From rows to tables: ranking, pages, audit, history, comparisons of systems and boards, submission."""

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.board.report import results_files
+from bench.board.revision import board_at
 from bench.errors import BenchError
 from bench.paths import home
-from bench.runtime.revision import board_at
 
 BOARD = "board"
 """Name of the published board; `board@REV` is the board of a git revision."""

@@ -1,1 +1,1 @@
-"""Submissions of others: archives, sound files, fingerprints, and the check of a submission."""
+"""What strangers hand in: archives, sound files, fingerprints, the check of a submission."""

@@ -1,1 +1,1 @@
-"""Registry of data sets: one file or folder is one data set; its name is the public name."""
+"""Registry of data sets: one file or folder is one data set, called as the file is, with dashes."""

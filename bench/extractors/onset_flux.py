@@ -17,6 +17,7 @@ _LAG = 3
 _LATENCY_S = 0.0025
 """Delay from the attack to the peak of the flux, measured on rendered drums."""
 _REST_S, _AROUND_S = 0.03, 0.05
+"""Least time between two onsets, as for true hits (`bench.music.drums`), and half the window of the local median."""
 
 
 class OnsetFlux:

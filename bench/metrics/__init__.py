@@ -1,1 +1,1 @@
-"""Metrics: one file per family of columns that are measured the same way."""
+"""Registry of metrics: one file is one family of columns that are measured the same way."""

@@ -12,10 +12,10 @@ WINDOW_S = 0.05
 class DrumOnsetF1:
     """mir_eval's onset F measure (+-50 ms), counts pooled over holes, and the same adjusted for chance.
 
-    The reference onsets are the true hits merged within 30 ms, or else those that the same detector finds in the
-    control. Chance c is the mean F over 32 seeded circular shifts of the output's onsets inside their hole by at least
-    0.25 s; `-adj` is (F - c) / (1 - c), at least -1. Both are undefined without an onset in the reference; without one
-    in the output they score 0.
+    The reference onsets are the true hits, merged within 30 ms (`bench.music.drums`), or else those that the same
+    detector finds in the control. Chance c is the mean F over 32 seeded circular shifts of the output's onsets inside
+    their hole by at least 0.25 s; `-adj` is (F - c) / (1 - c), at least -1. Both are undefined without an onset in the
+    reference; without one in the output they score 0.
     """
 
     columns: tuple[Column, ...] = (

@@ -1,1 +1,1 @@
-"""The mini networks: a small codec and separator with the interfaces of the full-size ones, trained by recipes/."""
+"""Library of the mini networks: a small codec and separator with the interfaces of the full-size ones."""

@@ -1,1 +1,1 @@
-"""What is known of sound and music: controls, drums, metre, loudness, matching, splices."""
+"""Library of what plugs and stages share about sound: controls, drums, metre, loudness, matching, splices."""

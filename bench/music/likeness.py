@@ -80,7 +80,7 @@ def highest_correlation(piece: Sound, sound: Sound) -> float:
     return float(np.max(products / np.sqrt(np.maximum(energies, floor) * float(piece @ piece))))
 
 
-def _level(sound: npt.NDArray[np.float32]) -> Sound:
+def centred(sound: npt.NDArray[np.float32]) -> Sound:
     """Return the sound without its mean, since two sounds may share an offset."""
     values = sound.astype(np.float64)
     return values - values.mean() if len(values) else values

@@ -1,1 +1,1 @@
-"""From music to outputs: source, build, handout, generate; `run` goes on to the table."""
+"""From music to outputs: sources, examples and their checks, generation, preparation; `run` does every step."""

@@ -8,7 +8,7 @@ from bench.audio import Audio, read_audio
 from bench.checking.wav import read_header
 from bench.errors import BenchError
 from bench.example import Request, read_request
-from bench.music.likeness import _level, highest_correlation
+from bench.music.likeness import centred, highest_correlation
 
 SAME_SOUND = 0.95
 """Correlation at any lag from which a file counts as containing the sound of a hole; that of a copy with noise at
@@ -63,10 +63,10 @@ def _sounds(name: str, request: Request, reference: Audio) -> list[str]:
     if reference.n_samples != masked.n_samples:
         raise BenchError(f"{name}: the reference has {reference.n_samples} samples, the request {masked.n_samples}")
     for start, end in mask.holes_s:
-        piece = _level(reference.cut(start, end).mono)
+        piece = centred(reference.cut(start, end).mono)
         sounds = {"masked.wav": masked} | {f"control-{kind}.wav": c.audio for kind, c in request.controls.items()}
         for file, audio in sounds.items():
-            if (rho := highest_correlation(piece, _level(audio.mono))) >= SAME_SOUND:
+            if (rho := highest_correlation(piece, centred(audio.mono))) >= SAME_SOUND:
                 why = "the music repeats itself, or" if file == "masked.wav" else "the control is the whole music, or"
                 lines.append(f"{name}: {file} holds the sound of the hole at {start:g} s ({rho:.1%}); {why} it leaks")
     return lines

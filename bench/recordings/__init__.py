@@ -1,1 +1,1 @@
-"""What data sets of recordings share: libraries, selections, splits, checksums, stems."""
+"""Library of what data sets of recordings share: manifests, selection, splits, checksums, stems."""

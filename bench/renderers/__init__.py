@@ -1,1 +1,1 @@
-"""Renderers: one file per way to turn notes into sound."""
+"""Registry of renderers: one file turns notes into sound."""

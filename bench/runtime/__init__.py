@@ -1,1 +1,1 @@
-"""Running work and storing its results: executors, caches, locks, folders, devices, weight files."""
+"""Library of where and how work is done and kept: executors, caches, locks, folders, devices, weight files."""

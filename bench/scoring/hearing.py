@@ -15,8 +15,11 @@ from bench.symbols import Beats, Frames
 
 CONTEXT_S = 1.0
 """Seconds of context that an extractor is given on either side of a hole, unless it has its own `context_s`."""
-RULES = f"context {CONTEXT_S:g} s, hits merged within {MERGE_S:g} s"
-"""The settings of this module that change findings but are in no extractor's identity; part of every cache key."""
+RULES = f"hearing/1, context {CONTEXT_S:g} s, hits merged within {MERGE_S:g} s"
+"""What changes findings but is in no extractor's identity; part of every key of a measurement.
+
+Raise the number when a rule here or in `bench.music.drums` changes.
+"""
 
 Who = Literal["output", "reference"]
 

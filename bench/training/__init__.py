@@ -1,1 +1,1 @@
-"""What trainers share: recipes, the loop, songs as sound and as tokens."""
+"""Library of what trainers share: recipes, the loop, songs as sound and as tokens."""

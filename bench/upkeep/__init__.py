@@ -1,1 +1,1 @@
-"""Is it installed, is it still right: doctor, setup, lock, expectations, noise floor."""
+"""Is it installed, is it still right: doctor, setup, lists, data sets, locks, expectations, noise floor."""

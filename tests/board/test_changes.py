@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from bench.board.boards import opened_board
 from bench.board.changes import between, changes, must_hold
+from bench.board.revision import board_at
 from bench.cli.app import app
 from bench.errors import BenchError, CheckFailed, UnknownName
-from bench.runtime.revision import board_at
 from bench.scores import Row, write_rows
 from bench.statistics import difference, holm
 from tests.board.test_compare import GAP, LSD, ONSETS, column, distance
