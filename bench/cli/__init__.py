@@ -1,1 +1,1 @@
-"""The command line: what is typed is parsed, one step is called, its result is printed."""
+"""The command line: parse options, call one step, print its result."""

@@ -1,1 +1,1 @@
-"""Is it installed, is it still right: doctor, setup, lock, expectations, noise floor."""
+"""Checks of an installation and of the suite: doctor, setup, lock, expectations, noise floor."""

@@ -323,7 +323,7 @@ def test_a_run_is_preferred_to_the_published_board(board, tmp_path, monkeypatch)
 @pytest.mark.parametrize("words", [["runs"], ["--html"], ["--sounds", "runs"]])
 def test_a_check_of_the_published_board_takes_nothing_else(words):
     said = CliRunner().invoke(app, ["report", "--check", *words])
-    assert said.exit_code == 2 and "--check looks at the published board" in said.output
+    assert said.exit_code == 2 and "--check checks the published board" in said.output
 
 
 def test_a_run_gets_its_page_beside_its_results(board):
