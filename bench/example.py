@@ -1,4 +1,4 @@
-"""Requests (all a model may know), references (what it must not) and the folders they lie in (design section 5)."""
+"""Examples: requests (all that a model may know), references, and their folders (docs/design.md, section 5)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -26,12 +26,12 @@ _CONTROLS = ("drums", "chords", "piano")
 
 @dataclass(frozen=True, eq=False)
 class Control:
-    """What to follow.
+    """Something that a model should follow.
 
     Attributes:
         kind: `drums`, `chords` or `piano`.
         content: Audio, Chords or Notes, timed from the excerpt's start.
-        audio: The control as heard by a model: mono, at the task's rate, exactly the excerpt's length.
+        audio: The control as sound: mono, at the task's rate, exactly the excerpt's length.
         beats: For chords, the beats on which the blocks are struck.
     """
 
@@ -51,9 +51,9 @@ class Request:
         version: Version of the task.
         masked: Mono sound at the task's rate, zero in the holes.
         mask: The holes.
-        controls: By kind.
-        prompt: Text, may be empty.
-        seed: The only source of randomness of a model.
+        controls: Controls by kind.
+        prompt: Text; may be empty.
+        seed: A model's only source of randomness.
     """
 
     id: str
@@ -68,7 +68,7 @@ class Request:
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """What the dataset knows about the reference; None where it knows nothing. Times count from the excerpt's start."""
+    """Annotations of the reference by the data set, timed from the excerpt's start; None where there are none."""
 
     chords: Chords | None = None
     beats: Beats | None = None
@@ -80,9 +80,9 @@ class Example:
     """A request together with what it hides.
 
     Attributes:
-        request: What the model got.
+        request: The request.
         reference: The hidden original, mono, at the task's rate.
-        truth: What the dataset knows.
+        truth: The data set's annotations.
     """
 
     request: Request
@@ -91,7 +91,7 @@ class Example:
 
     @property
     def song(self) -> str:
-        """The song it was cut from; examples of one song are averaged before songs are."""
+        """The song that the excerpt is from; scores are averaged within songs before they are averaged over songs."""
         return song_of(self.request.id)
 
 
@@ -102,16 +102,16 @@ def masked(reference: Audio, mask: Mask) -> Audio:
 
 
 def write_request(folder: Path, request: Request) -> None:
-    """Write `folder/<id>/`: the sounds and symbols first, request.yaml last, so that it marks a complete request."""
-    home = folder / request.id
-    write_audio(home / "masked.wav", request.masked)
+    """Write `folder/<id>/`, with request.yaml last: it marks a complete request."""
+    inner = folder / request.id
+    write_audio(inner / "masked.wav", request.masked)
     for kind, control in request.controls.items():
-        write_audio(home / f"control-{kind}.wav", control.audio)
+        write_audio(inner / f"control-{kind}.wav", control.audio)
         if isinstance(control.content, Chords):
-            write_symbols(home / "control-chords.lab", control.content)
-            write_symbols(home / "beats.txt", control.beats or Beats())
+            write_symbols(inner / "control-chords.lab", control.content)
+            write_symbols(inner / "beats.txt", control.beats or Beats())
         elif isinstance(control.content, Notes):
-            write_symbols(home / "control-piano.mid", control.content)
+            write_symbols(inner / "control-piano.mid", control.content)
     keys: dict[str, Any] = {
         "id": request.id,
         "task": request.task,
@@ -123,16 +123,16 @@ def write_request(folder: Path, request: Request) -> None:
         "seed": request.seed,
         "controls": list(request.controls),
     }
-    write_text(home / "request.yaml", dump_yaml(keys))
+    write_text(inner / "request.yaml", dump_yaml(keys))
 
 
-def read_request(home: Path) -> Request:
+def read_request(folder: Path) -> Request:
     """Read a request folder.
 
     Raises:
-        BenchError: a file is missing, malformed, or of the wrong length, naming it.
+        BenchError: a file is missing, malformed or of the wrong length; the message names it.
     """
-    path = home / "request.yaml"
+    path = folder / "request.yaml"
     keys = read_yaml(path, _KEYS, _KEYS, "get the requests again, or build them again")
     try:
         for key, kind in _KEYS.items():
@@ -140,19 +140,21 @@ def read_request(home: Path) -> Request:
         mask = Mask(tuple(_hole(entry) for entry in keys["holes"]), keys["n_frames"])
     except (BenchError, ValueError) as error:
         raise BenchError(f"{path}: {error}") from error
-    if keys["id"] != home.name:
-        raise BenchError(f"{path}: the id is {keys['id']!r}, the folder's name is '{home.name}'")
+    if keys["id"] != folder.name:
+        raise BenchError(f"{path}: the id is {keys['id']!r}, the folder's name is '{folder.name}'")
     if unknown := [kind for kind in keys["controls"] if kind not in _CONTROLS]:
         raise BenchError(f"{path}: no kind of control is called {unknown[0]!r}; known: {', '.join(_CONTROLS)}")
     n_samples = keys["n_frames"] * keys["sample_rate"] // 50
-    sounds = {name: read_audio(home / name) for name in ["masked.wav", *(f"control-{k}.wav" for k in keys["controls"])]}
+    sounds = {
+        name: read_audio(folder / name) for name in ["masked.wav", *(f"control-{k}.wav" for k in keys["controls"])]
+    }
     for name, sound in sounds.items():
         if (sound.n_samples, sound.sample_rate) != (n_samples, keys["sample_rate"]):
             raise BenchError(
-                f"{home / name}: {sound.n_samples} samples at {sound.sample_rate} Hz, "
+                f"{folder / name}: {sound.n_samples} samples at {sound.sample_rate} Hz, "
                 f"the request says {n_samples} at {keys['sample_rate']} Hz"
             )
-    controls = {kind: _read_control(home, kind, sounds[f"control-{kind}.wav"]) for kind in keys["controls"]}
+    controls = {kind: _read_control(folder, kind, sounds[f"control-{kind}.wav"]) for kind in keys["controls"]}
     return Request(
         id=keys["id"],
         task=keys["task"],
@@ -166,14 +168,14 @@ def read_request(home: Path) -> Request:
 
 
 def write_reference(folder: Path, example: Example) -> None:
-    """Write `folder/<id>.wav` and `folder/truth/<id>/`."""
-    home = folder / "truth" / example.request.id
+    """Write the reference as `folder/<id>.wav` and the truth into `folder/truth/<id>/`."""
+    truth = folder / "truth" / example.request.id
     if example.truth.chords is not None:
-        write_symbols(home / "chords.lab", example.truth.chords)
+        write_symbols(truth / "chords.lab", example.truth.chords)
     if example.truth.beats is not None:
-        write_symbols(home / "beats.txt", example.truth.beats)
+        write_symbols(truth / "beats.txt", example.truth.beats)
     if example.truth.notes is not None:
-        write_symbols(home / "notes.mid", example.truth.notes)
+        write_symbols(truth / "notes.mid", example.truth.notes)
     write_audio(folder / f"{example.request.id}.wav", example.reference)
 
 
@@ -183,23 +185,23 @@ def read_example(requests: Path, references: Path, name: str) -> Example:
     Raises:
         BenchError: a file of either is missing or malformed.
     """
-    home = references / "truth" / name
+    annotations = references / "truth" / name
     truth = Truth(
-        chords=read_chords(home / "chords.lab") if (home / "chords.lab").exists() else None,
-        beats=read_beats(home / "beats.txt") if (home / "beats.txt").exists() else None,
-        notes=read_notes(home / "notes.mid") if (home / "notes.mid").exists() else None,
+        chords=read_chords(annotations / "chords.lab") if (annotations / "chords.lab").exists() else None,
+        beats=read_beats(annotations / "beats.txt") if (annotations / "beats.txt").exists() else None,
+        notes=read_notes(annotations / "notes.mid") if (annotations / "notes.mid").exists() else None,
     )
     return Example(read_request(requests / name), read_audio(references / f"{name}.wav"), truth)
 
 
 def other_songs(ids: Sequence[str]) -> dict[str, str]:
-    """Return for every excerpt one of another song, by a permutation of the songs seeded by their names.
+    """Return a partner for every excerpt: an excerpt of another song.
 
-    No song is its own partner; the order of the ids does not matter. The only place that says who stands in for whom:
-    other-song outputs, swapped controls, borrowed drum patterns.
+    Songs are paired by a permutation without fixed points, seeded by their names; the order of the ids does not matter.
+    Outputs of `other-song`, swapped controls and borrowed drum patterns all use these partners.
 
     Raises:
-        BenchError: all excerpts are of one song, so that there is no other.
+        BenchError: all excerpts are of one song.
     """
     songs: dict[str, list[str]] = {}
     for name in sorted(ids):
@@ -222,22 +224,22 @@ def _hole(entry: Any) -> tuple[int, int]:
     return entry[0], entry[1]
 
 
-def _read_control(home: Path, kind: str, audio: Audio) -> Control:
+def _read_control(folder: Path, kind: str, audio: Audio) -> Control:
     if kind == "chords":
-        return Control(kind, read_chords(home / "control-chords.lab"), audio, read_beats(home / "beats.txt"))
+        return Control(kind, read_chords(folder / "control-chords.lab"), audio, read_beats(folder / "beats.txt"))
     if kind == "piano":
-        return Control(kind, read_notes(home / "control-piano.mid"), audio)
+        return Control(kind, read_notes(folder / "control-piano.mid"), audio)
     return Control(kind, audio, audio)
 
 
 @dataclass(frozen=True)
 class ExampleSet:
-    """A built task: `requests/`, `references/` and `index.csv` in one folder.
+    """The examples of a task: `requests/`, `references/` and `index.csv` in one folder.
 
     Attributes:
         folder: The folder.
         task: The task.
-        manifest: What was built; its sha256 stands in every row.
+        manifest: The manifest of the examples; every row contains its sha256.
     """
 
     folder: Path
@@ -246,7 +248,7 @@ class ExampleSet:
 
     @property
     def ids(self) -> list[str]:
-        """The excerpts' ids in order."""
+        """The excerpts' ids in the manifest's order."""
         return [excerpt.id for excerpt in self.manifest.excerpts]
 
     def request(self, name: str) -> Request:
@@ -259,10 +261,10 @@ class ExampleSet:
 
 
 def open_examples(folder: Path, task: Task) -> ExampleSet:
-    """Open what `build` made.
+    """Open the examples that `bench build` made.
 
     Raises:
-        BenchError: the folder is none of that, is not of this task, or is not finished.
+        BenchError: the folder holds no examples, those of another task, or only a part of them.
     """
     if not (folder / "build.yaml").exists():
         raise BenchError(f"{folder}: holds no examples; make them with `bench build --task {task.name}`")

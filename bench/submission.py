@@ -21,7 +21,7 @@ SWAPPED = "swapped"
 """Subfolder of outputs made with another song's control; `adherence` is scored from them."""
 TRAINING = "training-list.txt"
 """List of the songs that the system was trained on, one per line: the name, and after a tab the song's landmarks if
-`python -m bench.checking.fingerprint FOLDER` made the list."""
+`bench fingerprint FOLDER` made the list."""
 STITCHED = "-stitched"
 """Suffix of a second set of rows, scored with the given context put back."""
 MEASURED = ("generation_seconds", "generation_rate", "peak_memory_mib")

@@ -23,7 +23,7 @@ from bench.formats import read_yaml
 from bench.music.loudness import loudness
 from bench.pipeline.build import build
 from bench.pipeline.source import source_of
-from bench.runtime.executor import executor
+from bench.runtime.executor import Processes
 from bench.runtime.layout import Layout, Setting
 from bench.scores import read_rows
 from bench.scoring.columns import columns_of
@@ -94,7 +94,7 @@ HARMS: dict[str, tuple[str, Harm]] = {
 def measured(out: Path, manifest: str) -> dict[tuple[str, str], Comparison]:
     """Return every shown column of every harm, compared with the unharmed reference."""
     task = load_task(TASK)
-    setting = Setting(Layout(out), executor(2), dict(defaults().extractors), None, ADDED)
+    setting = Setting(Layout(out), Processes(2), dict(defaults().extractors), None, ADDED)
     examples = build(task, source_of(manifest, None, None, task), setting.layout, setting.executor, setting.extractors)
     loaded = {name: examples.example(name) for name in examples.ids}
     others = other_songs(examples.ids)

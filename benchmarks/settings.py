@@ -20,7 +20,7 @@ from bench.pipeline.build import build
 from bench.pipeline.generate import generate
 from bench.pipeline.source import source_of
 from bench.runtime.cache import Cache
-from bench.runtime.executor import executor
+from bench.runtime.executor import Serial
 from bench.runtime.layout import Layout, Setting
 from bench.scores import read_rows
 from bench.scoring.columns import ADHERENCE
@@ -66,7 +66,7 @@ def _number(text: str) -> Any:
 
 def scores(task: Task, system: str, options: dict[str, Any], manifest: str, layout: Layout) -> dict[str, Readings]:
     """Generate and score one setting; return its readings by column."""
-    setting = Setting(layout, executor(1), dict(defaults().extractors))
+    setting = Setting(layout, Serial(), dict(defaults().extractors))
     source = source_of(manifest, None, None, task)
     examples = build(task, source, setting.layout, setting.executor, setting.extractors, None)
     folder = setting.layout.submission(task.name, examples.manifest.name, system)

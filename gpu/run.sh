@@ -13,9 +13,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 : "${OUT:=gpu-out}" "${BUDGET_S:=540}" "${DEVICE:=cuda}" "${WORKERS:=$(nproc)}" "${PYTHON:=python3}"
 : "${STAGES:=tests large-1 large-8 run mini compiled-1 compiled-8 train}" "${RECIPES:=mini-codec mini-language sep-mini}"
 
-bench() {
-  if [ -f bench/__main__.py ]; then "$PYTHON" -m bench "$@"; else "$PYTHON" -c 'from bench.cli import main; main()' "$@"; fi
-}
+bench() { "$PYTHON" -m bench "$@"; }
 
 left() { echo $((END_S - $(date +%s))); }
 
@@ -145,13 +143,13 @@ if [ "$DEVICE" = cpu ]; then # smallest budgets, in a copy
 fi
 export PYTHONPATH=$PWD:$WORK/site
 
-stage tests 130 20 tests
-stage large-1 100 40 generation large-1 large 1 bfloat16 --repeats 2
-stage large-8 100 40 generation large-8 large 8 bfloat16 --repeats 2
-stage run 200 60 run
+stage tests 120 20 tests
+stage large-1 90 40 generation large-1 large 1 bfloat16 --repeats 1
+stage large-8 100 40 generation large-8 large 8 bfloat16 --repeats 1 --frames 60
+stage run 240 60 run
 stage mini 60 30 generation mini mini 1 float32 --repeats 2
 stage compiled-1 110 60 generation compiled-1 large 1 bfloat16 --repeats 1 --compile
-stage compiled-8 110 60 generation compiled-8 large 8 bfloat16 --repeats 1 --compile
+stage compiled-8 110 60 generation compiled-8 large 8 bfloat16 --repeats 1 --frames 60 --compile
 stage train 600 220 train
 echo
 cat "$OUT/summary.txt"

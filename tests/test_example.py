@@ -1,4 +1,4 @@
-"""Requests and references: on disk and back, and nothing of the hole in a request."""
+"""Tests of bench.example."""
 
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_an_example_goes_to_disk_and_back(folder: Path) -> None:
+def test_an_example_is_read_back_as_written(folder: Path) -> None:
     back = read_example(folder / "requests", folder / "references", "a--2")
     request = back.request
     assert (request.id, request.task, request.version, request.prompt, request.seed) == ("a--2", "t", 3, "a prompt", 77)
@@ -58,7 +58,7 @@ def test_an_example_goes_to_disk_and_back(folder: Path) -> None:
     assert back.truth.notes.pitches.tolist() == [60] and back.truth.beats.times_s[1] == 0.5
 
 
-def test_what_the_truth_does_not_know_stays_unknown(tmp_path: Path, folder: Path) -> None:
+def test_missing_annotations_stay_missing(tmp_path: Path, folder: Path) -> None:
     request = read_request(folder / "requests" / "a--2")
     write_reference(tmp_path / "bare", Example(request, SOUND, Truth()))
     truth = read_example(folder / "requests", tmp_path / "bare", "a--2").truth
@@ -79,33 +79,36 @@ def test_a_request_holds_no_reference(folder: Path) -> None:
     }  # fmt: skip
 
 
-def edit(home: Path, old: str, new: str) -> None:
-    text = (home / "request.yaml").read_text()
+def edit(folder: Path, old: str, new: str) -> None:
+    text = (folder / "request.yaml").read_text()
     assert text.count(old) == 1
-    (home / "request.yaml").write_text(text.replace(old, new))
+    (folder / "request.yaml").write_text(text.replace(old, new))
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda home: (home / "masked.wav").unlink(), r"masked\.wav: cannot be read as audio \(no such file\)"),
+        (lambda folder: (folder / "masked.wav").unlink(), r"masked\.wav: cannot be read as audio \(no such file\)"),
         (
-            lambda home: write_audio(home / "masked.wav", SOUND.cut(0, 1)),
+            lambda folder: write_audio(folder / "masked.wav", SOUND.cut(0, 1)),
             "16000 samples at 16000 Hz, the request says 32000",
         ),
-        (lambda home: (home / "request.yaml").unlink(), r"request\.yaml: cannot be read"),
+        (lambda folder: (folder / "request.yaml").unlink(), r"request\.yaml: cannot be read"),
         (
-            lambda home: (home / "request.yaml").write_text("id: a--2\n"),
+            lambda folder: (folder / "request.yaml").write_text("id: a--2\n"),
             "the keys 'task', 'prompt', .*'controls' are missing; get the requests",
         ),
-        (lambda home: (home / "request.yaml").write_text("secret: a\n"), "no key is called 'secret'"),
-        (lambda home: (home / "control-chords.lab").unlink(), r"control-chords\.lab: cannot be read"),
-        (lambda home: (home / "beats.txt").unlink(), r"beats\.txt: cannot be read"),
-        (lambda home: (home / "control-piano.mid").write_bytes(b"MThd"), r"control-piano\.mid: cannot be read as MIDI"),
-        (lambda home: edit(home, "id: a--2", "id: b"), "the id is 'b', the folder's name is 'a--2'"),
-        (lambda home: edit(home, "- drums", "- [drums]"), r"no kind of control is called \['drums'\]"),
-        (lambda home: edit(home, "sample_rate: 16000", "sample_rate: 32000"), "the request says 64000 at 32000 Hz"),
-        (lambda home: edit(home, "seed: 77", "seed: none"), "seed: want a whole number, found 'none'"),
+        (lambda folder: (folder / "request.yaml").write_text("secret: a\n"), "no key is called 'secret'"),
+        (lambda folder: (folder / "control-chords.lab").unlink(), r"control-chords\.lab: cannot be read"),
+        (lambda folder: (folder / "beats.txt").unlink(), r"beats\.txt: cannot be read"),
+        (
+            lambda folder: (folder / "control-piano.mid").write_bytes(b"MThd"),
+            r"control-piano\.mid: cannot be read as MIDI",
+        ),
+        (lambda folder: edit(folder, "id: a--2", "id: b"), "the id is 'b', the folder's name is 'a--2'"),
+        (lambda folder: edit(folder, "- drums", "- [drums]"), r"no kind of control is called \['drums'\]"),
+        (lambda folder: edit(folder, "sample_rate: 16000", "sample_rate: 32000"), "the request says 64000 at 32000 Hz"),
+        (lambda folder: edit(folder, "seed: 77", "seed: none"), "seed: want a whole number, found 'none'"),
     ],
 )
 def test_a_damaged_request_is_named(folder: Path, change, said: str) -> None:
@@ -130,7 +133,7 @@ def test_excerpts_of_one_song_are_not_each_others_partners() -> None:
         other_songs(["a", "a--2"])
 
 
-def test_no_byte_of_a_request_hangs_on_what_is_hidden(tmp_path: Path) -> None:
+def test_no_byte_of_a_request_depends_on_the_hidden_sound(tmp_path: Path) -> None:
     """Two songs that differ in the hole alone give the same request, file by file, byte by byte."""
     inside, requests = MASK.inside(RATE), []
     for k in range(2):
@@ -172,7 +175,7 @@ def test_songs_stand_in_for_one_another_by_a_permutation_without_fixed_points(co
 
 
 def test_partners_do_not_follow_the_alphabet() -> None:
-    """A neighbour of the same album would be too good a stand-in to hide behind a fixed rule."""
+    """Neighbours in a list may be of the same album, and too similar for a chance level."""
     steps = set()
     for salt in range(20):
         ids = [f"s{salt}-{k:02d}" for k in range(16)]

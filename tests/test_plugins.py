@@ -107,3 +107,21 @@ def test_an_option_may_be_called_kind_or_name(monkeypatch: pytest.MonkeyPatch) -
 )
 def test_the_weights_of_a_plug_are_those_not_named_for_another_size(kind: str, name: str, wanted: list[str]) -> None:
     assert sorted(one.name for one in plugins.weights_of(kind, name)) == wanted
+
+
+def test_plugs_are_files_and_folders_and_nothing_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("models/a_b.py", "models/_worker.py", "models/__init__.py", "models/big/__init__.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text('"""One line.\n\nMore."""\nraise RuntimeError("imported")\n')
+    (tmp_path / "models" / "empty").mkdir()
+    (tmp_path / "models" / "c.py").write_text("x = 1\n")
+    monkeypatch.setattr(plugins, "_PACKAGE", tmp_path)
+    assert plugins.names("models") == ["a-b", "big", "c"]
+    assert [plugins.about("models", name) for name in ("a-b", "big", "c")] == ["One line.", "One line.", ""]
+
+
+def test_a_plug_without_options_says_so() -> None:
+    with pytest.raises(BenchError, match="silence has no option a, b; it takes none"):
+        plugins.load("models", "silence", b=1, a=2)
+    with pytest.raises(UnknownName, match=r"no metric is called 'sdrr'; did you mean .*sdr"):
+        plugins.builder("metrics", "sdrr")

@@ -1,4 +1,4 @@
-"""Score rows: they are read back unchanged; the same rows give the same bytes."""
+"""Tests of bench.scores."""
 
 import math
 import tempfile
@@ -35,11 +35,11 @@ def test_every_row_comes_back_bit_for_bit(written: list[Row]) -> None:
         path = Path(folder) / "r.csv"
         write_rows(path, written)
         first = path.read_bytes()
-        found = read_rows(path)
-        write_rows(path, found)
+        back = read_rows(path)
+        write_rows(path, back)
         assert path.read_bytes() == first
-    assert len(found) == len(written)
-    for mine, theirs in zip(map(astuple, written), map(astuple, found), strict=True):
+    assert len(back) == len(written)
+    for mine, theirs in zip(map(astuple, written), map(astuple, back), strict=True):
         for a, b in zip(mine, theirs, strict=True):
             assert type(a) is type(b)
             if isinstance(a, float):
@@ -88,9 +88,9 @@ def test_a_distance_over_incomplete_outputs_has_no_value(tmp_path: Path, monkeyp
     measured = hand_made.measured
 
     def without(*values, **more) -> list[Scored]:
-        found = measured(*values, **more)
-        found[missing] = replace(found[missing], vectors={})
-        return found
+        scored = measured(*values, **more)
+        scored[missing] = replace(scored[missing], vectors={})
+        return scored
 
     monkeypatch.setattr(hand_made, "measured", without)
     task = Task("t", 2, "inpaint", "", "m", 16000, 2.0, Spec("centre"), (), (Spec("mean"),), {"quality": "apart"}, 0)

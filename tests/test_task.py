@@ -1,10 +1,13 @@
 """Tasks: every shipped one loads; every broken one says why."""
 
+import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from bench import plugins
+from bench.cli.app import app
 from bench.errors import BenchError, UnknownName
 from bench.formats import read_yaml
 from bench.paths import home
@@ -22,7 +25,7 @@ DESIGNED = {
 
 
 def test_all_designed_tasks_exist() -> None:
-    assert set(task_names()) == DESIGNED
+    assert set(task_names()) >= DESIGNED
 
 
 @pytest.mark.parametrize("name", task_names())
@@ -51,8 +54,24 @@ def test_a_changed_task_must_raise_its_version(monkeypatch: pytest.MonkeyPatch, 
     ]
     with pytest.raises(BenchError, match="changed but kept its version"):
         lock.write()
+    refused = CliRunner().invoke(app, ["lock"])
+    assert refused.exit_code == 2 and "raise it first" in refused.stderr
+    checked = CliRunner().invoke(app, ["lock", "--check", "--json"])
+    assert checked.exit_code == 1 and json.loads(checked.stdout) == {"ok": False, "problems": lock.check()}
     monkeypatch.setattr(lock, "locks", lambda: {"new@1": {}})
-    assert lock.check() == ["new@1 is not locked; run `python -m bench.upkeep.lock`"]
+    assert lock.check() == ["new@1 is not locked; run `bench lock`"]
+
+
+def test_locking_writes_what_there_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(lock, "home", lambda name: tmp_path)
+    monkeypatch.setattr(lock, "locks", lambda: {"new@1": {"task": "0"}})
+    said = CliRunner().invoke(app, ["lock"])
+    assert (said.exit_code, said.stdout) == (0, f"written to {tmp_path / lock.LOCK}\n")
+    assert read_yaml(tmp_path / lock.LOCK) == {"new@1": {"task": "0"}} and lock.check() == []
+    assert CliRunner().invoke(app, ["lock", "--check"]).stdout == "every task agrees with its lock\n"
+    monkeypatch.setattr(lock, "is_clone", lambda: False)
+    with pytest.raises(BenchError, match=r"writes into tasks/ of a clone; run it from there"):
+        lock.write()
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,10 @@
-"""Convert MusicGen weights from audiocraft to transformers and back: `python -m bench.air.audiocraft SOURCE TARGET`.
+"""Convert MusicGen weights from audiocraft to transformers and back: `bench convert audiocraft SOURCE TARGET`.
 
 audiocraft need not be installed. Its `state_dict.bin` is a package: `best_state`, the tensors by name, and `xp.cfg`,
 the configuration as YAML text. The transformers folder has no text encoder, since no system here reads text.
 """
 
-import argparse
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -124,27 +122,24 @@ def write_package(path: Path, tensors: Mapping[str, Tensor], config: Config) -> 
         torch.save(about | {"version": "1.3.0"}, part)
 
 
-def main(arguments: list[str]) -> int:
-    """Convert a state_dict.bin into a transformers folder, or a transformers folder into a state_dict.bin."""
-    parser = argparse.ArgumentParser("bench.air.audiocraft", description=main.__doc__)
-    parser.add_argument("source", type=Path, help="audiocraft's state_dict.bin, or a MusicGen folder of transformers")
-    parser.add_argument("target", type=Path, help="the folder or file to write")
-    parser.add_argument("--heads", type=int, help="attention heads; needed if the file does not name them")
-    parser.add_argument("--codec", type=Path, help="a transformers folder with the EnCodec, added to the target")
-    try:
-        options = parser.parse_args(arguments)
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    try:
-        if options.source.is_dir():
-            write_package(options.target, *_read_folder(options.source))
-        else:
-            write_folder(options.target, *read_package(options.source, options.heads), options.codec)
-    except (BenchError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    sys.stdout.write(f"written to {options.target}\n")
-    return 0
+def convert(source: Path, target: Path, heads: int | None = None, codec: Path | None = None) -> None:
+    """Convert a state_dict.bin into a transformers folder, or a transformers folder into a state_dict.bin.
+
+    Args:
+        source: audiocraft's file, or a MusicGen folder of transformers.
+        target: The folder or file to write.
+        heads: Attention heads; needed if the file does not name them.
+        codec: A transformers folder with the EnCodec, added to the target.
+
+    Raises:
+        BenchError: the source cannot be read or cannot be converted, or a folder is given with heads or a codec.
+    """
+    if not source.is_dir():
+        write_folder(target, *read_package(source, heads), codec)
+    elif heads or codec:
+        raise BenchError(f"{source}: --heads and --codec are for a state_dict.bin; a folder has both, leave them out")
+    else:
+        write_package(target, *_read_folder(source))
 
 
 def _full(name: str) -> str:
@@ -233,7 +228,3 @@ def _audiocraft_keys(config: Config, t5: str) -> dict[str, Any]:
         "fuser": {"cross": ["description"], "sum": [], "prepend": [], "input_interpolate": []},
         "conditioners": {"description": {"model": "t5", "t5": {"name": t5, "finetune": False}}},
     }  # fmt: skip
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -38,7 +38,7 @@ def _musicgen(size: str, revision: str, size_gb: float, files: dict[str, str]) -
     url = f"https://huggingface.co/facebook/musicgen-{size}/resolve/{revision}"
     return Folder(
         f"musicgen-{size}",
-        f"MusicGen-{size} with its EnCodec, what {size} systems are made of",
+        f"facebook/musicgen-{size} with its EnCodec, what {size} systems are made of",
         LICENCE,
         tuple(File(name, f"{url}/{name}", sha256) for name, sha256 in {"config.json": "", **files}.items()),
         size_gb,

@@ -15,13 +15,15 @@ from bench.air.editor import Codec, Network
 from bench.air.published import MUSICGEN, identity_of
 from bench.audio import Samples
 from bench.errors import BenchError, MissingComponent, UnknownName
-from bench.runtime.weights import home, sha256_of, shipped
+from bench.runtime.weights import home, missing, sha256_of, shipped
 from bench.training.recipe import recipe_names
 from bench.training.tokens import Codes
 
 SIZES = ("mini", "small", "medium", "large")
 PRECISIONS = ("auto", "float32", "bfloat16")
 """Of the decoder; the codec is always float32. `auto` is bfloat16 for a full size on a GPU, else float32."""
+_MINI = "a model of the mini size"
+_FLOOR = "retrieval"
 TRAINING_DATA = {
     "mini": "synthetic-train songs alone, as recipes/ say",
     "full": "MusicGen's (arXiv 2306.05284, section 3.2); the adapter's as its own card says",
@@ -79,7 +81,7 @@ def codec_of(size: str, device: str = "cpu") -> tuple[Codec, str]:
     """Return the codec of a size and its identity; raises like `network`."""
     _known(device)
     if size == "mini":
-        path = shipped("mini-codec", on="mini-tokens")
+        path = shipped("mini-codec", _MINI, on="mini-tokens", instead=_FLOOR)
         sha256 = sha256_of(path)
         return _mini_codec(path, sha256, device), f"mini-codec {sha256[:12]}"
     folder = _folder(size)
@@ -119,37 +121,35 @@ def adapter_of(size: str, kind: str, controls: tuple[str, ...]) -> Path:
     for path in (folder / (name + suffix) for name in names for suffix in (".safetensors", ".pth")):
         if path.is_file():
             return path
-    published = f", or the published adapter as {names[0]}.pth" if kind == "air" else ""
-    made = f" (`bench train {names[0]}` makes it)" if names[0] in recipe_names() else ""
-    raise MissingComponent(
-        f"{folder / names[0]}.safetensors: missing; put it there{made}{published}; the systems that end in -mini run "
-        "without it"
-    )
+    recipe = names[0] if names[0] in recipe_names() else ""
+    about = f"or the published adapter, as {names[0]}.pth" if kind == "air" else ""
+    path = folder / f"{names[0]}.safetensors"
+    raise missing(path, f"{kind}-{size}", recipe=recipe, about=about, instead=f"{kind}-mini")
 
 
 def adapter_called(name: str) -> Path:
     """Return the adapter's file, given its path or the name of a shipped one; raises `MissingComponent`."""
     path = Path(name)
     if path.suffix not in (".safetensors", ".pth", ".pt"):
-        return shipped(name)
+        return shipped(name, f"adapter={name}")
     if not path.is_file():
-        raise MissingComponent(f"{path}: no such file; give an adapter's path or the name of a shipped one")
+        raise missing(path, f"adapter={name}", about="or give the name of a shipped adapter")
     return path
 
 
 def _mini_adapter(names: list[str], followed: str) -> Path:
+    needed_by = f"{names[-1]} for {followed}"
     for name in names:
         try:
-            return shipped(name, on="mini-language")
+            return shipped(name, needed_by, on="mini-language")
         except MissingComponent:
             continue
     if made := [name for name in names if name in recipe_names()]:
-        return shipped(made[0], on="mini-language")
+        return shipped(made[0], needed_by, on="mini-language", instead=_FLOOR)
     others = [name for name in recipe_names() if name.startswith(names[-1])]
-    raise MissingComponent(
-        f"{names[-1]} has no adapter for {followed} and no recipe makes {names[0]}; write and train a recipe "
-        f"of that name (similar recipes: {', '.join(others) or 'none'})"
-    )
+    similar = ", ".join(others) or "none"
+    about = f"write a recipe of that name and run `bench train {names[0]}`; similar recipes: {similar}"
+    raise missing(home() / "mini" / f"{names[0]}.safetensors", needed_by, about=about, instead=_FLOOR)
 
 
 def decoder_of(size: str, device: str = "cpu", precision: str = "auto") -> tuple[Decoder, str]:
@@ -157,7 +157,7 @@ def decoder_of(size: str, device: str = "cpu", precision: str = "auto") -> tuple
     _known(device)
     dtype = dtype_of(size, device, precision)
     if size == "mini":
-        path = shipped("mini-language", on="mini-tokens")
+        path = shipped("mini-language", _MINI, on="mini-tokens", instead=_FLOOR)
         sha256 = sha256_of(path)
         return _mini_language(path, sha256, device), f"mini-language {sha256[:12]}"
     folder = _folder(size)
@@ -219,9 +219,5 @@ def _known(device: str) -> None:
 def _folder(size: str) -> Path:
     published = MUSICGEN[size]
     if not (published.folder / "config.json").is_file():
-        raise MissingComponent(
-            f"{published.name} is not in {published.folder}; get it with `bench setup {published.name}` "
-            f"({published.size_gb:g} GB), or take a copy of facebook/{published.name} and put it there "
-            f"({published.licence}); the systems that end in -mini run without it"
-        )
+        raise published.missing(_MINI)
     return published.folder

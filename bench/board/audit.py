@@ -1,4 +1,4 @@
-"""Audit: whether the page of a board and its rows agree, and the rows with themselves."""
+"""Audit: check that a board's page agrees with its rows, and that the rows are consistent."""
 
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
@@ -11,11 +11,11 @@ from bench.scores import WHOLE_SET, Row, read_rows
 from bench.task import task_names
 
 
-def check(folder: Path | None = None) -> list[str]:
-    """List how the page and the rows of a board disagree, and how rows disagree with themselves.
+def audit(folder: Path | None = None) -> list[str]:
+    """List where a board's page differs from its rows, and where its rows contradict each other; empty if nowhere.
 
-    A set row must be the mean of its own example rows, a file must hold what its path says and no number twice, and all
-    systems of a table must have answered the same excerpts: a row left out to look better shows here.
+    A set row must be the mean of its own example rows, a file must hold the rows that its path names and no number
+    twice, and all systems of a table must have answered the same excerpts, so that no row can be left out unnoticed.
 
     Args:
         folder: The board; the published one when None.
@@ -23,22 +23,22 @@ def check(folder: Path | None = None) -> list[str]:
     folder = folder or home("leaderboard")
     rows = read_results(folder)
     problems = [p for path in [*score_files(folder), *listening_files(folder)] for p in _file_problems(folder, path)]
-    problems += [f"{name}: no task is called so" for name in sorted({row.task for row in rows} - set(task_names()))]
+    problems += [f"{name}: no task has this name" for name in sorted({row.task for row in rows} - set(task_names()))]
     if problems:
         return problems
     problems = _missing_excerpts(row for path in score_files(folder) for row in read_rows(path))
-    path, fresh = folder / PAGE, render(folder)
-    kept = path.read_text(encoding="utf-8") if path.is_file() else ""
-    if kept != fresh:
-        problems.append(f"{path.name}:{first_difference(kept, fresh)}; `bench submit` writes it again")
+    path, new = folder / PAGE, render(folder)
+    old = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if old != new:
+        problems.append(f"{path.name}:{first_difference(old, new)}; `bench submit` writes it again")
     return problems
 
 
-def first_difference(kept: str, fresh: str) -> str:
-    """Return the number and both forms of the first line that differs."""
-    for number, (old, new) in enumerate(zip_longest(kept.split("\n"), fresh.split("\n")), 1):
-        if old != new:
-            return f"{number}: the page says {old!r}, the rows say {new!r}"
+def first_difference(old: str, new: str) -> str:
+    """Return the number of the first line that differs between two pages, and both versions of it."""
+    for number, (before, after) in enumerate(zip_longest(old.split("\n"), new.split("\n")), 1):
+        if before != after:
+            return f"{number}: the page says {before!r}, the rows say {after!r}"
     return "no difference"
 
 
@@ -57,10 +57,10 @@ def _file_problems(folder: Path, path: Path) -> list[str]:
 
 
 def _wrong_means(rows: Sequence[Row]) -> list[str]:
-    """List set rows that are not the mean of their songs' means."""
+    """List columns whose set row is not the mean over songs."""
     problems = []
     for scores in (readings(rows), *leftovers(rows).values()):
-        for metric, reading in (pair for found in scores.values() for pair in found.items()):
+        for metric, reading in (pair for columns in scores.values() for pair in columns.items()):
             songs = list(reading.songs.values())
             mean = sum(songs) / len(songs) if songs else float("nan")
             if songs and not abs(mean - reading.whole.value) <= 1e-9 * max(1.0, abs(mean)):
@@ -69,7 +69,7 @@ def _wrong_means(rows: Sequence[Row]) -> list[str]:
 
 
 def _missing_excerpts(rows: Iterable[Row]) -> list[str]:
-    """List systems whose rows lack excerpts that another system of the same manifest has."""
+    """List systems without rows for an excerpt that another system of the same table has."""
     answered: dict[tuple[str, int, str, str], dict[str, set[str]]] = {}
     for row in rows:
         systems = answered.setdefault((row.task, row.task_version, row.manifest, row.manifest_sha), {})
@@ -78,8 +78,9 @@ def _missing_excerpts(rows: Iterable[Row]) -> list[str]:
             examples.add(row.example)
     problems = []
     for (task, _, manifest, _), systems in sorted(answered.items()):
-        wanted = set().union(*systems.values())
+        expected = set().union(*systems.values())
         for system, examples in sorted(systems.items()):
-            if missing := sorted(wanted - examples):
-                problems.append(f"{task}, {manifest}, {system}: no rows of {len(missing)} excerpts, {missing[0]} first")
+            if missing := sorted(expected - examples):
+                where = f"{task}, {manifest}, {system}"
+                problems.append(f"{where}: no rows for {len(missing)} excerpts, {missing[0]} first")
     return problems

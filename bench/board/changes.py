@@ -1,49 +1,45 @@
-"""Boards: two boards, or two versions of one, row by row: what is new, gone or changed, and whether that is luck."""
+"""Changes: compare two boards, or two versions of one, row by row, and test what changed."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import isclose, isnan, nan
 from pathlib import Path
 from typing import Any, Literal
 
+from bench.board.boards import opened_board
 from bench.board.page import ARROWS
 from bench.board.ranking import ALPHA
 from bench.board.readings import Readings, advantage, readings
-from bench.board.report import in_order, read_results, results_files, task_of
-from bench.errors import BenchError, CheckFailed
-from bench.paths import home
+from bench.board.report import in_order, read_results, task_of
+from bench.errors import CheckFailed
 from bench.protocols import Column
-from bench.runtime.revision import board_at
 from bench.scores import Row
 from bench.scoring.columns import columns_of
 from bench.statistics import MIN_SONGS, holm
 from bench.task import load_task, task_names
 from bench.text import printable
 
-BOARD = "board"
-"""What the published board is called; `board@REV` is that of a git revision."""
 _NEAR = 1e-6
-"""Values nearer than this, relative to their size, are one number: machines differ in the last digits."""
+"""Tolerance within which two values are equal, relative and absolute: machines differ in the last digits."""
 
 
 @dataclass(frozen=True)
 class Move:
-    """A column of a row on two boards.
+    """One column of a system's row on two boards.
 
     Attributes:
         metric: Name of the column.
         unit: Its unit.
         direction: `higher` or `lower` is better, or `zero`.
-        before: Its value on the first board; NaN where there is none.
-        after: On the second.
-        gain: How much better the second is, over the songs that both have: positive is better in every column.
+        before: Its value on the first board; NaN if there is none.
+        after: Its value on the second board; NaN if there is none.
+        gain: How much better the second is on the songs that both have: positive is better, in every column.
         low: Lower end of its 95 % interval; NaN below 8 songs.
         high: Upper end.
-        p: Two-sided p-value, Holm-corrected over the columns that moved on this task and manifest; NaN below 8 songs.
+        p: Two-sided p-value, Holm-corrected over the columns that changed on this task and manifest; NaN below 8 songs.
         n_songs: Songs that both have.
         verdict: `same`, `better`, `worse`, `not told apart`, `untested` (too few songs), `new`, `gone`, or `not
-            comparable: ` and why.
+            comparable: ` and the reason.
     """
 
     metric: str
@@ -68,7 +64,7 @@ class Change:
         manifest: Name of the manifest.
         system: Name of the system.
         state: `new`, `gone`, `changed` or `same`.
-        moves: The primary columns, and whichever others moved; none where all is the same.
+        moves: The primary columns and all others that changed; empty if nothing changed.
     """
 
     task: str
@@ -78,100 +74,55 @@ class Change:
     moves: tuple[Move, ...] = ()
 
 
-def are_boards(first: str, second: str) -> bool:
-    """Whether two words of the command line name boards (or folders of runs) and not systems.
-
-    A folder without results is taken for a board only beside one: systems and their submissions share names.
-
-    Raises:
-        BenchError: one does and the other does not.
-    """
-    kinds = {name: name.partition(":")[0] == name and _is_board(name) for name in (first, second)}
-    if len(set(kinds.values())) > 1:
-        board, system = sorted(kinds, key=lambda name: not kinds[name])
-        if Path(system).is_dir():
-            return True
-        raise BenchError(
-            f"{board} is a board and {system} is none; give two folders, or two systems (of other runs: RUN:SYSTEM)"
-        )
-    return kinds[first]
-
-
 def between(first: str, second: str, task: str | None = None) -> list[Change]:
-    """Compare the boards of two names (`opened_board`); see `changes`."""
+    """Compare two boards by their names (see `opened_board`); see `changes`."""
     with opened_board(first) as old, opened_board(second) as new:
         return changes(old, new, task)
-
-
-@contextmanager
-def opened_board(name: str) -> Iterator[Path]:
-    """Yield the folder of `board`, `board@REV`, a run, its results, a `leaderboard/` or a checkout that has one.
-
-    Raises:
-        BenchError: there are no results, no such revision, or no git to ask.
-    """
-    word, at, revision = name.partition("@")
-    if word == BOARD and at:
-        with board_at(revision) as folder:
-            yield folder
-        return
-    path = home("leaderboard") if name == BOARD else _board_in(Path(name))
-    if not path.is_dir() or not results_files(path):
-        raise BenchError(f"{name}: holds no results; give a run's folder, a leaderboard/, board or board@REV")
-    yield path
 
 
 def changes(old: Path, new: Path, task: str | None = None) -> list[Change]:
     """Compare two boards row by row, in order of task, manifest and system.
 
     Args:
-        old: The folder of the first board.
-        new: Of the second.
+        old: Folder of the first board.
+        new: Folder of the second board.
         task: Only this task.
 
     Raises:
-        UnknownName: no task is called so.
+        UnknownName: no task has this name.
         BenchError: rows cannot be read.
     """
-    wanted = load_task(task).name if task else None
-    before, after = _by_row(old, wanted), _by_row(new, wanted)
-    found: dict[tuple[str, str], list[Change]] = {}
+    only = load_task(task).name if task else None
+    before, after = _by_row(old, only), _by_row(new, only)
+    groups: dict[tuple[str, str], list[Change]] = {}
     for key in sorted({*before, *after}):
-        found.setdefault(key[:2], []).append(_change(key, before.get(key, []), after.get(key, []), (old, new)))
-    return [change for group in found.values() for change in _corrected(group)]
+        groups.setdefault(key[:2], []).append(_change(key, before.get(key, []), after.get(key, []), (old, new)))
+    return [change for group in groups.values() for change in _corrected(group)]
 
 
-def must_hold(found: Iterable[Change]) -> None:
-    """Raise `CheckFailed` unless the second board has rows and the first has every one with the same numbers."""
-    found = list(found)
-    if all(change.state == "gone" for change in found):
+def must_hold(compared: Iterable[Change]) -> None:
+    """Raise `CheckFailed` unless the second board has rows and all of them are on the first with the same numbers."""
+    compared = list(compared)
+    if all(change.state == "gone" for change in compared):
         raise CheckFailed("the second has no rows to look for in the first; score into it first, or name another task")
-    wrong = [
-        f"{change.task}, {change.manifest}, {change.system}: {_said(change)}"
-        for change in found
+    differing = [
+        f"{change.task}, {change.manifest}, {change.system}: {_described(change)}"
+        for change in compared
         if change.state in ("new", "changed")
     ]
-    if wrong:
-        raise CheckFailed("rows of the second are not those of the first:\n" + "\n".join(f"  {one}" for one in wrong))
+    if differing:
+        raise CheckFailed(
+            "rows of the second are not those of the first:\n" + "\n".join(f"  {one}" for one in differing)
+        )
 
 
-def _is_board(name: str) -> bool:
-    return name.partition("@")[0] == BOARD or (Path(name).is_dir() and bool(results_files(_board_in(Path(name)))))
-
-
-def _board_in(folder: Path) -> Path:
-    """Return the `leaderboard/` of a checkout, or else the folder itself."""
-    inside = folder / "leaderboard"
-    return inside if (inside / "results").is_dir() else folder
-
-
-def _said(change: Change) -> str:
-    moved = [
+def _described(change: Change) -> str:
+    changed = [
         f"{move.metric} {_number(move.before, 6)} → {_number(move.after, 6)}"
         for move in change.moves
         if move.verdict != "same"
     ]
-    return f"{change.state} ({', '.join(moved)})"
+    return f"{change.state} ({', '.join(changed)})"
 
 
 def _number(value: float, digits: int = 3) -> str:
@@ -179,22 +130,22 @@ def _number(value: float, digits: int = 3) -> str:
 
 
 def _by_row(folder: Path, task: str | None) -> dict[tuple[str, str, str], list[Row]]:
-    found: dict[tuple[str, str, str], list[Row]] = {}
+    groups: dict[tuple[str, str, str], list[Row]] = {}
     for row in read_results(folder):
         if task in (None, row.task):
-            found.setdefault((row.task, row.manifest, row.system), []).append(row)
-    return found
+            groups.setdefault((row.task, row.manifest, row.system), []).append(row)
+    return groups
 
 
 def _columns(folders: Iterable[Path], name: str) -> tuple[list[Column], list[str]]:
-    """Return what a task's pages show of either board, and its primary columns; none of a task that is no more."""
+    """Return the columns that either board shows for a task, and the primary ones; empty for a removed task."""
     if name not in task_names():
         return [], []
-    found: dict[str, Column] = {}
+    columns: dict[str, Column] = {}
     for folder in folders:
         task = task_of(folder, name)
-        found |= {column.name: column for column in in_order(task, columns_of(task))}
-    return [c for c in found.values() if c.is_shown or c.is_ranked], list(load_task(name).primary.values())
+        columns |= {column.name: column for column in in_order(task, columns_of(task))}
+    return [c for c in columns.values() if c.is_shown or c.is_ranked], list(load_task(name).primary.values())
 
 
 def _change(key: tuple[str, str, str], before: Sequence[Row], after: Sequence[Row], folders: Iterable[Path]) -> Change:
@@ -204,8 +155,8 @@ def _change(key: tuple[str, str, str], before: Sequence[Row], after: Sequence[Ro
     if before and after and is_same:
         return Change(*key, "same")
     state: Literal["new", "gone", "changed"] = "new" if not before else "gone" if not after else "changed"
-    told = [m for m in moves if m.metric in primary or (state == "changed" and m.verdict != "same")]
-    return Change(*key, state, tuple(told))
+    listed = [m for m in moves if m.metric in primary or (state == "changed" and m.verdict != "same")]
+    return Change(*key, state, tuple(listed))
 
 
 def _moves(before: Sequence[Row], after: Sequence[Row], columns: Iterable[Column]) -> list[Move]:
@@ -217,25 +168,26 @@ def _moves(before: Sequence[Row], after: Sequence[Row], columns: Iterable[Column
 
 def _move(column: Column, old: Readings | None, new: Readings | None) -> Move:
     before, after = (nan if one is None else one.whole.value for one in (old, new))
-    bare = Move(column.name, column.unit, column.direction, before, after)
+    values = Move(column.name, column.unit, column.direction, before, after)
     if old is None or new is None:
-        return replace(bare, verdict="new" if old is None else "gone")
-    if why := _apart(old, new):
-        return replace(bare, verdict=f"not comparable: {why}")
+        return replace(values, verdict="new" if old is None else "gone")
+    if why := _incomparable(old, new):
+        return replace(values, verdict=f"not comparable: {why}")
     if _are_near(old, new):
-        return bare
+        return values
     if old.is_incomplete or new.is_incomplete:
-        return replace(bare, verdict="not comparable: outputs are missing")
-    found = advantage(new, old, column.direction)
-    n_songs = found.n if new.examples else min(old.n_songs, new.n_songs)
-    verdict = "untested" if n_songs < MIN_SONGS or isnan(found.p) else "not told apart"
+        return replace(values, verdict="not comparable: outputs are missing")
+    difference = advantage(new, old, column.direction)
+    n_songs = difference.n if new.examples else min(old.n_songs, new.n_songs)
+    verdict = "untested" if n_songs < MIN_SONGS or isnan(difference.p) else "not told apart"
     return replace(
-        bare, gain=found.mean, low=found.low, high=found.high, p=found.p, n_songs=n_songs, verdict=verdict
+        values, gain=difference.mean, low=difference.low, high=difference.high, p=difference.p, n_songs=n_songs,
+        verdict=verdict,
     )  # fmt: skip
 
 
-def _apart(old: Readings, new: Readings) -> str:
-    """Say why two readings of a column are not comparable; empty where they are."""
+def _incomparable(old: Readings, new: Readings) -> str:
+    """Say why two readings of a column are not comparable; empty if they are."""
     a, b = old.whole, new.whole
     if a.task_version != b.task_version:
         return f"another version ({a.task_version}, then {b.task_version})"
@@ -254,7 +206,7 @@ def _is_near(a: float, b: float) -> bool:
 
 
 def _corrected(group: Sequence[Change]) -> list[Change]:
-    """Correct the p-values of a task and manifest for their number and give the verdicts."""
+    """Correct the p-values of a task and manifest for the number of tests, and set the verdicts."""
     corrected = iter(holm([move.p for change in group for move in change.moves]))
     return [replace(c, moves=tuple(_judged(m, float(next(corrected))) for m in c.moves)) for c in group]
 
@@ -265,25 +217,25 @@ def _judged(move: Move, p: float) -> Move:
     return replace(move, p=p)
 
 
-def grids(found: Sequence[Change], first: str, second: str) -> list[Any]:
-    """Render changes for the terminal, a table per task and manifest; what is not comparable is dimmed."""
+def grids(compared: Sequence[Change], first: str, second: str) -> list[Any]:
+    """Render changes for the terminal, one table per task and manifest; columns that cannot be compared are dimmed."""
     from rich.table import Table
     from rich.text import Text
 
-    made: dict[tuple[str, str], Any] = {}
-    for change in found:
+    grid_of: dict[tuple[str, str], Any] = {}
+    for change in compared:
         if change.state == "same":
             continue
-        if (key := (change.task, change.manifest)) not in made:
-            made[key] = Table(title=Text(printable(f"{change.task}, {change.manifest}: {first} → {second}")))
+        if (key := (change.task, change.manifest)) not in grid_of:
+            grid_of[key] = Table(title=Text(printable(f"{change.task}, {change.manifest}: {first} → {second}")))
             for name in ("system", "row", "column", "before", "after", "gain", "p", "songs", ""):
-                made[key].add_column(Text(name), justify="right" if name in _NUMBERS else "left")
+                grid_of[key].add_column(Text(name), justify="right" if name in _NUMBERS else "left")
         for place, move in enumerate(change.moves or (Move("", "", ""),)):
             names = (change.system, change.state) if place == 0 else ("", "")
             style = "dim" if move.verdict.startswith("not comparable") else ""
-            made[key].add_row(*(Text(printable(cell), style=style) for cell in (*names, *_cells(move))))
-    same = sum(change.state == "same" for change in found)
-    return [*made.values(), Text(f"{same} of {len(found)} rows have the same numbers on both. {_CAPTION}")]
+            grid_of[key].add_row(*(Text(printable(cell), style=style) for cell in (*names, *_cells(move))))
+    same = sum(change.state == "same" for change in compared)
+    return [*grid_of.values(), Text(f"{same} of {len(compared)} rows have the same numbers on both. {_CAPTION}")]
 
 
 _NUMBERS = ("before", "after", "gain", "p", "songs")

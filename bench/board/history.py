@@ -1,7 +1,7 @@
-"""History: every scoring of a row of the published board, a line each, the newest that of the present rows.
+"""History: one line for every scoring of a system on the published board; the last line describes the present rows.
 
-`bench submit` keeps it up: leaderboard/history/<task>/<manifest>/<system>.csv. `python -m bench.board.history` adds the
-line of every row whose newest is another, so the first of a board that has none. It only ever adds.
+`bench submit` adds to leaderboard/history/<task>/<manifest>/<system>.csv. Before it enters new rows it adds a line
+wherever the last one does not describe the present rows, or there is none. Lines are never removed or changed.
 """
 
 import csv
@@ -26,20 +26,20 @@ MAX_BYTES = 2**20
 
 @dataclass(frozen=True)
 class Scoring:
-    """What a row was, and what it rested on; identities name extractors with the sha256 of their weights.
+    """One scoring of a system: its main values and what they depend on. An identity includes the sha256 of weights.
 
     Attributes:
         bench: Version of bench that scored.
         commit: Its commit.
         task_version: The task's version.
         manifest_sha: sha256 of the manifest.
-        rows_sha: sha256 of the CSV of all its rows.
-        control: The column that ranked; empty where the task had no control.
+        rows_sha: sha256 of the CSV with all of its rows.
+        control: The ranking column; empty where the task has no control.
         control_identity: Its identity.
-        control_value: Its value over the set; NaN where there was none, as below.
+        control_value: Its value over the set; NaN where there is none, as for all values below.
         control_low: Lower end of its 95 % interval.
         control_high: Upper end.
-        quality: The column beside it.
+        quality: The quality column.
         quality_identity: Its identity.
         quality_value: Its value.
         quality_low: Lower end.
@@ -63,7 +63,7 @@ class Scoring:
     quality_high: float
 
     def __str__(self) -> str:
-        """Return it as a sentence; names and identities in it are foreign text."""
+        """Return the scoring as a sentence, not escaped: names and identities may come from submitters."""
         numbers = [
             f"{name} {value:.4g}" + ("" if low != low else f" [{low:.4g}, {high:.4g}]")
             for name, value, low, high in (
@@ -81,33 +81,33 @@ _KINDS = {column.name: column.type for column in fields(Scoring)}
 
 
 def scoring_of(path: Path) -> Scoring:
-    """Return the line of the rows that lie in a board's results, from them and the provenance beside them.
+    """Summarise a CSV of rows and the `.run.yaml` beside it as one line of history.
 
     Raises:
-        BenchError: one of the two cannot be read, or there are no rows.
+        BenchError: one of the two files cannot be read, or there are no rows.
         UnknownName: the path names no task.
     """
     rows, keys = read_rows(path), read_yaml(path.with_suffix(".run.yaml"))
     if not rows:
         raise BenchError(f"{path}: holds no rows; score the submission again")
     primary = load_task(path.parent.parent.name).primary
-    found = next(iter(readings(rows).values()), {})
+    columns = next(iter(readings(rows).values()), {})
     return Scoring(
         str(keys.get("bench", "")),
         str(keys.get("commit", "")),
         rows[0].task_version,
         rows[0].manifest_sha,
         hashlib.sha256(path.read_bytes()).hexdigest(),
-        *_column(primary.get("control", ""), found),
-        *_column(primary.get("quality", ""), found),
+        *_column(primary.get("control", ""), columns),
+        *_column(primary.get("quality", ""), columns),
     )
 
 
 def history_of(board: Path, task: str, manifest: str, system: str) -> list[Scoring]:
-    """Return the scorings of a row, the oldest first; none where no history was kept.
+    """Return a system's scorings, oldest first; empty where there is no history file.
 
     Raises:
-        BenchError: the file is no history, naming it and the line.
+        BenchError: the file is not a valid history; the message names file and line.
     """
     path = _path(board, task, manifest, system)
     if not path.is_file():
@@ -120,29 +120,34 @@ def history_of(board: Path, task: str, manifest: str, system: str) -> list[Scori
         raise BenchError(f"{path}: cannot be read as a history ({error})") from error
     if not lines or tuple(lines[0]) != _COLUMNS:
         raise BenchError(f"{path}:1: want the columns {','.join(_COLUMNS)}")
-    found = []
+    scorings = []
     for number, line in enumerate(lines[1:], 2):
         try:
             values = dict(zip(_COLUMNS, line, strict=True))
-            found.append(_scoring(values))
+            scorings.append(_scoring(values))
         except ValueError as error:
             raise BenchError(f"{path}:{number}: {error}") from error
-    return found
+    return scorings
 
 
 def keep(board: Path, path: Path) -> Path:
-    """Add the line of a board's rows to their history, unless its newest line is that already; return its file."""
+    """Add a line for the rows in `path` unless the last line describes them already; return the history's path."""
     place = _place(path)
-    known, now = history_of(board, *place), scoring_of(path)
-    if not known or _line(known[-1]) != _line(now):
+    if not _is_kept(board, path):
         out = StringIO()
-        csv.writer(out, lineterminator="\n").writerows([_COLUMNS, *(_line(one) for one in [*known, now])])
+        lines = [_line(one) for one in [*history_of(board, *place), scoring_of(path)]]
+        csv.writer(out, lineterminator="\n").writerows([_COLUMNS, *lines])
         write_text(_path(board, *place), out.getvalue())
     return _path(board, *place)
 
 
-def check(board: Path | None = None) -> list[str]:
-    """List rows whose history is missing or does not end with them.
+def catch_up(board: Path) -> list[Path]:
+    """Add a line for all rows that the last line of their history does not describe; return the files that grew."""
+    return [keep(board, path) for path in _results(board) if not _is_kept(board, path)]
+
+
+def stale_histories(board: Path | None = None) -> list[str]:
+    """List histories that are missing, or whose last line does not describe the present rows.
 
     Args:
         board: The board; the published one when None.
@@ -150,22 +155,27 @@ def check(board: Path | None = None) -> list[str]:
     board = board or home("leaderboard")
     problems = []
     for path in _results(board):
-        kept = history_of(board, *_place(path))
-        if not kept or _line(kept[-1]) != _line(scoring_of(path)):
-            wrong = "its newest line is not that of the rows" if kept else "missing"
-            problems.append(f"{_path(board, *_place(path)).relative_to(board)}: {wrong}; `bench submit` keeps it up")
+        if not _is_kept(board, path):
+            history = _path(board, *_place(path))
+            wrong = "its last line does not describe the present rows" if history.is_file() else "missing"
+            problems.append(f"{history.relative_to(board)}: {wrong}; `bench submit` adds a line")
     return problems
 
 
+def _is_kept(board: Path, path: Path) -> bool:
+    known = history_of(board, *_place(path))
+    return bool(known) and _line(known[-1]) == _line(scoring_of(path))
+
+
 def _results(board: Path) -> list[Path]:
-    known = task_names()
-    return sorted(path for path in board.glob("results/*/*/*.csv") if _place(path)[0] in known)
+    tasks = task_names()
+    return sorted(path for path in board.glob("results/*/*/*.csv") if _place(path)[0] in tasks)
 
 
-def _column(name: str, found: Mapping[str, Readings]) -> tuple[str, str, float, float, float]:
-    if name not in found:
+def _column(name: str, columns: Mapping[str, Readings]) -> tuple[str, str, float, float, float]:
+    if name not in columns:
         return name, "", nan, nan, nan
-    row = found[name].whole
+    row = columns[name].whole
     return name, row.identity, row.value, row.low, row.high
 
 
@@ -186,8 +196,3 @@ def _place(path: Path) -> tuple[str, str, str]:
 
 def _path(board: Path, task: str, manifest: str, system: str) -> Path:
     return board / FOLDER / task / manifest / f"{system}.csv"
-
-
-if __name__ == "__main__":
-    for rows in _results(home("leaderboard")):
-        keep(home("leaderboard"), rows)

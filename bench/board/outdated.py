@@ -1,4 +1,4 @@
-"""Today: whether rows rest on the task and the list of excerpts that the suite has now."""
+"""Outdated: whether rows were scored with the present version of their task and of their manifest."""
 
 from functools import cache
 from pathlib import Path
@@ -10,27 +10,27 @@ from bench.task import Task
 
 
 def outdated(task: Task, version: int, manifest: str, sha256: str) -> str:
-    """Say why rows are not comparable with present ones; empty where they are, or where nobody can tell.
+    """Say why rows are not comparable with present ones; empty where they are, or where this is unknown.
 
     Args:
-        task: The task as it is now.
-        version: The version that the rows rest on.
-        manifest: The name of their manifest.
-        sha256: Its hash in the rows.
+        task: The present task.
+        version: The task's version in the rows.
+        manifest: Name of their manifest.
+        sha256: The manifest's sha256 in the rows.
     """
-    found = []
+    reasons = []
     if version != task.version:
-        found.append(f"version {version} of the task, today's is {task.version}")
-    if sha256 != (today := sha_today(manifest, task.duration_s) or sha256):
-        found.append(f"a list of excerpts of sha256 {sha256[:8]}, today's is {today[:8]}")
-    return f"Out of date: these rows rest on {' and '.join(found)}. Compare them with no others." if found else ""
+        reasons.append(f"version {version} of the task, today's is {task.version}")
+    if sha256 != (present_sha := present_sha_of(manifest, task.duration_s) or sha256):
+        reasons.append(f"a list of excerpts of sha256 {sha256[:8]}, today's is {present_sha[:8]}")
+    return f"Out of date: these rows rest on {' and '.join(reasons)}. Compare them with no others." if reasons else ""
 
 
 @cache
-def sha_today(manifest: str, duration_s: float) -> str | None:
-    """Return the sha256 that a locked manifest has now; None for one that the suite does not lock.
+def present_sha_of(manifest: str, duration_s: float) -> str | None:
+    """Return the present sha256 of a locked manifest; None for a manifest that the suite does not lock.
 
-    Read from `data_manifests/` alone: a name in somebody's rows must cost nothing, whatever it asks for.
+    It is read from `data_manifests/` alone, so that a name in a submitter's rows never makes a data set load.
     """
     name, limit = limit_of(manifest)
     if name not in (locked := _locked()):

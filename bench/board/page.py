@@ -1,7 +1,7 @@
-"""Page: tables as Markdown, on a terminal, and as plain values for JSON.
+"""Page: tables as Markdown, and the cells, heads and notes that every form of a table shares.
 
-A page holds no date and no seconds: the same rows give the same bytes. Whatever a submitter wrote (names, identities,
-origins) is escaped before it stands in it.
+A page holds no dates and no run times, so that the same rows give the same bytes. Text that a submitter wrote (names,
+identities, origins) is escaped.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,12 +17,12 @@ from bench.text import printable
 
 @dataclass(frozen=True)
 class Origin:
-    """What a page says of how a system's rows were made.
+    """How a system's rows were made, as a page prints it.
 
     Attributes:
         version: Version of bench; empty where unknown.
-        visibility: `public` where anyone can make the references again, `private`, or empty where unknown.
-        earlier: What the rows were before, a sentence a scoring, the oldest first.
+        visibility: `public` if anyone can rebuild the references, else `private`; empty where unknown.
+        earlier: Earlier scorings of the rows, one sentence each, oldest first.
     """
 
     version: str = ""
@@ -31,7 +31,7 @@ class Origin:
 
 
 Origins = Mapping[tuple[str, str, str], Origin]
-"""By task, manifest and system."""
+"""Origins by (task, manifest, system)."""
 ARROWS = {"higher": "↑", "lower": "↓", "zero": "→0"}
 REASONS = {
     "undefined-reference": "the reference leaves it undefined (silent there, or without onsets, chords or notes)",
@@ -47,7 +47,7 @@ REASONS = {
     "biased": "a sample this small makes the distance larger; the ceiling shows by about how much",
 }
 MARKED = ("biased", "no-phase")
-"""States of a number that is given all the same."""
+"""States in which a value is printed, with the letter of its reason."""
 TITLES = {
     "under": LINE,
     "stitched": "the given context put back, never ranked",
@@ -72,37 +72,40 @@ Made by `bench report` from the rows in `results/`; `bench report --check` says 
 - The first column ranks. `2–4 =` means: one system is significantly better, and the system shares places 2 to 4 with
   others that it cannot be told from (sign-flip test over songs, all pairs, Holm-corrected, 5 %). Bold: nobody is
   significantly better. `·`: too few songs to rank.
-- Under the line *{LINE}* stand systems that mostly hand the control back (`copies its control`), or whose quality is
-  not significantly above that of handing it back (`no better than copy-control`). They are not ranked.
+- Under the line *{LINE}* stand systems that mostly copy the control (`copies its control`), or whose quality is not
+  significantly better than that of a copy (`no better than copy-control`). They are not ranked.
 - `NAME-stitched` is a second reading of a system that changes the context it was given: the same holes, the given
   context put back with 20 ms fades.
-- Ceilings and floors: `oracle` hands in the reference, `codec-roundtrip` the reference through a codec, `copy-control`
-  the control itself, `other-song` another song, `noise` and `silence` what they say. `chance` and `ceiling` are what a
-  metric gives by luck, and for the reference itself.
-- `—` has no number; the letter beside it says why.
-- `history/` keeps a line for every scoring of a row, with what it rested on; the newest is that of the present rows.
-- *Out of date* is a table whose task has a newer version by now, or whose manifest another list of excerpts.
+- Ceilings and floors: `oracle` submits the reference, `codec-roundtrip` the reference through a codec, `copy-control`
+  the control, `other-song` another song, `noise` noise and `silence` silence. `chance` is a metric's value by chance,
+  `ceiling` its value for the reference itself.
+- `—` means no number; the letter beside it gives the reason.
+- `history/` has a line for every scoring of a system, with the versions used; the last one describes the present rows.
+- A table is *out of date* if its task has a newer version, or its manifest another list of excerpts.
 """
 
 
-def markdown(found: Sequence[Table], origins: Origins | None = None) -> str:
+def markdown(tables: Sequence[Table], origins: Origins | None = None) -> str:
     """Render tables as GitHub-flavoured Markdown.
 
     Args:
-        found: The tables.
+        tables: The tables.
         origins: How the rows of each system were made, where known.
     """
     parts = [HEADER]
-    if not found:
+    if not tables:
         parts.append("No rows yet.\n")
-    for name in sorted({table.task for table in found}):
+    for name in sorted({table.task for table in tables}):
         parts.append(f"## {escape(name)}\n")
-        parts += [_markdown_table(table, origins or {}) for table in found if table.task == name]
+        parts += [_markdown_table(table, origins or {}) for table in tables if table.task == name]
     return "\n".join(parts)
 
 
 def escape(text: str, limit: int = 400) -> str:
-    """Make foreign text safe for Markdown and HTML: everything but plain characters as numeric entities, one line."""
+    """Make a submitter's text safe for Markdown and HTML: one line, all but plain characters as numeric entities.
+
+    The text is cut after `limit` characters.
+    """
     kept = printable(text)[:limit]
     return "".join(c if c in _PLAIN or c.isalpha() else f"&#{ord(c)};" for c in kept).replace("www.", "www&#46;")
 
@@ -119,30 +122,30 @@ def _markdown_table(table: Table, origins: Origins) -> str:
     text += ["", "<details><summary>How each column was computed</summary>", ""]
     text += [f"- {escape(name)}: {escape(identity, 2000)}" for name, identity in table.identities.items()]
     text += ["", "</details>", ""]
-    if was := earlier(table, origins):
+    if sentences := earlier(table, origins):
         text += ["<details><summary>What these rows were before</summary>", ""]
-        text += [f"- {escape(line, 2000)}" for line in was]
+        text += [f"- {escape(line, 2000)}" for line in sentences]
         text += ["", "</details>", ""]
     return "\n".join(text)
 
 
 def earlier(table: Table, origins: Origins) -> list[str]:
-    """Return earlier scorings of a table's rows, a sentence each; foreign text is not escaped."""
-    found = [(entry.system, origins.get((table.task, table.manifest, entry.system))) for entry in table.entries]
-    return [f"{system}: {line}" for system, origin in found if origin for line in origin.earlier]
+    """Return earlier scorings of a table's rows, one sentence each, not escaped."""
+    pairs = [(entry.system, origins.get((table.task, table.manifest, entry.system))) for entry in table.entries]
+    return [f"{system}: {line}" for system, origin in pairs if origin for line in origin.earlier]
 
 
 def made(table: Table, origins: Origins) -> str:
-    """Say on which manifest and by which versions the rows were made; foreign text is not escaped."""
-    found = [origins.get((table.task, table.manifest, entry.system), Origin()) for entry in table.entries]
-    versions = ", ".join(sorted({origin.version for origin in found} - {""}))
-    seen = ", ".join(sorted({origin.visibility for origin in found} - {""}))
-    manifest = f"Manifest {table.manifest}, sha256 {table.manifest_sha}" + (f" ({seen})" if seen else "")
+    """Say on which manifest and by which versions of bench the rows were made; not escaped."""
+    known = [origins.get((table.task, table.manifest, entry.system), Origin()) for entry in table.entries]
+    versions = ", ".join(sorted({origin.version for origin in known} - {""}))
+    visibility = ", ".join(sorted({origin.visibility for origin in known} - {""}))
+    manifest = f"Manifest {table.manifest}, sha256 {table.manifest_sha}" + (f" ({visibility})" if visibility else "")
     return f"{manifest}; scored by bench {versions or 'of unknown version'}."
 
 
 def title(table: Table) -> str:
-    """Return a table's heading; foreign text in it is not escaped."""
+    """Return a table's heading, not escaped."""
     text = f"{table.task} (version {table.task_version}) on {table.manifest} {table.manifest_sha[:8]}"
     return text + (f": {table.part}" if table.part else "") + (" (out of date)" if table.outdated else "")
 
@@ -156,7 +159,8 @@ def head(table: Table) -> list[str]:
 def lines(table: Table) -> list[tuple[str, list[str]]]:
     """Return every line as plain cells, not escaped, with its kind: best, entry, title or bounds.
 
-    `best` is a system that none is significantly better than; `bounds` a ceiling, a floor, chance or ceiling.
+    `best` is a system than which no other is significantly better, `title` the heading of a section, `bounds` a
+    ceiling or floor, or the line `chance` or `ceiling`.
     """
     width, letters = len(table.columns), _letters(table)
     decimals = {c.name: _decimals(table, c.name) for c in table.columns}
@@ -178,20 +182,20 @@ def lines(table: Table) -> list[tuple[str, list[str]]]:
 
 
 def notes(table: Table) -> list[str]:
-    """Return the sentences under a table; foreign text in them is not escaped."""
-    said = [f"({letter}) {REASONS.get(state, state)}." for state, letter in _letters(table).items()]
+    """Return the sentences under a table, not escaped."""
+    sentences = [f"({letter}) {REASONS.get(state, state)}." for state, letter in _letters(table).items()]
     for column in table.columns:
         cells = [e.cells[column.name] for e in table.entries if not isnan(e.cells[column.name].value)]
         counts = sorted({cell.n_songs for cell in cells})
-        wanted = max((cell.n_requested for cell in cells), default=0)
-        if counts and counts[0] < wanted:
+        asked = max((cell.n_requested for cell in cells), default=0)
+        if counts and counts[0] < asked:
             span = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-            said.append(f"{column.name} rests on {span} of {wanted} songs; it is undefined on the others.")
-    return [*([table.outdated] if table.outdated else []), *said, *table.notes]
+            sentences.append(f"{column.name} rests on {span} of {asked} songs; it is undefined on the others.")
+    return [*([table.outdated] if table.outdated else []), *sentences, *table.notes]
 
 
 def _letters(table: Table) -> dict[str, str]:
-    """Give every reason for a missing number a letter, in order of appearance."""
+    """Assign a letter to every reason for a missing or marked value, in order of appearance."""
     cells = [entry.cells[column.name] for entry in table.entries for column in table.columns]
     states = list(dict.fromkeys(cell.state for cell in cells if isnan(cell.value) or cell.state in MARKED))
     return {state: ascii_lowercase[min(place, 25)] for place, state in enumerate(states)}
@@ -226,7 +230,7 @@ def _fixed(value: float, decimals: int) -> str:
 
 
 def _decimals(table: Table, column: str) -> int:
-    """Return how many decimals a column is printed with: fewer for large numbers, more where all are small."""
+    """Return the number of decimals of a column, 1 to 4: the larger its largest value, the fewer."""
     values = [abs(entry.cells[column].value) for entry in table.entries if not isnan(entry.cells[column].value)]
     largest = max(values, default=1.0)
     return 1 if largest >= 10 else 2 if largest >= 0.1 else 3 if largest >= 0.01 else 4

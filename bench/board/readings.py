@@ -1,4 +1,4 @@
-"""Readings: the rows of one task and manifest by system and column, and how much better one is than another."""
+"""Readings: the rows of one task and manifest by system and column, and the difference between two systems."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -10,17 +10,17 @@ from bench.scores import WHOLE_SET, Row
 from bench.statistics import Difference
 
 REPLICATE = f"{WHOLE_SET}~"
-"""What the example of a half-set's row begins with."""
+"""Prefix of the example name in a half-set's row."""
 
 
 @dataclass(frozen=True)
 class Readings:
-    """One system's rows of one column, all of one identity.
+    """One system's rows of one column, all with one identity.
 
     Attributes:
-        whole: The set's row.
+        whole: The set row.
         examples: Value per excerpt; empty for a distance.
-        replicates: Value per half-set, by its name; empty for anything else.
+        replicates: Value per half-set; empty unless the column is a distance.
         failed: Excerpts without an output.
     """
 
@@ -36,39 +36,39 @@ class Readings:
 
     @property
     def n_songs(self) -> int:
-        """Songs that the value rests on; for a distance, songs asked for."""
+        """Songs with a value; for a distance, songs requested."""
         return len(self.songs) if self.examples else self.whole.n_requested
 
     @property
     def is_incomplete(self) -> bool:
-        """Whether some outputs failed, so that the set's value is no result."""
+        """Whether some outputs failed, so that the set's value is not a result."""
         return bool(self.failed) or self.whole.state == "incomplete"
 
 
 Scores = dict[str, dict[str, Readings]]
-"""By system, then by column."""
+"""Readings by system, then by column."""
 
 
 def readings(rows: Iterable[Row]) -> Scores:
-    """Sort rows of one task and manifest by system and column.
+    """Group rows of one task and manifest by system and column.
 
-    One system may hold a column in several identities (some references taken from the truth, others from an
-    extractor). Then this takes the identity that most rows of all systems have; `leftovers` gives the others. What has
-    no set row is left out.
+    A system may have a column with several identities (some references come from the truth, others from an
+    extractor). Of these, the one with the most rows over all systems is taken; `leftovers` returns the others. Columns
+    without a set row are left out.
     """
     return _sorted(rows)[0]
 
 
 def leftovers(rows: Iterable[Row]) -> dict[str, Scores]:
-    """Return what `readings` passes over, by identity."""
+    """Return the readings whose identity `readings` does not take, by identity."""
     return _sorted(rows)[1]
 
 
 def advantage(a: Readings, b: Readings, direction: str) -> Difference:
     """Return how much better `a` is than `b`: positive means better, whatever the column's direction.
 
-    Per-example columns are paired over songs, distances over their half-sets. Where nearer to 0 is better, distances
-    from 0 are compared. Below 8 songs the ends and p are NaN.
+    Per-example columns are paired by song, distances by half-set. Where nearer to 0 is better, distances from 0 are
+    compared. Below 8 songs the interval and p are NaN.
     """
     if a.examples or b.examples:
         mine, theirs = ({s: goodness(v, direction) for s, v in x.songs.items()} for x in (a, b))
@@ -76,14 +76,14 @@ def advantage(a: Readings, b: Readings, direction: str) -> Difference:
     names = sorted(set(a.replicates) & set(b.replicates))
     halves = [[goodness(x.replicates[name], direction) for name in names] for x in (a, b)]
     values = [goodness(x.whole.value, direction) for x in (a, b)]
-    found = statistics.replicate_difference(values[0], values[1], halves[0], halves[1])
+    difference = statistics.replicate_difference(values[0], values[1], halves[0], halves[1])
     if min(a.n_songs, b.n_songs) < statistics.MIN_SONGS:
-        return Difference(found.mean, nan, nan, nan, found.n)
-    return found
+        return Difference(difference.mean, nan, nan, nan, difference.n)
+    return difference
 
 
 def goodness(value: float, direction: str) -> float:
-    """Turn a value so that more is better: `higher`, `lower`, or `zero` (the nearer to 0 the better)."""
+    """Return the value with a sign such that more is better; for `zero`, minus its distance from 0."""
     return {"higher": value, "lower": -value, "zero": -abs(value)}[direction]
 
 

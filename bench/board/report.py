@@ -1,4 +1,4 @@
-"""Report: the tables of a run or of the published board, and whether the published page and its rows agree."""
+"""Report: read the rows of a run or of the published board and turn them into tables, a page or JSON."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
@@ -26,15 +26,15 @@ from bench.text import printable
 
 PAGE, RUN_PAGE, RESULTS, LISTENING = "README.md", "report.md", "results", "listening"
 SIZES = {"mini": "mini", "small": "full size", "medium": "full size", "large": "full size"}
-"""Parts of our models' names that say how large their base is; other sizes are not ranked with them."""
+"""Size of the base model by a part of our models' names; systems of different sizes are ranked separately."""
 _STYLES = {"best": "bold", "title": "italic", "bounds": "dim"}
 
 
 def folder_of(run: Path | None, published: bool, out: Path) -> Path:
-    """Return the folder whose results are meant: the run named, else the one under `out`, else the published board.
+    """Return the folder to report on: `run` if given, else `out` if it holds results, else the published board.
 
     Raises:
-        BenchError: `run` holds no results, or is named beside the published board.
+        BenchError: `run` holds no results, or both it and the published board are asked for.
     """
     if run is not None and published:
         raise BenchError(f"{run} and --published are two boards; name one of them")
@@ -46,11 +46,11 @@ def folder_of(run: Path | None, published: bool, out: Path) -> Path:
 
 
 def tables_of(folder: Path) -> list[Table]:
-    """Build the tables of every row in a run's folder, in its results, or in the published board.
+    """Build the tables of all rows under a run's folder, its results, or the published board.
 
     Raises:
-        BenchError: a file cannot be read, naming it and the line.
-        UnknownName: rows of a task that is not in the suite.
+        BenchError: a file cannot be read; the message names file and line.
+        UnknownName: a row's task is not in the suite.
     """
     by_task: dict[str, list[Row]] = {}
     for row in read_results(folder):
@@ -65,7 +65,7 @@ def tables_of(folder: Path) -> list[Table]:
 
 
 def task_of(folder: Path, name: str) -> Task:
-    """Return a task with the metrics that a run added to its own (`--metric`), as the runs' `.run.yaml` say.
+    """Return a task with its own metrics and those added by `--metric`, which the `.run.yaml` files name.
 
     Raises:
         UnknownName: no task has this name.
@@ -85,20 +85,20 @@ def _added_metrics(path: Path) -> list[Any]:
 
 
 def shown_columns(task: Task) -> list[Column]:
-    """Return what the rows of a task may hold, in order for reading: its metrics' columns, then those of listeners."""
+    """Return all columns of a task in reading order: those of its metrics, then those of listening tests."""
     return [*in_order(task, columns_of(task)), *listeners_columns()]
 
 
 def in_order(task: Task, columns: Iterable[Column]) -> list[Column]:
-    """Sort columns for reading: what ranks, its quality, adherence, then the rest as the task names them."""
+    """Sort columns for reading: the ranking column, quality, adherence, then the rest in the task's order."""
     first = [task.primary.get("control"), task.primary["quality"], ADHERENCE]
     return sorted(columns, key=lambda column: first.index(column.name) if column.name in first else len(first))
 
 
 def size_of(system: str) -> str:
-    """Return the size that the name of one of our models tells; empty where it tells none, and for all other systems.
+    """Return the size that the name of one of our models contains; empty without one, and for all other systems.
 
-    A stranger's name chooses no table: whatever it is called, it stands beside every size.
+    Other people's systems have no size, whatever their names: they are compared with every size.
     """
     if system.removesuffix(STITCHED) not in plugins.names("models"):
         return ""
@@ -106,21 +106,21 @@ def size_of(system: str) -> str:
 
 
 def read_results(folder: Path) -> list[Row]:
-    """Read every row under a folder, or under its `results/` and `listening/` where it has them, in order of path.
+    """Read all rows under a folder, or under its `results/` and `listening/` where it has them, in order of path.
 
     Raises:
-        BenchError: a file cannot be read, naming it and the line.
+        BenchError: a file cannot be read; the message names file and line.
     """
     return [row for path in [*score_files(folder), *listening_files(folder)] for row in read_rows(path)]
 
 
 def results_files(folder: Path) -> dict[tuple[str, str, str], Path]:
-    """Return every CSV of scores, not of listeners, by the task, manifest and system that its path names."""
+    """Return the CSVs of scores, without those of listening tests, by (task, manifest, system) of their paths."""
     return {place_of(path): path for path in score_files(folder)}
 
 
 def render(folder: Path) -> str:
-    """Return the page of a folder's rows; without any, a page that says so."""
+    """Return the Markdown page of a folder's rows; without rows, a page that says so."""
     return markdown(tables_of(folder), _origins(folder))
 
 
@@ -128,7 +128,7 @@ def publish(folder: Path | None = None) -> Path:
     """Write the page beside its rows: `report.md` into a run's folder, or the published board's `README.md`.
 
     Raises:
-        BenchError: the published page is meant and bench does not run from a clone.
+        BenchError: the published page is asked for and bench does not run from a clone.
     """
     if folder is None and not is_clone():
         raise BenchError("the published page is written in a clone of the repository only; name a run's folder instead")
@@ -137,12 +137,12 @@ def publish(folder: Path | None = None) -> Path:
     return path
 
 
-def terminal(found: Sequence[Table]) -> Group:
-    """Render tables for rich; nothing a submitter wrote is read as markup."""
+def terminal(board_tables: Sequence[Table]) -> Group:
+    """Render tables for the terminal; text of submitters is never read as markup."""
     grids: list[Any] = []
-    for table in found:
-        said = printable("\n".join(notes(table)), keep="\n")
-        grid = Grid(title=Text(printable(title(table))), caption=Text(said), caption_justify="left")
+    for table in board_tables:
+        caption = printable("\n".join(notes(table)), keep="\n")
+        grid = Grid(title=Text(printable(title(table))), caption=Text(caption), caption_justify="left")
         for place, name in enumerate(head(table)):
             grid.add_column(Text(name), justify="left" if place < 2 else "right", overflow="fold")
         for kind, cells in lines(table):
@@ -152,9 +152,9 @@ def terminal(found: Sequence[Table]) -> Group:
     return Group(*(grids or [Text("No rows yet.")]))
 
 
-def payload(found: Sequence[Table]) -> dict[str, Any]:
+def payload(board_tables: Sequence[Table]) -> dict[str, Any]:
     """Return the tables as plain values for JSON; NaN becomes None."""
-    return {"tables": [_plain({**asdict(replace(t, columns=())), "columns": _columns(t)}) for t in found]}
+    return {"tables": [_plain({**asdict(replace(t, columns=())), "columns": _columns(t)}) for t in board_tables]}
 
 
 def _columns(table: Table) -> list[dict[str, Any]]:
@@ -171,26 +171,26 @@ def _plain(value: Any) -> Any:
 
 
 def score_files(folder: Path) -> list[Path]:
-    """Return the files of scores under a folder, or under its `results/` where it has one."""
+    """Return the CSVs of scores under a folder, or under its `results/` where it has one."""
     inside = folder / RESULTS
     return sorted((inside if inside.is_dir() else folder).rglob("*.csv"))
 
 
 def listening_files(folder: Path) -> list[Path]:
-    """Return the rows of listening tests: apart from the scores, so that scoring again does not lose them."""
+    """Return the CSVs of listening tests, which lie apart so that scoring again does not delete them."""
     return sorted((folder / LISTENING).rglob("*.csv"))
 
 
 def _origins(folder: Path) -> dict[tuple[str, str, str], Origin]:
-    """Read which version of bench made the rows of each system, and whether their references are public."""
-    found = {}
+    """Read how each system's rows were made, from their `.run.yaml` and history."""
+    origins = {}
     for path in score_files(folder):
         beside = path.with_suffix(".run.yaml")
         if beside.is_file():
             keys = read_yaml(beside)
-            was = tuple(str(scoring) for scoring in history_of(folder, *place_of(path))[:-1])
-            found[place_of(path)] = Origin(str(keys.get("bench", "")), str(keys.get("visibility", "")), was)
-    return found
+            earlier = tuple(str(scoring) for scoring in history_of(folder, *place_of(path))[:-1])
+            origins[place_of(path)] = Origin(str(keys.get("bench", "")), str(keys.get("visibility", "")), earlier)
+    return origins
 
 
 def place_of(path: Path) -> tuple[str, str, str]:

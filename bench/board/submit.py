@@ -1,4 +1,4 @@
-"""Submit: a checked and scored submission onto the published board, ready for a pull request."""
+"""Submit: check and score a submission and add it to the published board, ready for a pull request."""
 
 import shutil
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from math import isnan
 from pathlib import Path
 
-from bench.board.history import keep
+from bench.board.history import catch_up, keep
 from bench.board.page import ARROWS, escape
 from bench.board.readings import readings
 from bench.board.report import in_order
@@ -22,7 +22,7 @@ from bench.scoring.results import score_into
 from bench.submission import CARD, MEASURED, STITCHED, Card
 from bench.task import Task
 
-UNTOLD = (
+NO_TRAINING_DATA = (
     "training_data: is empty; say on what the system was trained (data sets, how many hours, whether songs of the test "
     "set are among them), or none if it was trained on nothing"
 )
@@ -30,13 +30,13 @@ UNTOLD = (
 
 @dataclass(frozen=True)
 class Proposal:
-    """A pull request's title and its body in Markdown; what the submitter wrote is escaped in it."""
+    """Title and Markdown body of a pull request; text of the submitter is escaped in the body."""
 
     title: str
     body: str
 
     def __str__(self) -> str:
-        """Return both, as they are pasted."""
+        """Return title and body, ready to paste."""
         return f"{self.title}\n\n{self.body}"
 
 
@@ -45,11 +45,11 @@ class Entered:
     """A submission on the board.
 
     Attributes:
-        card: What it says of itself.
+        card: The submission's card.
         task: The task that it answers.
         rows: Its rows.
-        flags: What `bench check` wants looked at.
-        written: The files that the pull request brings, those among them that an earlier try wrote.
+        flags: Flags of `bench check`, for a reviewer to look at.
+        written: The files of the pull request, including those written by an earlier call.
     """
 
     card: Card
@@ -62,7 +62,7 @@ class Entered:
         """Return the text of the pull request.
 
         Args:
-            pages: Files written beside its own: the board's pages.
+            pages: Further files that were written: the board's pages.
         """
         clone = home("leaderboard").parent
         files = [path.relative_to(clone) for path in (*self.written, *pages)]
@@ -75,15 +75,15 @@ def submit(folder: Path, task: Task, examples: ExampleSet, setting: Setting) -> 
     Args:
         folder: The submission.
         task: The task that it answers.
-        examples: What it answers, complete: a limited run does not enter the board.
+        examples: The examples that it answers: a whole manifest, since a limited run does not enter the board.
         setting: How to score.
 
     Returns:
-        What a pull request is made of.
+        The entry, from which the pull request's text is made.
 
     Raises:
-        BenchError: bench does not run from a clone, or the examples are not of a whole, published manifest.
-        CheckFailed: the submission has problems, or does not say on what its system was trained.
+        BenchError: bench does not run from a clone, or the examples are not those of a whole public manifest.
+        CheckFailed: the submission has problems, or does not say on which data its system was trained.
     """
     if not is_clone():
         raise BenchError(
@@ -93,20 +93,21 @@ def submit(folder: Path, task: Task, examples: ExampleSet, setting: Setting) -> 
         raise BenchError(
             f"{examples.manifest.name}: only a whole public manifest enters the board; build it without limit and salt"
         )
-    submission, found = check(folder, task, examples)
-    found.raise_if_any(folder)
+    submission, findings = check(folder, task, examples)
+    findings.raise_if_any(folder)
     if submission is None:
         raise BenchError(f"{folder}: has no readable card")
     if not submission.card.training_data.strip():
-        raise CheckFailed(f"{folder / CARD}: {UNTOLD}")
+        raise CheckFailed(f"{folder / CARD}: {NO_TRAINING_DATA}")
     scored = score_into(submission, examples, setting)
     board = home("leaderboard")
     results = board / "results" / task.name / examples.manifest.name
+    caught_up = catch_up(board)  # before these rows are replaced
     written = [board / "systems" / f"{submission.card.system}.yaml"]
-    card = {
+    public = {
         k: v for k, v in asdict(submission.card).items() if k not in ("task", "task_version", "manifest", *MEASURED)
     }
-    write_text(written[0], dump_yaml(card))
+    write_text(written[0], dump_yaml(public))
     results.mkdir(parents=True, exist_ok=True)
     stitched = scored.with_name(f"{scored.stem}{STITCHED}.csv")
     for csv in (scored, stitched):
@@ -118,18 +119,19 @@ def submit(folder: Path, task: Task, examples: ExampleSet, setting: Setting) -> 
                 (results / path.name).unlink(missing_ok=True)
     entered = [results / path.name for path in (scored, stitched) if path.exists()]
     written += [keep(board, rows) for rows in entered]
-    return Entered(submission.card, task, tuple(read_rows(scored)), tuple(found.flags), tuple(written))
+    written += [path for path in caught_up if path not in written]
+    return Entered(submission.card, task, tuple(read_rows(scored)), tuple(findings.flags), tuple(written))
 
 
 def proposal(card: Card, task: Task, rows: Sequence[Row], flags: Sequence[str], written: Sequence[Path]) -> Proposal:
-    """Say what a submission is, what it scored and which files it brings.
+    """Write the text of a pull request: the submission, its scores, its flags and its files.
 
     Args:
-        card: What the submission says of itself.
+        card: The submission's card.
         task: The task that it answers.
         rows: Its rows.
-        flags: What `bench check` accepted and wants looked at.
-        written: The files, from the clone's folder.
+        flags: Flags of `bench check`.
+        written: The files, relative to the clone's folder.
     """
     flagged = [f"- {escape(flag, 1000)}" for flag in flags] or ["None."]
     body = [
@@ -155,12 +157,12 @@ def proposal(card: Card, task: Task, rows: Sequence[Row], flags: Sequence[str], 
 
 
 def _numbers(task: Task, rows: Sequence[Row]) -> list[str]:
-    """Return the shown columns as a table, what ranks first."""
-    found = next(iter(readings(rows).values()), {})
+    """Return the shown columns as lines of a Markdown table, the ranking column first."""
+    measured = next(iter(readings(rows).values()), {})
     lines = ["| column | value and 95 % interval | songs |", "|---|---|---|"]
     for column in in_order(task, columns_of(task)):
-        if column.is_shown and column.name in found:
-            reading = found[column.name]
+        if column.is_shown and column.name in measured:
+            reading = measured[column.name]
             row = reading.whole
             number = "—" if isnan(row.value) else f"{row.value:.3g}"
             span = "" if isnan(row.low) else f" [{row.low:.3g}, {row.high:.3g}]"

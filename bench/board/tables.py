@@ -1,14 +1,15 @@
-"""Tables: who is better, by how much that could be luck, and between which floor and ceiling (design section 11).
+"""Tables: sort rows into comparable tables with ranks, chance and ceilings (docs/design.md, section 11).
 
-Decisions, all about one task, task version and manifest:
+Rules, each within one task, task version and manifest:
 
-* The task's primary control column ranks, its quality column where there is no control. Ranks compare complete systems
-  above the line, all pairs, Holm-corrected at 5 %.
+* The task's primary control column ranks, or its quality column where there is no control. Ranks compare complete
+  systems above the line, all pairs, Holm-corrected at 5 %.
 * Under the line "follows, but makes no music" stand systems that `fill-gap` marks, and those not significantly better
-  than `copy-control` on the quality column (Holm over these comparisons). They get no rank, and cost nobody else one.
-* Below 8 songs nothing is tested: no ranks, nobody under the line for quality, order by value.
-* Systems whose primary column has another identity stand in a table of their own; so do single columns whose identity
-  is not the table's.
+  than `copy-control` in the quality column (Holm over these comparisons). They get no rank and do not affect the ranks
+  of others.
+* Below 8 songs nothing is tested: there are no ranks, the order is by value, and quality puts nobody under the line.
+* Systems whose primary column has another identity get a table of their own; so do single columns whose identity
+  differs from that of most systems.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,7 +36,7 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True)
 class Cell:
-    """A number of a table: value, ends of its interval (NaN: none), and why it is what it is."""
+    """One value of a table: the value, the ends of its 95 % interval (NaN: none), its state and its counts of songs."""
 
     value: float
     low: float = nan
@@ -47,17 +48,17 @@ class Cell:
 
 @dataclass(frozen=True)
 class Entry:
-    """A system's line.
+    """The line of one system.
 
     Attributes:
         system: Its name, as the submitter wrote it.
-        section: `ranked`, `under` the line, `stitched` (a second reading of a system, its context replaced by the given
-            one), `incomplete`, or `bounds` (floors and ceilings).
-        cells: By column.
-        n_songs: Songs asked for.
+        section: `ranked`, `under` the line, `stitched` (scored again with the given context put back), `incomplete`, or
+            `bounds` (floors and ceilings).
+        cells: Cells by column.
+        n_songs: Songs requested.
         n_failed: Excerpts without an output.
-        rank: Lowest and highest place it may hold, None where nothing ranks it.
-        marks: What a reader must know, e.g. "copies its control".
+        rank: Best and worst possible rank; None for a system without a rank.
+        marks: Warnings printed behind the name, e.g. "copies its control".
     """
 
     system: str
@@ -70,28 +71,28 @@ class Entry:
 
     @property
     def is_tied(self) -> bool:
-        """Whether it shares its places with another system."""
+        """Whether the system shares its ranks with another."""
         return self.rank is not None and self.rank[0] < self.rank[1]
 
 
 @dataclass(frozen=True)
 class Table:
-    """Systems that may be compared.
+    """A table of systems that may be compared.
 
     Attributes:
         task: Name of the task.
         task_version: Its version.
         manifest: Name of the manifest.
         manifest_sha: Its sha256.
-        columns: What is shown, in order.
+        columns: The columns shown, in order.
         identities: Identity by column.
-        ranked_by: The column that ranks; empty where nothing does.
-        entries: Lines in order: ranked, under the line, incomplete, ceilings and floors.
-        chance: Lowest and highest chance level of the lines, by column, where known.
-        ceiling: The same of the reference's own score.
+        ranked_by: The ranking column; empty without ranks.
+        entries: Lines in order of section, as in `SECTIONS`.
+        chance: Lowest and highest chance level over the lines, by column, where known.
+        ceiling: Lowest and highest score of the reference itself, likewise.
         notes: Sentences under the table.
-        part: Which systems or columns it holds, where the task has several tables; else empty.
-        outdated: Why its rows are not comparable with present ones; empty where they are.
+        part: Which systems or columns the table holds, if the task has several tables; else empty.
+        outdated: Why its rows are not comparable with present ones; empty if they are.
     """
 
     task: str
@@ -113,45 +114,45 @@ def tables(
     rows: Iterable[Row],
     columns: Sequence[Column],
     primary: Mapping[str, str],
-    sections: Mapping[str, str] | None = None,
+    sizes: Mapping[str, str] | None = None,
 ) -> list[Table]:
     """Build the tables of one task.
 
     Args:
-        rows: Rows of one task; those of different version or manifest go into different tables, newest version first.
-        columns: What may be shown, in order; rows of other metrics are left out.
-        primary: The task's `control` (or none) and `quality` columns.
-        sections: Systems that are only compared with those of the same section (sizes of model, say); a system not
-            named here stands in every table.
+        rows: Rows of one task; each version and manifest gets tables of its own, newest version first.
+        columns: The columns that may be shown, in order; rows of other columns are left out.
+        primary: The names of the task's `quality` column and, if it has a control, of its `control` column.
+        sizes: Size by system: systems of different sizes stand in different tables; a system without a size stands in
+            every table.
     """
     groups = _grouped((row, (-row.task_version, row.manifest, row.manifest_sha)) for row in rows)
-    return [table for _, group in sorted(groups.items()) for table in _one_manifest(group, columns, primary, sections)]
+    return [table for _, group in sorted(groups.items()) for table in _one_manifest(group, columns, primary, sizes)]
 
 
 def _one_manifest(
-    rows: list[Row], columns: Sequence[Column], primary: Mapping[str, str], sections: Mapping[str, str] | None
+    rows: list[Row], columns: Sequence[Column], primary: Mapping[str, str], sizes: Mapping[str, str] | None
 ) -> list[Table]:
     scores = readings(rows)
     chief = primary.get("control") or primary.get("quality", "")
-    sections = {system: part for system, part in (sections or {}).items() if system in scores}
-    parts = sorted(set(sections.values()))
+    sizes = {system: size for system, size in (sizes or {}).items() if system in scores}
+    different = sorted(set(sizes.values()))
     result = []
-    for part in parts if len(parts) > 1 else [""]:
-        chosen = {s: r for s, r in scores.items() if not part or sections.get(s, part) == part}
+    for size in different if len(different) > 1 else [""]:
+        chosen = {s: r for s, r in scores.items() if not size or sizes.get(s, size) == size}
         groups = _by_identity(chosen, chief)
         for identity, systems in groups:
             name = f"{chief} as {identity}" if len(groups) > 1 else ""
-            name = "; ".join(filter(None, [part, name]))
+            name = "; ".join(filter(None, [size, name]))
             result += _with_sides({s: chosen[s] for s in systems}, columns, primary, name)
     shown = {column.name for column in columns}
-    for identity, found in sorted(leftovers(rows).items()):
-        if any(name in shown for columns_of_one in found.values() for name in columns_of_one):
-            result.append(_table(found, columns, "", {}, [], f"columns as {identity}"))
+    for identity, rest in sorted(leftovers(rows).items()):
+        if any(name in shown for measured in rest.values() for name in measured):
+            result.append(_table(rest, columns, "", {}, [], f"columns as {identity}"))
     return result
 
 
 def _by_identity(scores: Scores, metric: str) -> list[tuple[str, list[str]]]:
-    """Group systems by a column's identity, the largest group first; those without the column go with it."""
+    """Group systems by a column's identity, the largest group first; systems without the column join that one."""
     groups = _grouped((s, identity_of(scores[s], metric)) for s in scores if metric in scores[s])
     result = sorted(groups.items(), key=lambda pair: (-len(pair[1]), pair[0])) or [("", [])]
     result[0][1].extend(system for system in scores if metric not in scores[system])
@@ -159,23 +160,23 @@ def _by_identity(scores: Scores, metric: str) -> list[tuple[str, list[str]]]:
 
 
 def _with_sides(scores: Scores, columns: Sequence[Column], primary: Mapping[str, str], part: str) -> list[Table]:
-    """Build a table, and tables of their own for columns whose identity is not the one that most systems have."""
+    """Build a table, and further ones for columns whose identity differs from that of most systems."""
     main: Scores = {system: {} for system in scores}
     aside: dict[str, Scores] = {}
     for column in columns:
-        measured = {system: found for system, found in scores.items() if column.name in found}
+        measured = {system: own for system, own in scores.items() if column.name in own}
         for place, (identity, systems) in enumerate(_by_identity(measured, column.name)):
             for system in systems:
                 target = main if place == 0 else aside.setdefault(identity, {})
                 target.setdefault(system, {})[column.name] = scores[system][column.name]
-    main = {system: found for system, found in main.items() if found}
+    main = {system: own for system, own in main.items() if own}
     quality = next((column for column in columns if column.name == primary.get("quality")), None)
     marks, notes = under_the_line(scores, quality) if "control" in primary else ({}, [])
     chief = primary.get("control") or primary.get("quality", "")
     result = [_table(main, columns, chief, marks, notes, part)] if main else []
-    for identity, found in sorted(aside.items()):
+    for identity, rest in sorted(aside.items()):
         name = "; ".join(filter(None, [part, f"columns as {identity}"]))
-        result.append(_table(found, columns, "", {}, [], name))
+        result.append(_table(rest, columns, "", {}, [], name))
     return result
 
 
@@ -187,20 +188,20 @@ def _table(
     notes: Sequence[str],
     part: str,
 ) -> Table:
-    measured = {name for found in scores.values() for name in found}
+    measured = {name for own in scores.values() for name in own}
     chief = next((column for column in columns if column.name == ranked_by and ranked_by in measured), None)
-    place = {system: _section(system, found, marks) for system, found in scores.items()}
+    sections = {system: _section(system, own, marks) for system, own in scores.items()}
     ranks: dict[str, tuple[int, int]] = {}
     notes = list(notes)
     if chief is not None and not chief.is_ranked:
         notes.append(f"{chief.name} is not a column that ranks: no ranks here.")
     elif chief is not None:
-        ranked = {s: scores[s][chief.name] for s in scores if place[s] == "ranked" and chief.name in scores[s]}
+        ranked = {s: scores[s][chief.name] for s in scores if sections[s] == "ranked" and chief.name in scores[s]}
         ranks = ranks_of(ranked, chief.direction)
         if ranked and not ranks:
             notes.append(f"Too few songs (under {statistics.MIN_SONGS}) to rank; in order of {chief.name}.")
     shown = tuple(c for c in columns if c.name in measured and (c.is_shown or c is chief))
-    entries = [_entry(s, scores[s], place[s], shown, ranks.get(s), marks.get(s, ())) for s in scores]
+    entries = [_entry(s, scores[s], sections[s], shown, ranks.get(s), marks.get(s, ())) for s in scores]
     row = next(iter(next(iter(scores.values())).values())).whole
     return Table(
         row.task,
@@ -211,17 +212,17 @@ def _table(
         {c.name: _first_identity(scores, c.name) for c in shown},
         chief.name if chief is not None and ranks else "",
         tuple(sorted(entries, key=lambda entry: _order(entry, chief))),
-        {c.name: found for c in shown if (found := _span(scores, c.name, "chance"))},
-        {c.name: found for c in shown if (found := _span(scores, c.name, "ceiling"))},
+        {c.name: span for c in shown if (span := _span(scores, c.name, "chance"))},
+        {c.name: span for c in shown if (span := _span(scores, c.name, "ceiling"))},
         tuple(notes),
         part,
     )
 
 
-def _section(system: str, found: Mapping[str, Readings], marks: Mapping[str, tuple[str, ...]]) -> Section:
+def _section(system: str, own: Mapping[str, Readings], marks: Mapping[str, tuple[str, ...]]) -> Section:
     if bound_of(system):
         return "bounds"
-    if is_incomplete(found):
+    if is_incomplete(own):
         return "incomplete"
     if system.endswith(STITCHED):
         return "stitched"
@@ -230,18 +231,18 @@ def _section(system: str, found: Mapping[str, Readings], marks: Mapping[str, tup
 
 def _entry(
     system: str,
-    found: Mapping[str, Readings],
+    own: Mapping[str, Readings],
     section: Section,
     shown: Sequence[Column],
     rank: tuple[int, int] | None,
     marks: tuple[str, ...],
 ) -> Entry:
-    cells = {c.name: _cell(found[c.name]) if c.name in found else Cell(nan, state="not-measured") for c in shown}
-    if is_incomplete(found):
+    cells = {c.name: _cell(own[c.name]) if c.name in own else Cell(nan, state="not-measured") for c in shown}
+    if is_incomplete(own):
         cells = {name: Cell(nan, state="incomplete") for name in cells}
-    n_songs = max((len({song_of(e) for e in reading.examples}) for reading in found.values()), default=0)
-    n_songs = n_songs or max(reading.whole.n_requested for reading in found.values())
-    return Entry(system, section, cells, n_songs, len(_failed(found)), rank, marks)
+    n_songs = max((len({song_of(e) for e in reading.examples}) for reading in own.values()), default=0)
+    n_songs = n_songs or max(reading.whole.n_requested for reading in own.values())
+    return Entry(system, section, cells, n_songs, len(_failed(own)), rank, marks)
 
 
 def _cell(reading: Readings) -> Cell:
@@ -253,7 +254,7 @@ def _cell(reading: Readings) -> Cell:
 
 
 def _order(entry: Entry, chief: Column | None) -> tuple[float | str, ...]:
-    """Sort by section; inside by rank, then value, then name; ceilings and floors in their own order."""
+    """Return the sort key of a line: section, rank, value, name; ceilings and floors in the order of `BOUNDS`."""
     if entry.section == "bounds":
         return (SECTIONS.index("bounds"), BOUNDS.index(bound_of(entry.system)), 0.0, entry.system)
     value = entry.cells[chief.name].value if chief is not None and chief.name in entry.cells else nan
@@ -261,17 +262,17 @@ def _order(entry: Entry, chief: Column | None) -> tuple[float | str, ...]:
     return (SECTIONS.index(entry.section), entry.rank[0] if entry.rank else np.inf, worth, entry.system)
 
 
-def _failed(found: Mapping[str, Readings]) -> frozenset[str]:
-    return frozenset[str]().union(*(reading.failed for reading in found.values()))
+def _failed(own: Mapping[str, Readings]) -> frozenset[str]:
+    return frozenset[str]().union(*(reading.failed for reading in own.values()))
 
 
 def _first_identity(scores: Scores, metric: str) -> str:
-    return next(found[metric].whole.identity for found in scores.values() if metric in found)
+    return next(own[metric].whole.identity for own in scores.values() if metric in own)
 
 
 def _span(scores: Scores, metric: str, what: Literal["chance", "ceiling"]) -> tuple[float, float] | None:
-    """Return the lowest and highest known chance or ceiling of a column; chance may depend on the output's density."""
-    values = [float(getattr(found[metric].whole, what)) for found in scores.values() if metric in found]
+    """Return the lowest and highest known chance or ceiling of a column; chance may differ between outputs."""
+    values = [float(getattr(own[metric].whole, what)) for own in scores.values() if metric in own]
     values = [value for value in values if not np.isnan(value)]
     return (min(values), max(values)) if values else None
 

@@ -1,1 +1,1 @@
-"""What strangers hand in: archives, sound files, fingerprints, the check of a submission."""
+"""Submissions of others: archives, sound files, fingerprints, and the check of a submission."""

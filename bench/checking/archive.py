@@ -1,7 +1,6 @@
-"""Archives: a submission as .zip or .tar.gz, unpacked for as long as it is looked at, or refused with every reason.
+"""Archives: unpack a submission from a .zip or .tar.gz into a temporary folder, or refuse it with all reasons.
 
-Nothing is written but plain files under plain names into a new temporary folder, and what is counted is what really
-comes out, not what a header states.
+Only plain files with plain names are written. Limits apply to the bytes really unpacked, not to the sizes in headers.
 """
 
 import gzip
@@ -25,21 +24,21 @@ from bench.submission import CARD, misnamed
 from bench.text import shown
 
 MAX_ENTRIES = 5000
-"""Files and folders in an archive."""
+"""Limit on files and folders in an archive."""
 MAX_BYTES = 4 * 2**30
-"""Of an archive, and of all that comes out of it."""
+"""Limit on an archive, and on everything unpacked from it."""
 MAX_FILE_BYTES = 64 * 2**20
-"""Of one file in it: five minutes of sound at 48 kHz, or the longest training list."""
+"""Limit on one file in an archive: five minutes of sound at 48 kHz, or the longest training list."""
 MAX_RATIO = 100
-"""How many times its own size an archive may unpack to, beyond `FREE_BYTES`."""
+"""An archive may unpack to `FREE_BYTES` plus this many times its own size."""
 FREE_BYTES = 256 * 2**20
-"""What any archive may unpack to, however small it is: silence shrinks a thousand times and is an answer too."""
+"""See `MAX_RATIO`; an allowance for silent outputs, which are valid and compress a thousandfold."""
 MAX_DEPTH = 3
-"""Parts of a name: an outer folder, a folder in it, a file."""
+"""Limit on the parts of a name: an outer folder, a folder in it, a file."""
 _DIRECTORY_BYTES = 512 * MAX_ENTRIES
 _CHUNK = 256 * 1024
-_PASSED_OVER = re.compile(r"(\./?)?|__MACOSX(/.*)?|(.*/)?\.DS_Store", re.DOTALL)
-"""What systems put into archives unasked; it is not unpacked."""
+_IGNORED = re.compile(r"(\./?)?|__MACOSX(/.*)?|(.*/)?\.DS_Store", re.DOTALL)
+"""Entries that operating systems add to archives; they are not unpacked."""
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _WRONG_NAMES = {
     "is an absolute path": r"/.*",
@@ -62,20 +61,20 @@ _DAMAGE = (
     LookupError,
     OverflowError,
 )
-"""What the readers raise on damaged archives."""
+"""Exceptions that the readers raise on damaged archives."""
 
 
 class _TooMuch(Exception):
-    """An archive is beyond a limit: nothing more of it is read."""
+    """An archive exceeds a limit; nothing more of it is read."""
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[Path]:
-    """Yield a submission's folder: `path`, or where that is an archive what it holds, which goes when the block ends.
+    """Yield a submission's folder: `path` itself, or an archive's content in a folder that is deleted afterwards.
 
     Raises:
-        BenchError: a file that is neither a .zip nor a .tar.gz.
-        CheckFailed: an archive that is damaged, too large, or holds what a submission may not, with every reason.
+        BenchError: `path` is a file but neither a .zip nor a .tar.gz.
+        CheckFailed: the archive is damaged, too large, or holds something that is not allowed; all reasons are given.
     """
     if not path.is_file():
         yield path
@@ -90,11 +89,11 @@ def opened(path: Path) -> Iterator[Path]:
 
 
 def unpacked(path: Path, folder: Path) -> Path:
-    """Unpack an archive into an empty folder and return the submission in it: the folder, or the one in it.
+    """Unpack an archive into an empty folder and return the submission's folder: `folder` or the one inside it.
 
     Raises:
-        BenchError: neither a .zip nor a .tar.gz, or no room to unpack it.
-        CheckFailed: it is refused; everything under `folder` is to be thrown away.
+        BenchError: the file is neither a .zip nor a .tar.gz, or there is no room to unpack it.
+        CheckFailed: the archive is refused; the caller deletes what was unpacked.
     """
     forms = {".zip": _zip_entries, ".tar.gz": _tar_entries}
     form = next((form for suffix, form in forms.items() if path.name.lower().endswith(suffix)), None)
@@ -110,16 +109,16 @@ def unpacked(path: Path, folder: Path) -> Path:
         ledger.problems.append(f"{ledger.last}{error}")
     except _DAMAGE as error:
         ledger.problems.append(f"{ledger.last}cannot be unpacked ({shown(str(error), 200)})")
-    home = ledger.home()
-    if found := ledger.problems:
-        more = [f"  and {len(found) - 20} more"] if len(found) > 20 else []
-        lines = [*(f"  {line}" for line in found[:20]), *more]
-        raise CheckFailed(f"{path}: {len(found)} problem{'s' * (len(found) > 1)}\n" + "\n".join(lines))
-    return folder / home
+    inner = ledger.submission_folder()
+    if problems := ledger.problems:
+        more = [f"  and {len(problems) - 20} more"] if len(problems) > 20 else []
+        lines = [*(f"  {line}" for line in problems[:20]), *more]
+        raise CheckFailed(f"{path}: {len(problems)} problem{'s' * (len(problems) > 1)}\n" + "\n".join(lines))
+    return folder / inner
 
 
 class _Meter:
-    """How much came out of an archive so far."""
+    """Counts the bytes unpacked from an archive and stops at the limits."""
 
     def __init__(self, n_packed: int) -> None:
         self.n_packed, self.n_unpacked = n_packed, 0
@@ -127,7 +126,7 @@ class _Meter:
             raise _TooMuch(f"takes {n_packed} bytes, at most {MAX_BYTES}")
 
     def metered(self, read: Callable[[int], bytes]) -> Callable[[int], bytes]:
-        """Return `read` such that all it returns is counted."""
+        """Return a `read` that counts what it returns."""
 
         def count(n: int) -> bytes:
             piece = read(n)
@@ -145,11 +144,14 @@ class _Meter:
 
 
 class _Ledger:
-    """What an archive was found to hold, and what is wrong with it.
+    """The entries of an archive so far, and their problems.
 
     Attributes:
-        problems: Each names the entry, what is wrong and, where it helps, what is wanted.
-        last: The entry that was begun last, as a message begins with it.
+        problems: One line per problem: the entry, what is wrong and, where it helps, what is wanted.
+        last: Beginning of a message about the entry being read, or about what follows it.
+        n_entries: Entries so far, ignored ones included.
+        files: Names of the files so far.
+        places: Name and whether it is a folder, by the name's form without case.
     """
 
     def __init__(self) -> None:
@@ -160,12 +162,12 @@ class _Ledger:
         self.places: dict[str, tuple[str, bool]] = {}
 
     def enter(self, entry: Entry, folder: Path) -> None:
-        """Write an entry below `folder`, or note why not."""
+        """Write an entry below `folder`, or record why it is refused."""
         self.n_entries += 1
         if self.n_entries > MAX_ENTRIES:
             raise _TooMuch(f"holds more than {MAX_ENTRIES} entries")
         name = entry.name.removeprefix("./")
-        if _PASSED_OVER.fullmatch(name) and not entry.wrong:
+        if _IGNORED.fullmatch(name) and not entry.wrong:
             return
         self.last = f"{shown(name)}: "
         if wrong := entry.wrong or wrong_name(name) or self._clash(name, entry.is_folder):
@@ -175,26 +177,26 @@ class _Ledger:
             self._write(entry, folder / name)
         self.last = f"after {shown(name)}: "
 
-    def home(self) -> str:
-        """Return the folder that holds the submission, empty for the outermost; what lies beside it is a problem."""
+    def submission_folder(self) -> str:
+        """Return the folder of the card, empty for the outermost; files outside that folder are problems."""
         cards = sorted(name for name in self.files if name.split("/")[-1] == CARD)
         tops = {name.partition("/")[0] if "/" in name else "" for name in self.files}
         if len(cards) > 1:
             self.problems.append(f"holds {len(cards)} cards ({', '.join(cards[:5])}); hand in one system at a time")
         if not cards:
             return tops.pop() if len(tops) == 1 else ""
-        home = cards[0].rpartition("/")[0]
-        if "/" in home:
+        folder = cards[0].rpartition("/")[0]
+        if "/" in folder:
             self.problems.append(f"{cards[0]}: lies two folders deep; pack the submission's folder, or what is in it")
-        beside = sorted(name for name in self.files - set(cards) if home and not name.startswith(f"{home}/"))
+        beside = sorted(name for name in self.files - set(cards) if folder and not name.startswith(f"{folder}/"))
         if beside:
-            self.problems.append(f"{len(beside)} files lie beside the card's folder {home}: {', '.join(beside[:5])}")
-        return home
+            self.problems.append(f"{len(beside)} files lie beside the card's folder {folder}: {', '.join(beside[:5])}")
+        return folder
 
     def _clash(self, name: str, is_folder: bool) -> str:
-        """Say which earlier entry is the same, or is where letters of another case or form are the same."""
+        """Say how a name clashes with an earlier one, ignoring case and Unicode form; empty if it does not."""
         if name in self.files:
-            return "stands twice"
+            return "appears twice"
         parts = name.split("/")
         for k in range(1, len(parts) + 1):
             place, is_inner = "/".join(parts[:k]), k < len(parts) or is_folder
@@ -222,7 +224,7 @@ class _Ledger:
 
 
 def wrong_name(name: str) -> str:
-    """Say what is wrong with the name of an archive's entry; empty where nothing is."""
+    """Say what is wrong with an entry's name; empty if nothing is."""
     for reason, pattern in _WRONG_NAMES.items():
         if re.fullmatch(pattern, name, re.DOTALL):
             return f"{reason}; pack plain files in one folder"
@@ -234,34 +236,34 @@ def _new(path: Path) -> BinaryIO:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path.open("xb")
     except OSError as error:
-        raise _unroomy(path, error) from error
+        raise _no_room(path, error) from error
 
 
 def _put(out: BinaryIO, piece: bytes) -> None:
     try:
         out.write(piece)
     except OSError as error:
-        raise _unroomy(Path(out.name), error) from error
+        raise _no_room(Path(out.name), error) from error
 
 
-def _unroomy(path: Path, error: OSError) -> BenchError:
+def _no_room(path: Path, error: OSError) -> BenchError:
     return BenchError(
         f"cannot unpack into {path.parent}: {error.strerror}; make room, or name another folder in TMPDIR"
     )
 
 
-class _Careful(io.BufferedReader):
-    """A file of which no single read may be large: a directory of entries would be held in memory whole."""
+class _BoundedReads(io.BufferedReader):
+    """A file that refuses large single reads, since zipfile reads the whole directory of entries into memory."""
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Read as any file does, up to the directory's limit."""
+        """Read up to `size` bytes; more than a directory may have raises `_TooMuch`."""
         if size is not None and size > _DIRECTORY_BYTES:
             raise _TooMuch(f"has a directory of {size} bytes, at most {_DIRECTORY_BYTES} ({MAX_ENTRIES} entries)")
         return super().read(size)
 
 
 def _zip_entries(file: io.FileIO, meter: _Meter) -> Iterator[Entry]:
-    with zipfile.ZipFile(_Careful(file)) as archive:
+    with zipfile.ZipFile(_BoundedReads(file)) as archive:
         for info in archive.infolist():
             name = info.orig_filename
             wrong = _zip_wrong(info, meter.n_packed)

@@ -1,7 +1,7 @@
-"""Tar: the kinds of entries that a submission may hold, read in one pass forwards; no header is believed further.
+"""Tar: a reader for untrusted archives: one forward pass, bounded memory, plain files and folders only.
 
-The standard library's reader takes a header's word for how much to hold in memory and where to go on, backwards too.
-This one holds a block at a time, and a bounded text where a name is longer than a header.
+The standard library's reader allocates memory and seeks, backwards too, as headers say. This one holds one piece of an
+entry at a time, and long names up to a limit.
 """
 
 import re
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 BLOCK = 512
 MAX_TEXT_BYTES = 16 * 1024
-"""Of a long name or a pax header, which stand before the entry that they are about."""
+"""Limit on a long name or a pax header, which precede the entry that they describe."""
 _CHUNK = 256 * 1024
 _NOTHING = bytes(BLOCK)
 _TEXTS = "xgLK"
-"""Pax headers of an entry and of all, GNU's long names and long link names."""
+"""Kinds of headers that describe the next entry: pax (one entry, all entries), GNU long names and link names."""
 _PLAIN = ("0", "\0", "5")
 _REFUSED = {"1": "a hard link", "2": "a symbolic link", "3": "a device", "4": "a device", "6": "a fifo", "S": "sparse"}
 
@@ -23,13 +23,13 @@ Read = Callable[[int], bytes]
 
 @dataclass(frozen=True)
 class Entry:
-    """What an archive holds under a name.
+    """One entry of an archive.
 
     Attributes:
-        name: As the archive has it, without a folder's last slash.
-        is_folder: Whether it is one.
-        wrong: Why its kind is refused; empty for plain files and folders.
-        pieces: What it holds, read while it is asked for.
+        name: Its name in the archive, without a folder's trailing slash.
+        is_folder: Whether it is a folder.
+        wrong: Why it is refused; empty for plain files and folders.
+        pieces: Its content, read on demand.
     """
 
     name: str
@@ -39,14 +39,14 @@ class Entry:
 
 
 def entries(read: Read) -> Iterator[Entry]:
-    """Yield what an archive holds; the pieces of an entry must be read, if at all, before the next one is asked for.
+    """Yield the entries of an archive; the pieces of one can be read only until the next one is taken.
 
     Args:
-        read: Returns up to so many bytes of the unpacked archive, none at its end.
+        read: Returns up to the given number of bytes of the uncompressed archive, none at its end.
 
     Raises:
         EOFError: the archive ends early.
-        ValueError: a header is damaged, or something stands behind the archive's end.
+        ValueError: a header is damaged, or bytes follow the archive's end.
     """
     about: dict[str, str] = {}
     while (block := _exactly(read, BLOCK)) != _NOTHING:
@@ -66,11 +66,11 @@ def entries(read: Read) -> Iterator[Entry]:
             pass
     while piece := read(_CHUNK):
         if piece.strip(b"\0"):
-            raise ValueError("bytes stand behind the archive's end")
+            raise ValueError("bytes follow the archive's end")
 
 
 def _header(block: bytes) -> tuple[str, str, int]:
-    """Return name, kind and size of an entry."""
+    """Return the name, kind and size in bytes that a header states, after checking its checksum."""
     if sum(block[:148]) + 8 * 32 + sum(block[156:]) != _octal(block[148:156]):
         raise ValueError("a header is damaged")
     name = _until_zero(block[:100])
@@ -91,7 +91,7 @@ def _until_zero(raw: bytes) -> str:
 
 
 def _text(kind: str, raw: bytes) -> dict[str, str]:
-    """Return what a text says of the entry behind it."""
+    """Return what a long name or pax header says of the next entry."""
     if kind == "L":
         return {"path": _until_zero(raw)}
     return _pax(raw) if kind == "x" else {}
@@ -99,7 +99,7 @@ def _text(kind: str, raw: bytes) -> dict[str, str]:
 
 def _pax(raw: bytes) -> dict[str, str]:
     """Read the records `LENGTH KEY=VALUE` of a pax header."""
-    found = {}
+    keys = {}
     while raw:
         length, _, _ = raw.partition(b" ")
         is_length = re.fullmatch(rb"\d{1,5}", length) and int(length) <= len(raw)
@@ -107,11 +107,11 @@ def _pax(raw: bytes) -> dict[str, str]:
         key, equals, value = record.removesuffix(b"\n").partition(b"=")
         if not equals or not record.endswith(b"\n"):
             raise ValueError("a pax header is damaged")
-        found[key.decode("utf-8", "backslashreplace")] = value.decode("utf-8", "backslashreplace")
+        keys[key.decode("utf-8", "backslashreplace")] = value.decode("utf-8", "backslashreplace")
         raw = raw[int(length) :]
-    if not re.fullmatch(r"\d{1,15}", found.get("size", "0")):
-        raise ValueError(f"a pax header is damaged: its size is {found['size']!a}")
-    return found
+    if not re.fullmatch(r"\d{1,15}", keys.get("size", "0")):
+        raise ValueError(f"a pax header is damaged: its size is {keys['size']!a}")
+    return keys
 
 
 def _padded(read: Read, size: int) -> bytes:
@@ -121,7 +121,7 @@ def _padded(read: Read, size: int) -> bytes:
 
 
 def _pieces(read: Read, size: int) -> Iterator[bytes]:
-    """Yield `size` bytes, and pass over what pads them to whole blocks."""
+    """Yield `size` bytes, then skip the padding to a whole block."""
     left = size
     while left:
         piece = _exactly(read, min(left, _CHUNK))
@@ -131,10 +131,10 @@ def _pieces(read: Read, size: int) -> Iterator[bytes]:
 
 
 def _exactly(read: Read, n: int) -> bytes:
-    found = b""
-    while len(found) < n:
-        piece = read(n - len(found))
+    content = b""
+    while len(content) < n:
+        piece = read(n - len(content))
         if not piece:
             raise EOFError("the archive ends early")
-        found += piece
-    return found
+        content += piece
+    return content

@@ -1,4 +1,4 @@
-"""WAV headers, read before any decoder sees the file: what it says it holds must be what is there."""
+"""WAV headers: check that a file holds what its header says, before a decoder reads it."""
 
 import struct
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from bench.errors import BenchError
 from bench.text import shown
 
 SOUND_CHUNKS = (b"fmt ", b"data", b"fact", b"PEAK")
-"""What a WAV needs; anything else could carry words, or sound."""
+"""Chunks of format and sound; any other chunk could carry text or more sound."""
 MAX_CHUNKS = 64
 _EXTENSIBLE = 0xFFFE
 _GUID = bytes.fromhex("000000001000800000aa00389b71")
@@ -38,14 +38,14 @@ _OTHERS = {
 
 @dataclass(frozen=True)
 class Header:
-    """What a WAV holds, once its header and its bytes agree.
+    """Header of a WAV that agrees with the file's bytes.
 
     Attributes:
-        encoding: As soundfile names it, or the format's number.
+        encoding: The name that soundfile uses, or the format's number and bits.
         channels: At least 1.
         sample_rate: Hz.
-        n_samples: Of one channel.
-        surplus: What beside sound and format lies in the file, one phrase each.
+        n_samples: Samples per channel.
+        surplus: One phrase for everything in the file beside format and sound.
     """
 
     encoding: str
@@ -56,10 +56,11 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """Read what a WAV says of itself; its sound is not read.
+    """Read and check the header of a WAV, without its sound.
 
     Raises:
-        BenchError: no WAV, a chunk missing, doubled or longer than the file, or numbers that contradict one another.
+        BenchError: the file is no WAV, a chunk is missing, doubled or longer than the file, or numbers contradict each
+            other.
     """
     try:
         with path.open("rb") as file:
@@ -80,14 +81,14 @@ class _Chunk:
 
 
 def _chunks(file: BinaryIO, n_bytes: int) -> Iterator[_Chunk]:
-    """Yield the chunks with their first bytes; each must end where the file does, at the latest."""
+    """Yield the chunks with their first 40 bytes; raise `ValueError` if one is longer than the file."""
     form, size, kind = struct.unpack("<4sI4s", file.read(12).ljust(12, b"\0"))
     if (form, kind) != (b"RIFF", b"WAVE"):
         is_mp3 = form[0] == 0xFF and form[1] & 0xE0 == 0xE0
         known = "MP3" if is_mp3 else _OTHERS.get(form)
         begins = f"begins with {form!r}" if n_bytes else "is empty"
         raise ValueError(f"is {known}, want WAV" if known else f"cannot be read as WAV (it {begins})")
-    # A byte that pads the last chunk may be counted and left out.
+    # The padding byte of the last chunk may be counted but missing.
     if size + 8 > n_bytes + 1:
         raise ValueError(f"cut off: says it has {size + 8} bytes and has {n_bytes}")
     place, end, number = 12, min(size + 8, n_bytes), 0
@@ -122,19 +123,17 @@ def _header(chunks: list[_Chunk]) -> Header:
         raise ValueError(f"cut off: its sound has {sound.size} bytes, {block} make a sample")
     extra = [chunk for chunk in chunks if chunk.name not in SOUND_CHUNKS]
     surplus = tuple(
-        f"holds {_named(chunk.name)} of {chunk.size} bytes"
-        if chunk.name
-        else f"holds {chunk.size} bytes behind its end"
+        f"holds {_named(chunk.name)} of {chunk.size} bytes" if chunk.name else f"holds {chunk.size} bytes after its end"
         for chunk in extra
     )
     return Header(encoding, channels, sample_rate, sound.size // max(block, 1), surplus)
 
 
 def _only(chunks: list[_Chunk], name: bytes) -> _Chunk:
-    found = [chunk for chunk in chunks if chunk.name == name]
-    if len(found) != 1:
-        raise ValueError(f"has {len(found)} chunks '{name.decode()}', want one")
-    return found[0]
+    matches = [chunk for chunk in chunks if chunk.name == name]
+    if len(matches) != 1:
+        raise ValueError(f"has {len(matches)} chunks '{name.decode()}', want one")
+    return matches[0]
 
 
 def _named(name: bytes) -> str:

@@ -25,6 +25,7 @@ from bench.cli.options import (
 )
 from bench.cli.output import RUNS, AsJson, fit_streams, mended, say, show
 from bench.cli.setup import doctor, setup, train
+from bench.cli.upkeep import convert_app, expectations, fingerprint, lock
 from bench.runtime.executor import bound_threads
 from bench.runtime.home import settle
 
@@ -37,6 +38,7 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.add_typer(listen_app, name="listen")
+app.add_typer(convert_app, name="convert")
 
 
 def main() -> None:
@@ -233,5 +235,5 @@ def look(
     show({"png": str(path)}, as_json, lambda: str(path))
 
 
-for command in (doctor, setup, train):
+for command in (doctor, setup, train, lock, expectations, fingerprint):
     app.command()(command)

@@ -156,7 +156,7 @@ def report_(
     if check and (run or html or whole or sounds):
         raise BenchError("--check checks the published board and writes nothing; use it without other options")
     if check:
-        if differences := audit.check() + present.check() or history.check():
+        if differences := audit.audit() + present.check() or history.stale_histories():
             raise CheckFailed(
                 "the pages of leaderboard/ disagree with its rows:\n" + "\n".join(f"  {line}" for line in differences)
             )
@@ -199,11 +199,11 @@ def compare(
     """
     from dataclasses import asdict
 
-    from bench.board import changes
+    from bench.board import boards, changes
     from bench.board import compare as systems
     from bench.board.report import folder_of
 
-    if changes.are_boards(first, second):
+    if boards.are_boards(first, second):
         moved = changes.between(first, second, task)
         show([asdict(one) for one in moved], as_json, lambda: changes.grids(moved, first, second))
         if check:

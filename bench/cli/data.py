@@ -53,19 +53,16 @@ def select_(
 
     Example: bench data select slakh2100 --split test --workers 8
     """
-    from bench.runtime.executor import executor
+    from bench.cli.resolve import executor_of
     from bench.text import printable
     from bench.upkeep.data import selected
 
-    selection, paths = selected(dataset, split, out, executor(workers))
+    selection, paths = selected(dataset, split, out, executor_of(workers))
     left_out = [f"  {track}: {why}" for track, why in selection.left_out.items()]
-    lines = [f"{len(selection.manifest.excerpts)} excerpts; {len(left_out)} tracks have none", *left_out]
+    n_excerpts = len(selection.manifest.excerpts)
+    lines = [f"{n_excerpts} excerpts; {len(left_out)} tracks have none", *left_out]
     lines.append(f"{' and '.join(map(str, paths))}: copy them to data_manifests/{dataset}/ to publish the manifest")
-    payload = {
-        "files": [str(path) for path in paths],
-        "n": len(selection.manifest.excerpts),
-        "left_out": selection.left_out,
-    }
+    payload = {"files": [str(path) for path in paths], "n": n_excerpts, "left_out": selection.left_out}
     show(payload, as_json, lambda: printable("\n".join(lines), keep="\n"))
 
 

@@ -56,6 +56,12 @@ def fit_streams() -> None:
             stream.reconfigure(errors=IN_ASCII)
 
 
+def print_utf8() -> None:
+    """Let stdout write UTF-8, for output that is redirected to a file."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
 def say(text: str, err: bool = False) -> None:
     """Print a line; unlike typer's own function, it does not write UTF-8 to an ASCII stream."""
     print(text, file=sys.stderr if err else sys.stdout, flush=True)

@@ -11,7 +11,7 @@ from bench.manifest import Excerpt, Manifest, limit_of
 from bench.pipeline.build import build
 from bench.pipeline.source import Source, source_of
 from bench.runtime.device import chosen
-from bench.runtime.executor import executor
+from bench.runtime.executor import Executor, Processes, Serial
 from bench.runtime.layout import Layout, Setting
 from bench.submission import CARD, Card, read_submission
 from bench.task import Task, defaults, load_task, parse_spec, task_names
@@ -47,6 +47,17 @@ def task_of(folder: Path, name: str | None, requests: Path | None = None) -> Tas
         raise CheckFailed(f"{folder / CARD}: task: {error}") from error
 
 
+def executor_of(workers: int) -> Executor:
+    """Return the executor for a number of `--workers`.
+
+    Raises:
+        BenchError: the number is less than 1.
+    """
+    if workers < 1:
+        raise BenchError(f"--workers {workers}: want at least 1")
+    return Serial() if workers == 1 else Processes(workers)
+
+
 def setting_of(
     out: Path,
     workers: int,
@@ -56,7 +67,7 @@ def setting_of(
     device: str = "cpu",
 ) -> Setting:
     """Return the settings of a run; raises `BenchError` or `UnknownName` for invalid values."""
-    return Setting(Layout(out), executor(workers), extractors_of(chosen), limit, metrics_of(metrics), device)
+    return Setting(Layout(out), executor_of(workers), extractors_of(chosen), limit, metrics_of(metrics), device)
 
 
 def metrics_of(names: list[str] | None) -> tuple[str, ...]:

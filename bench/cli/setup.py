@@ -38,9 +38,10 @@ def doctor(
         raise BenchError("--noise-floor measures extractors only; leave out --task and --model")
     if noise_floor:
         from bench.upkeep.noise_floor import noise_floor as measure
+        from bench.upkeep.noise_floor import table
 
         rows = measure(dataset, limit, extractors_of(extractor)["drums"])
-        show(rows, as_json, lambda: "\n".join("  ".join(f"{k}={v}" for k, v in row.items()) for row in rows))
+        show(rows, as_json, lambda: table(rows))
         return
     from dataclasses import asdict
 
@@ -92,10 +93,13 @@ def train(
     """
     from dataclasses import asdict
 
+    from bench.cli.resolve import executor_of
     from bench.training.train import train as run_recipe
 
-    seconds = 60 * minutes
-    made = run_recipe(recipe, budget, out, dataset=dataset, seed=seed, device=device, workers=workers, seconds=seconds)
+    made = run_recipe(
+        recipe, budget, out, dataset=dataset, seed=seed, device=device, executor=executor_of(workers),
+        seconds=60 * minutes,
+    )  # fmt: skip
     scores = ", ".join(f"{name} {value:.4f}" for name, value in made.validation.items())
     state = f"{made.recipe} ({made.budget}): step {made.step} of {made.steps}, validation {scores or 'not yet'}"
     end = f"weights and card in {made.path.parent}" if made.is_done else "run the command again to continue"

@@ -196,7 +196,7 @@ def build(size: str = "music") -> Clap:
         MissingComponent: the checkpoint's files are missing.
     """
     weights = next(one for one in WEIGHTS if one.name == f"clap-{size}")
-    return Clap(weights.name, weights.find("logmel-stats runs without weights"))
+    return Clap(weights.name, weights.find("logmel-stats"))
 
 
 def windows_of(sound: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

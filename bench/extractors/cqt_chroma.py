@@ -1,4 +1,4 @@
-"""Chroma of a constant-Q transform, tuning fixed, not normalised."""
+"""Chroma of a constant-Q transform, tuning fixed, not normalised (docs/design.md, section 11)."""
 
 from importlib.metadata import version
 

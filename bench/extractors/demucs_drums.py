@@ -128,7 +128,7 @@ def build(folder: str = "", device: str = "cpu") -> DemucsDrums:
     if device not in DEVICES:
         raise BenchError(f"demucs-drums: device={device!r}; want {' or '.join(DEVICES)}")
     if not folder:
-        return DemucsDrums(WEIGHTS.find("hpss runs without weights") / WEIGHTS.files[0].name, device)
+        return DemucsDrums(WEIGHTS.find("hpss") / WEIGHTS.files[0].name, device)
     models = sorted(path for path in Path(folder).glob("*") if path.suffix in SUFFIXES)
     if len(models) != 1:
         raise BenchError(f"{folder}: holds {len(models)} models ({' or '.join(SUFFIXES)}), want exactly one")

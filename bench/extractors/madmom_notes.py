@@ -35,7 +35,7 @@ class MadmomNotes:
     def extract(self, audio: Audio) -> Notes:
         """Return notes sorted by onset and pitch, velocity 80; none for silence or under 0.2 s.
 
-        madmom detects onsets only: a note lasts until the next onset of its pitch, at most 0.5 s.
+        madmom finds onsets only: a note lasts until the next of its pitch, at most 0.5 s (docs/design.md, section 7).
         """
         if is_silent(audio.mono) or audio.duration_s < _LEAST_S:
             return held(np.zeros(0), np.zeros(0), _VELOCITY, 0.0)

@@ -54,8 +54,8 @@ class SalienceNotes:
     def extract(self, audio: Audio) -> Notes:
         """Return notes sorted by onset and pitch; none for silence.
 
-        A note lasts until the next onset of its pitch, at most 0.5 s. Velocity follows the height of the rise, 40 to
-        110.
+        A note lasts until the next onset of its pitch, at most 0.5 s (docs/design.md, section 7). Velocity follows
+        the height of the rise, 40 to 110.
         """
         if is_silent(audio.mono):
             return held(np.zeros(0), np.zeros(0), 0, 0.0)

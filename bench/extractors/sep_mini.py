@@ -64,4 +64,4 @@ class SepMini:
 
 def build() -> SepMini:
     """Return the separator; raises `MissingComponent` if its weight file is missing."""
-    return SepMini(shipped("sep-mini"))
+    return SepMini(shipped("sep-mini", "sep-mini", instead="hpss"))

@@ -96,7 +96,7 @@ def build(folder: str = "", hop_s: float = 0.5, activation: bool = False) -> Vgg
         MissingComponent: the published weights are missing.
         BenchError: the folder holds no `.pth`, or several.
     """
-    place = Path(folder) if folder else WEIGHTS.find("logmel-stats runs without weights")
+    place = Path(folder) if folder else WEIGHTS.find("logmel-stats")
     files = sorted(place.glob("*.pth"))
     if len(files) != 1:
         raise BenchError(f"{place}: holds {len(files)} files .pth, want exactly one")

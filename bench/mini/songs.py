@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bench.mini.tokens import Tokeniser
+from bench.runtime.executor import Executor
 from bench.runtime.tensors import read_tensors
 from bench.runtime.weights import sha256_of
 from bench.training import streams
@@ -11,7 +12,7 @@ from bench.training.tokens import Songs, encoded
 
 
 def prepared(
-    data: Path, tokens: Path, manifests: Iterable[str], workers: int
+    data: Path, tokens: Path, manifests: Iterable[str], executor: Executor
 ) -> tuple[Tokeniser, list[tuple[streams.Streams, Songs]]]:
     """Return the tokeniser of a weight file, and the songs of each manifest of `synthetic` as sound and as tokens.
 
@@ -19,11 +20,11 @@ def prepared(
         data: Folder of songs and tokens, shared by all trainings; existing files are kept.
         tokens: The codebooks' weight file.
         manifests: Names of manifests.
-        workers: Processes that make missing files.
+        executor: Makes missing files, one song per job.
     """
     tokeniser, folder = Tokeniser.of(read_tensors(tokens)), data / f"codes-{sha256_of(tokens)[:12]}"
     sets = []
     for name in manifests:
-        sounds = streams.prepare("synthetic", name, data / "streams", workers=workers)
-        sets.append((sounds, encoded(sounds, tokeniser, folder, workers)))
+        sounds = streams.prepare("synthetic", name, data / "streams", executor=executor)
+        sets.append((sounds, encoded(sounds, tokeniser, folder, executor)))
     return tokeniser, sets

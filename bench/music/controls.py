@@ -18,8 +18,6 @@ GRID_S = 0.01
 """Two notes of one pitch that share a cell of this grid overlap; strikes closer than one cell count as one."""
 COVER_PROGRAMS = frozenset([*range(32), *range(104, 109), 114])
 """0-based GM programs of a piano cover: keyboard-like and plucked. AIR's published list is taken as 1-based."""
-LONGEST_OPEN_S = 0.5
-"""Longest duration of a transcribed note without an offset."""
 QUIET_RMS = 0.1
 """-20 dBFS: the level of a rendered control without any context to match."""
 _RESTS = (NO_CHORD, "X")

@@ -1,4 +1,4 @@
-"""Build: from a data set and a task to requests (hand these out) and references (keep these)."""
+"""Build: make the requests, which are handed out, and the references, which are kept, of a task."""
 
 import shutil
 from dataclasses import dataclass, replace
@@ -27,8 +27,8 @@ from bench.mask import Mask
 from bench.music.controls import chords_control, drums_control, piano_control, piano_cover, visible_accompaniment
 from bench.music.extraction import Extractors
 from bench.paths import write_text
-from bench.pipeline.handout import invite
-from bench.pipeline.source import Source, _dataset, check_served, selected
+from bench.pipeline.handout import write_handout
+from bench.pipeline.source import Source, check_served, dataset_of, selected
 from bench.runtime.cache import Cache, key_of
 from bench.runtime.executor import Executor
 from bench.runtime.layout import Layout
@@ -36,14 +36,26 @@ from bench.symbols import DRUM_PROGRAM, Beats, Chords, Notes
 from bench.task import ControlSpec, Task, defaults
 
 VERSION = 1
-"""Raised whenever a change here alters what is built from the same music."""
+"""Raised whenever a change here alters the examples made from the same music."""
 _SLACK_S = 0.01
+"""Tolerated difference between the length of a sound and that of the excerpt."""
 _SPLICE_S = 0.005
 
 
 @dataclass(frozen=True)
 class Job:
-    """All that a worker needs to build one excerpt."""
+    """All that a worker needs to build one example.
+
+    Attributes:
+        task: The task.
+        source: The source of the music.
+        excerpt: The excerpt.
+        other: An excerpt of another song whose drums may be borrowed; None where the task borrows none.
+        folder: The folder of the examples.
+        cache: The cache's folder.
+        extractors: Pairs of kind and extractor.
+        renderer: Name of the renderer of controls.
+    """
 
     task: Task
     source: Source
@@ -58,20 +70,23 @@ class Job:
 def build(
     task: Task, source: Source, layout: Layout, executor: Executor, extractors: dict[str, str], limit: int | None = None
 ) -> ExampleSet:
-    """Make every example of the task, leaving those alone that are there already.
+    """Make the examples of a task that do not exist yet.
 
     Args:
-        task: What to hide and what to give.
-        source: Where the music comes from.
+        task: The task.
+        source: The source of the music.
         layout: The run's folders.
         executor: Runs one excerpt per job.
         extractors: Extractor by kind, for controls that the data set does not have.
         limit: Take only the first so many excerpts.
 
+    Returns:
+        All examples of the task, in `layout`'s folder of examples.
+
     Raises:
-        BenchError: music that cannot be read or is too short, naming it.
+        BenchError: a recording cannot be read or is too short; the message names it.
     """
-    check_served(task, source.dataset, _dataset(source))
+    check_served(task, source.dataset, dataset_of(source))
     manifest = selected(source).lasting(task.duration_s).limited(limit)
     folder = layout.examples(task.name, manifest.name)
     made_by = {
@@ -91,50 +106,50 @@ def build(
         if not (folder / "requests" / job.excerpt.id / "request.yaml").exists()
     ]
     executor.map(_build_one, jobs, f"building {task.name}")
-    invite(folder / "requests", task, manifest.name, len(manifest.excerpts))
+    write_handout(folder / "requests", task, manifest.name, len(manifest.excerpts))
     return ExampleSet(folder, task, manifest)
 
 
 def jobs_of(task: Task, source: Source, manifest: Manifest, layout: Layout, extractors: dict[str, str]) -> list[Job]:
-    """Return what is to be done for every excerpt of the manifest."""
-    folder, ears = layout.examples(task.name, manifest.name), tuple(extractors.items())
-    others = {e.id: e for e in manifest.excerpts}
-    pairs = _pairs(task, list(others))
+    """Return one job per excerpt of the manifest."""
+    folder, chosen = layout.examples(task.name, manifest.name), tuple(extractors.items())
+    by_id = {e.id: e for e in manifest.excerpts}
+    partners = _partners(task, list(by_id))
     return [
-        Job(task, source, e, others.get(pairs.get(e.id, "")), folder, layout.cache, ears, defaults().renderer)
+        Job(task, source, e, by_id.get(partners.get(e.id, "")), folder, layout.cache, chosen, defaults().renderer)
         for e in manifest.excerpts
     ]
 
 
 def example_of(job: Job, extractors: Extractors) -> Example:
-    """Make one example with these extractors; nothing is written but what they cache."""
+    """Make one example; nothing is written except what the extractors cache."""
     return _Builder(job, extractors).example()
 
 
-def _pairs(task: Task, ids: list[str]) -> dict[str, str]:
+def _partners(task: Task, ids: list[str]) -> dict[str, str]:
     borrows = any(control.source == "other-pattern" for control in task.controls)
     return other_songs(ids) if borrows and len(ids) > 1 else {}
 
 
 def _build_one(job: Job) -> None:
-    """Make one example; request.yaml is written last and marks it complete."""
+    """Make and write one example; request.yaml is written last and marks it complete."""
     example = example_of(job, Extractors(dict(job.extractors), Cache(job.cache)))
     write_reference(job.folder / "references", example)
     write_request(job.folder / "requests", example.request)
 
 
 class _Builder:
-    """The making of one example: what the data set knows, and what extractors must find for want of it."""
+    """Makes one example from the data set, and from findings of extractors where the data set has nothing."""
 
     def __init__(self, job: Job, extractors: Extractors) -> None:
         self.task, self.excerpt, self.job = job.task, job.excerpt, job
-        self.dataset = _dataset(job.source)
+        self.dataset = dataset_of(job.source)
         self.extractors = extractors
         self.mask: Mask = job.task.mask_of(job.excerpt.id)
         self.mix = self._sound(job.excerpt, "mix")
 
     def example(self) -> Example:
-        """Put request, reference and truth together."""
+        """Return the example: request, reference and truth."""
         reference, truth = self.mix, self._truth()
         controls = {}
         for spec in self.task.controls:
@@ -155,7 +170,7 @@ class _Builder:
         return Example(request, reference, truth)
 
     def _sound(self, excerpt: Excerpt, what: str) -> Any:
-        """Read sound as mono at the task's rate and exact length; None where the data set has none."""
+        """Read a sound as mono at the task's rate and exact length; None if the data set has none."""
         audio = self.dataset.read(excerpt, what)
         if audio is None:
             return None
@@ -175,17 +190,17 @@ class _Builder:
         if spec.kind == "drums":
             return drums_control(self._drums(spec.source), self.task.duration_s, self.task.sample_rate)
         renderer = plugins.load("renderers", self.job.renderer)
-        seconds, rate, around = self.task.duration_s, self.task.sample_rate, self._around()
+        seconds, rate, around = self.task.duration_s, self.task.sample_rate, self._visible_accompaniment()
         if spec.kind == "chords":
             return chords_control(*self._chords(truth), renderer, seconds, rate, around)
         return piano_control(self._cover(truth), renderer, seconds, rate, around)
 
     def _drums(self, source: str) -> Audio:
-        """Return the drums to follow: the stem, another pattern, or what the separator finds."""
+        """Return the drums to follow: the stem, another pattern, or drums separated from the mix."""
         check_served(self.task, self.excerpt.dataset, self.dataset)
-        found = None if source == "separated" else self._sound(self.excerpt, _STEM_OF[source])
-        if found is not None:
-            return found  # type: ignore[no-any-return]
+        drums = None if source == "separated" else self._sound(self.excerpt, _STEM_OF[source])
+        if drums is not None:
+            return drums  # type: ignore[no-any-return]
         if source != "other-pattern":
             return self._separated(self.mix)
         if self.job.other is None:
@@ -194,8 +209,8 @@ class _Builder:
         return borrowed if borrowed is not None else self._separated(self._sound(self.job.other, "mix"))
 
     def _separated(self, mix: Audio) -> Audio:
-        found: Audio = self.extractors.find("drums", mix)
-        return found
+        drums: Audio = self.extractors.find("drums", mix)
+        return drums
 
     def _chords(self, truth: Truth) -> tuple[Chords, Beats]:
         chords = truth.chords if truth.chords is not None else self.extractors.find("chords", self.mix)
@@ -205,14 +220,14 @@ class _Builder:
         known = self.dataset.read(self.excerpt, "piano") or truth.notes
         return piano_cover(known if isinstance(known, Notes) else self.extractors.find("notes", self.mix))
 
-    def _around(self) -> Audio | None:
-        """Return the non-drum part of the visible context: all that a control's level may be matched to."""
+    def _visible_accompaniment(self) -> Audio | None:
+        """Return the visible context without drums; the level of a rendered control is matched to it alone."""
         seen = masked(self.mix, self.mask)
         stem = self._sound(self.excerpt, "drums")
         return visible_accompaniment(seen, stem if stem is not None else self._separated(seen), self.mask)
 
     def _edited(self, drums: Audio, truth: Truth) -> tuple[Audio, Truth]:
-        """Return the song with other drums in its holes, spliced over 5 ms, and the truth that goes with it."""
+        """Return the song with the given drums in its holes, spliced over 5 ms, and the truth about it."""
         stem = self._sound(self.excerpt, "drums")
         own = stem if stem is not None else self._separated(self.mix)
         share = _faded(self.mask.inside(self.task.sample_rate), round(_SPLICE_S * self.task.sample_rate))
@@ -237,6 +252,6 @@ def _within(times_s: Any, mask: Mask) -> Any:
 
 
 def _faded(inside: Any, n: int) -> Any:
-    """Turn flags into a 0..1 ramp that reaches 1 `n` samples inside every edge and is 0 outside."""
+    """Return a gain per sample: 0 outside the holes, 1 inside, with a linear ramp of `n` samples inside each edge."""
     ramp = np.convolve(inside.astype(np.float64), np.ones(2 * n + 1) / (2 * n + 1), mode="same")
     return np.where(inside, np.clip(2 * ramp - 1, 0, 1), 0.0).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Generate: a model over all requests of a task, batch by batch, into a submission folder."""
+"""Generate: let a model answer all requests of a task, batch by batch, into a submission folder."""
 
 import time
 from dataclasses import dataclass, replace
@@ -23,12 +23,12 @@ from bench.submission import CARD, FAILED, SPEED, SWAPPED, Card, Submission, rea
 
 @dataclass(frozen=True)
 class _Batch:
-    """Requests that a model is given together; the partition depends on nothing but the list and the batch size.
+    """Requests that a model is given together; they depend only on the list of requests and the batch size.
 
     Attributes:
         ids: The requests.
-        partners: The songs whose controls they are given instead of their own; empty for their own.
-        key: What the batch is known by when it is done.
+        partners: The excerpts of other songs whose controls replace their own; empty to keep their own.
+        key: Key of the cache's record of a finished batch.
     """
 
     ids: tuple[str, ...]
@@ -45,55 +45,59 @@ def generate(
     device: str = "cpu",
     **options: Any,
 ) -> Submission:
-    """Let the model called `system` answer every request, leaving finished batches alone.
+    """Let a model answer every request whose batch is not finished yet, and write its card.
 
-    A request on which the model fails is noted in `failed.yaml` and tried again in the next run; the others go on. A
-    model that follows controls also answers with another song's control, into `swapped/`, for `adherence`.
+    A request on which the model fails is listed in `failed.yaml` and tried again in the next run; the others go on. For
+    tasks with controls, a model (but not a probe) also answers every request with another song's control, into
+    `swapped/`, for `adherence`.
 
     Args:
-        examples: The built task.
-        system: The model plug's name, which becomes the submission's.
+        examples: The examples.
+        system: Name of the model, which becomes the name of the system.
         folder: The submission's folder.
-        cache: Remembers which batches are done.
-        executor: Runs batches of models that may be copied into workers (`runs_in_workers`); all others run here.
-        device: `auto`, `cpu` or `cuda`, for a model that can use one; the others run on the CPU.
+        cache: Records which batches are finished.
+        executor: Runs the batches of models with `runs_in_workers`; other models run in this process.
+        device: `auto`, `cpu` or `cuda`; models without the option `device` run on the CPU.
         options: The model's options.
+
+    Returns:
+        The submission.
 
     Raises:
         UnknownName: no model, or no device, has this name.
-        MissingComponent: it needs a package or weights that are not here.
+        MissingComponent: the model needs a package or weights that are not installed.
     """
     started = time.perf_counter()
     _loaded.clear()
     device = chosen(device) if "device" in plugins.options("models", system) else "cpu"
     if device != "cpu":
         options["device"] = device
-    traits, make = traits_of(_model(system, options)), _Maker(examples, system, options, folder, cache.folder)
-    batches = make.batches(traits, {})
+    traits, generator = traits_of(_model(system, options)), _Generator(examples, system, options, folder, cache.folder)
+    batches = generator.batches(traits, {})
     if examples.task.controls and not traits.is_probe and len({song_of(name) for name in examples.ids}) > 1:
-        batches += make.batches(traits, other_songs(examples.ids))
+        batches += generator.batches(traits, other_songs(examples.ids))
     runner = executor if executor is not None and traits.runs_in_workers else Serial()
-    answers = runner.map(make, batches, f"generating {system}")
-    own = [one for one, batch in zip(answers, batches, strict=True) if not batch.partners]
+    results = runner.map(generator, batches, f"generating {system}")
+    own = [one for one, batch in zip(results, batches, strict=True) if not batch.partners]
     failures = {name: why for one in own for name, why in one.failures.items()}
     if failures:
         write_text(folder / FAILED, dump_yaml(failures))
     else:
         (folder / FAILED).unlink(missing_ok=True)
-    card = _card(examples, system, traits, device, answers, time.perf_counter() - started)
-    if (folder / CARD).exists() and not any(one.n_made for one in answers):
-        # Nothing was made now: what making it took is known from then.
-        made_then = read_submission(folder).card
-        card = replace(card, **{key: getattr(made_then, key) for key in SPEED})
+    card = _card(examples, system, traits, device, results, time.perf_counter() - started)
+    if (folder / CARD).exists() and not any(one.n_made for one in results):
+        # Nothing was generated now: keep the times of the run that generated the outputs.
+        earlier = read_submission(folder).card
+        card = replace(card, **{key: getattr(earlier, key) for key in SPEED})
     write_card(folder, card)
     _loaded.clear()
     return Submission(folder, card)
 
 
 def _card(
-    examples: ExampleSet, system: str, traits: Traits, device: str, answers: "list[_Answer]", seconds: float
+    examples: ExampleSet, system: str, traits: Traits, device: str, results: "list[_Result]", seconds: float
 ) -> Card:
-    made_s = sum(one.n_made for one in answers) * examples.task.duration_s
+    made_s = sum(one.n_made for one in results) * examples.task.duration_s
     return Card(
         system=system,
         task=examples.task.name,
@@ -107,25 +111,25 @@ def _card(
         generation_seconds=round(seconds, 2),
         generation_rate=round(made_s / seconds, 2),
         batch_size=traits.batch_size or len(examples.ids),
-        peak_memory_mib=round(max((one.peak_mib for one in answers), default=0.0)),
+        peak_memory_mib=round(max((one.peak_mib for one in results), default=0.0)),
         keeps_phase=traits.keeps_phase,
         identity=traits.identity,
     )
 
 
 def swapped(examples: ExampleSet, name: str, partner: str) -> Request:
-    """Return a request whose controls are another song's."""
+    """Return a request with the controls of another excerpt, `partner`."""
     return replace(examples.request(name), controls=examples.request(partner).controls)
 
 
 @dataclass(frozen=True)
-class _Answer:
-    """What became of a batch.
+class _Result:
+    """The result of a batch.
 
     Attributes:
-        failures: The requests that failed, with their reasons.
-        n_made: How many outputs were made now, 0 where all were there.
-        peak_mib: The most memory that making them took.
+        failures: Reasons by failed request.
+        n_made: Number of requests answered now; 0 if the batch was finished already.
+        peak_mib: Peak memory while answering, in MiB.
     """
 
     failures: dict[str, str]
@@ -134,7 +138,7 @@ class _Answer:
 
 
 _loaded: dict[str, Any] = {}
-"""The one model that this process holds."""
+"""The one model that this process has loaded, by its key."""
 
 
 def _model(system: str, options: dict[str, Any]) -> Any:
@@ -146,8 +150,8 @@ def _model(system: str, options: dict[str, Any]) -> Any:
 
 
 @dataclass(frozen=True)
-class _Maker:
-    """One model's way through the batches, in this process or a worker."""
+class _Generator:
+    """Runs one model on batches, in this process or in a worker."""
 
     examples: ExampleSet
     system: str
@@ -156,7 +160,7 @@ class _Maker:
     cache: Path
 
     def batches(self, traits: Traits, partners: dict[str, str]) -> list[_Batch]:
-        """Cut the list of requests into batches, each asked for with the controls of its partners, where given."""
+        """Divide the requests into batches, with the controls of their partners if given."""
         ids = list(self.examples.ids)
         size = len(ids) if traits.is_probe else traits.batch_size or len(ids)
         made_by = (self.examples.folder / "build.yaml").read_text(encoding="utf-8")
@@ -170,16 +174,16 @@ class _Maker:
             for part in (ids[k : k + size] for k in range(0, len(ids), size))
         ]
 
-    def __call__(self, batch: _Batch) -> _Answer:
-        """Make a batch's outputs, unless they are there."""
+    def __call__(self, batch: _Batch) -> _Result:
+        """Answer a batch and write its outputs, unless the cache records them and the files are unchanged."""
         cache, folder = Cache(self.cache), self.folder / SWAPPED if batch.partners else self.folder
-        done = cache.record(batch.key)
+        record = cache.record(batch.key)
         if (
-            done
-            and not done["failures"]
-            and all(_holds(folder / f"{name}.wav", sha) for name, sha in done["outputs"].items())
+            record
+            and not record["failures"]
+            and all(_holds(folder / f"{name}.wav", sha) for name, sha in record["outputs"].items())
         ):
-            return _Answer({})
+            return _Result({})
         failures: dict[str, str] = {}
         device = self.options.get("device", "cpu")
         forget_peak(device)
@@ -190,18 +194,18 @@ class _Maker:
             else:
                 (folder / f"{name}.wav").unlink(missing_ok=True)
         cache.keep(batch.key, {"outputs": {n: audio.sha256() for n, audio in outputs.items()}, "failures": failures})
-        return _Answer(failures, len(batch.ids), peak_mib(device))
+        return _Result(failures, len(batch.ids), peak_mib(device))
 
     def _outputs(self, model: Any, batch: _Batch, ids: tuple[str, ...], failures: dict[str, str]) -> dict[str, Audio]:
-        """Run the model on the batch; if that fails, on each request alone, so that one cannot spoil the others."""
+        """Run the model on the batch; if that fails, on each request alone, so that one failure stays one."""
         is_probe = traits_of(model).is_probe
         inputs = [self.examples.example(name) if is_probe else self._request(batch, name) for name in ids]
         try:
-            made = model.edit(inputs)
-            return {name: self._checked(audio) for name, audio in zip(ids, made, strict=True)}
+            answers = model.edit(inputs)
+            return {name: self._checked(audio) for name, audio in zip(ids, answers, strict=True)}
         except MissingComponent:
             raise
-        except Exception as error:  # a model may fail in any way; the failure becomes a state, not a crash
+        except Exception as error:  # a model may fail in any way; a failure becomes a state, not a crash
             if len(ids) == 1 or is_probe:
                 failures.update(dict.fromkeys(ids, " ".join(f"{type(error).__name__}: {error}".split())))
                 return {}

@@ -1,4 +1,4 @@
-"""Invitation: what participants find beside their requests, a page that says what to do and a card to fill in."""
+"""Handout: the page with instructions and the blank card that participants get with their requests."""
 
 from pathlib import Path
 
@@ -72,14 +72,14 @@ keeps_phase: true         # false where a codec makes its own phases: waveforms 
 """
 
 
-def invite(requests: Path, task: Task, manifest: str, n: int) -> None:
-    """Write the page and the card to be filled in beside the requests; they hold nothing of any song.
+def write_handout(requests: Path, task: Task, manifest: str, n: int) -> None:
+    """Write the instructions and the blank card into the folder of requests; they contain nothing of any song.
 
     Args:
         requests: The folder that is handed out.
-        task: What is asked.
-        manifest: The name that a card must give.
-        n: How many requests there are.
+        task: The task.
+        manifest: Name of the manifest, which the card repeats.
+        n: Number of requests.
     """
     page = _PAGE.format(
         task=task.name,

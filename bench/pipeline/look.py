@@ -1,4 +1,4 @@
-"""Look: one picture of an example: reference, masked, control and outputs as spectrograms, with holes and beats."""
+"""Look: draw spectrograms of an example's reference, request and outputs, with holes, beats and chords."""
 
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,16 @@ def look(examples: ExampleSet, name: str, submissions: Path, path: Path) -> Path
     Args:
         examples: The built task.
         name: The excerpt's id.
-        submissions: The folder whose subfolders are systems; each that has this output becomes a panel.
-        path: Where the PNG goes.
+        submissions: Folder with one submission per system; each output for this excerpt becomes a panel.
+        path: The PNG to write.
+
+    Returns:
+        `path`.
 
     Raises:
         UnknownName: no excerpt has this id.
-        MissingComponent: the plotting extra is not installed.
+        BenchError: sounds differ in length.
+        MissingComponent: matplotlib is not installed.
     """
     if name not in examples.ids:
         raise UnknownName("example", name, examples.ids)

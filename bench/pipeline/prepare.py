@@ -1,7 +1,7 @@
-"""Prepare: extract once, ahead of every run, what a data set does not know and its tasks' controls ask for.
+"""Prepare: run the extractors that builds of some tasks need, and keep their findings in the cache.
 
-Examples are made as `bench build` makes them and thrown away; what extractors found on the way stays in the cache that
-builds and scores of the same `--out` read. Several processes may prepare one folder: they share the work.
+Examples are made as `bench build` makes them, but not written. Builds and scores with the same `--out` then read the
+findings from its cache. Several processes may prepare one folder at the same time; they share the work.
 """
 
 import itertools
@@ -31,16 +31,16 @@ from bench.text import printable
 
 @dataclass(frozen=True)
 class Prepared:
-    """What was done.
+    """The result of preparing.
 
     Attributes:
-        manifests: Whose excerpts were looked at.
-        excerpts: How many.
-        extracted: How many findings were extracted now, by kind.
-        there: How many were there already, by kind.
-        failed: What went wrong, by excerpt: the tasks that it went wrong for, by reason.
-        left_out: Why tasks were left out, by name.
-        cache: Where the findings lie.
+        manifests: Names of the manifests.
+        excerpts: Number of excerpts.
+        extracted: Number of findings extracted now, by kind.
+        there: Number of findings that were in the cache already, by kind.
+        failed: Failures by excerpt: for each reason, the tasks that it concerns.
+        left_out: Reasons why tasks were left out, by task.
+        cache: Folder of the findings.
     """
 
     manifests: list[str]
@@ -53,8 +53,15 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class _Song:
-    """The examples of one excerpt, one per task, and how to prepare them."""
+class _Work:
+    """The examples of one excerpt and how to prepare them.
+
+    Attributes:
+        jobs: One job per task.
+        out: The run's folder, under which findings are claimed.
+        with_references: Also extract what the metrics need from the reference.
+        waits: Wait for findings that another process is extracting, instead of giving up the excerpt.
+    """
 
     jobs: tuple[Job, ...]
     out: Path
@@ -63,8 +70,17 @@ class _Song:
 
 
 @dataclass
-class _Done:
-    """What became of a song: findings as (key, kind), what failed, and why tasks cannot be served."""
+class _Outcome:
+    """The result for one excerpt.
+
+    Attributes:
+        name: The excerpt.
+        extracted: Findings extracted now, as (key, kind).
+        there: Findings that were in the cache already, as (key, kind).
+        failed: Tasks that failed, by reason.
+        unserved: Reasons why the data set cannot serve a task, by task.
+        is_claimed: Whether another process was extracting one of the findings, so that the excerpt is unfinished.
+    """
 
     name: str
     extracted: set[tuple[str, str]] = field(default_factory=set)
@@ -82,18 +98,18 @@ def prepare(
     limit: int | None = None,
     with_references: bool = False,
 ) -> Prepared:
-    """Extract what is not in the cache yet; a song that fails does not stop the others.
+    """Extract the findings that are not in the cache yet; an excerpt that fails does not stop the others.
 
     Args:
-        tasks: Every task with the source of its music.
-        layout: The folders of the runs to come.
+        tasks: Pairs of a task and the source of its music.
+        layout: The run's folders.
         executor: Runs one excerpt per job.
         extractors: Extractor by kind.
         limit: Take only the first so many excerpts.
-        with_references: Extract, too, what the metrics will hear in the originals.
+        with_references: Also extract what the metrics need from the references.
 
     Raises:
-        BenchError: no task is left, or a run holds the folder.
+        BenchError: no task can be prepared, or a run is using the folder.
     """
     left_out: dict[str, str] = {}
     with shared(layout.out):
@@ -101,18 +117,17 @@ def prepare(
         by_name: dict[str, list[Job]] = {}
         for job in itertools.chain(*planned.values()):
             by_name.setdefault(job.excerpt.id, []).append(job)
-        songs = [_Song(tuple(jobs), layout.out, with_references) for jobs in by_name.values()]
-        done = _shared_out(songs, executor)
+        excerpts = [_Work(tuple(jobs), layout.out, with_references) for jobs in by_name.values()]
+        outcomes = _prepare_all(excerpts, executor)
     _tidy(layout)
-    for song in done:
-        left_out |= song.unserved
-    if all(job.task.name in left_out for song in songs for job in song.jobs):
+    for outcome in outcomes:
+        left_out |= outcome.unserved
+    if all(job.task.name in left_out for work in excerpts for job in work.jobs):
         raise BenchError("\n".join(dict.fromkeys(left_out.values())))
-    extracted = {one for song in done for one in song.extracted}
-    there = {one for song in done for one in song.there} - extracted
-    failed = {song.name: song.failed for song in done if song.failed}
-    found = (_by_kind(extracted), _by_kind(there), failed)
-    return Prepared(list(planned), len(songs), *found, left_out, layout.cache)
+    extracted = {finding for outcome in outcomes for finding in outcome.extracted}
+    there = {finding for outcome in outcomes for finding in outcome.there} - extracted
+    failed = {outcome.name: outcome.failed for outcome in outcomes if outcome.failed}
+    return Prepared(list(planned), len(excerpts), _by_kind(extracted), _by_kind(there), failed, left_out, layout.cache)
 
 
 def _planned(
@@ -122,9 +137,9 @@ def _planned(
     limit: int | None,
     left_out: dict[str, str],
 ) -> dict[str, list[Job]]:
-    """Return every task's examples by manifest; why a task has none goes into `left_out`."""
+    """Return all jobs by manifest; for a task without excerpts, add the reason to `left_out`."""
     planned: dict[str, list[Job]] = {}
-    once = cache(selected)  # a library looks at every file of its own to choose
+    once = cache(selected)  # some data sets read all of their files to select excerpts
     for task, source in tasks:
         try:
             manifest = once(source).lasting(task.duration_s).limited(limit)
@@ -136,10 +151,11 @@ def _planned(
 
 
 def bytes_of(tasks: Iterable[Task]) -> int:
-    """Return about what preparing one excerpt for these tasks writes at most, where the data set knows nothing.
+    """Estimate how many bytes preparing one excerpt for these tasks writes if the data set has only mixes.
 
-    Separated drums are all that counts, 4 bytes a sample: those of the whole excerpt once for a length, those of the
-    visible part, which tell a rendered control's level, once for a mask; everything else takes a few kB.
+    Only separated drums count, at 4 bytes per sample; other findings take a few kB. Tasks with a drum control need the
+    drums of the whole excerpt, once per length. Tasks with a rendered control need those of the visible part, to match
+    levels, once per length and mask.
     """
     sounds = {}
     for task in tasks:
@@ -151,116 +167,121 @@ def bytes_of(tasks: Iterable[Task]) -> int:
     return sum(sounds.values())
 
 
-def summary(done: Prepared) -> str:
-    """Return what was done in lines."""
-    kinds = sorted({*done.extracted, *done.there})
-    lines = [f"{done.excerpts} excerpts of {', '.join(done.manifests)}; findings in {done.cache}"]
-    lines += [f"  {k:7} {done.extracted.get(k, 0)} extracted, {done.there.get(k, 0)} found there" for k in kinds]
-    if not kinds and not done.failed:
-        lines.append("  nothing to extract: the data set knows all that the controls of these tasks are made of")
-    lines += [f"  left out {name}: {why}" for name, why in done.left_out.items()]
-    for name, reasons in done.failed.items():
+def summary(prepared: Prepared) -> str:
+    """Return the result as text, one line per fact."""
+    kinds = sorted({*prepared.extracted, *prepared.there})
+    lines = [f"{prepared.excerpts} excerpts of {', '.join(prepared.manifests)}; findings in {prepared.cache}"]
+    lines += [
+        f"  {k:7} {prepared.extracted.get(k, 0)} extracted, {prepared.there.get(k, 0)} already there" for k in kinds
+    ]
+    if not kinds and not prepared.failed:
+        lines.append("  nothing to extract: the data set has everything that the controls of these tasks need")
+    lines += [f"  left out {name}: {why}" for name, why in prepared.left_out.items()]
+    for name, reasons in prepared.failed.items():
         lines += [f"  failed {name}: {why} ({', '.join(tasks)})" for why, tasks in reasons.items()]
     return printable("\n".join(lines), keep="\n")  # names of tracks are foreign text
 
 
-def _shared_out(songs: Sequence[_Song], executor: Executor) -> list[_Done]:
-    """Do what nobody else is at; then wait for what others were at, and do that where they did not."""
-    done = executor.map(_prepare_one, songs, "preparing")
-    again = [replace(song, waits=True) for song, one in zip(songs, done, strict=True) if one.is_claimed]
-    return done + executor.map(_prepare_one, again, "sharing the rest")
+def _prepare_all(excerpts: Sequence[_Work], executor: Executor) -> list[_Outcome]:
+    """Prepare unclaimed excerpts first, then wait for the claimed ones and redo those that were not finished."""
+    outcomes = executor.map(_prepare_one, excerpts, "preparing")
+    claimed_ones = [replace(work, waits=True) for work, one in zip(excerpts, outcomes, strict=True) if one.is_claimed]
+    return outcomes + executor.map(_prepare_one, claimed_ones, "preparing the rest")
 
 
-class _Ears(Extractors):
-    """Extractors that claim what they are about to extract, and remember what they were asked for.
+class _ClaimingExtractors(Extractors):
+    """Extractors that claim a finding before extracting it, and record the findings that an example uses.
 
     Attributes:
-        used: Kind and identity of what the example in hand rests on, by key.
-        done: What became of the song.
+        used: Kind and identity of the findings of the present example, by key.
+        outcome: The result for the excerpt.
     """
 
-    def __init__(self, song: _Song) -> None:
-        job = song.jobs[0]
+    def __init__(self, work: _Work) -> None:
+        job = work.jobs[0]
         super().__init__(dict(job.extractors), Cache(job.cache))
         self.used: dict[str, tuple[str, str]] = {}
-        self.done = _Done(job.excerpt.id)
-        self._song = song
+        self.outcome = _Outcome(job.excerpt.id)
+        self._work = work
         self._failed: dict[str, Exception] = {}
 
     def heard(self, extractor: Extractor, audio: Audio) -> Any:
-        """Return what this extractor finds, extracted by one process alone; what failed once is not tried again.
+        """Return this extractor's finding, extracted by one process only; a failed one is not tried again.
 
         Raises:
-            Claimed: another process is extracting it, and the song does not wait.
+            Claimed: another process is extracting it, and this excerpt does not wait.
         """
         key, kind = finding_key(extractor, audio), extractor.kind
         self.used[key] = (kind, extractor.identity)
         if key in self._failed:
             raise self._failed[key]
         if self.cache.has(key):
-            return self._found(extractor, audio, self.done.there)
-        with claimed(self._song.out, key, self._song.waits):
-            return self._found(extractor, audio, self.done.there if self.cache.has(key) else self.done.extracted)
+            return self._find(extractor, audio, self.outcome.there)
+        with claimed(self._work.out, key, self._work.waits):
+            is_there = self.cache.has(key)
+            return self._find(extractor, audio, self.outcome.there if is_there else self.outcome.extracted)
 
-    def _found(self, extractor: Extractor, audio: Audio, to: set[tuple[str, str]]) -> Any:
+    def _find(self, extractor: Extractor, audio: Audio, findings: set[tuple[str, str]]) -> Any:
+        """Return a finding and add it to `findings`; remember a failure."""
         key = finding_key(extractor, audio)
         try:
             content = super().heard(extractor, audio)
         except Exception as error:
             self._failed[key] = error
             raise
-        to.add((key, extractor.kind))
+        findings.add((key, extractor.kind))
         return content
 
     def has_all(self, record: Any) -> bool:
-        """Whether all that an example rested on is still there, and would be heard by the same ears today."""
+        """Whether all recorded findings of an example are in the cache, from extractors of the present identities."""
         if not isinstance(record, list):
             return False
         for kind, identity, key in record:
             if not self.cache.has(key) or (kind in self.names and self.of(kind).identity != identity):
                 return False
-        self.done.there |= {(key, kind) for kind, _, key in record}
+        self.outcome.there |= {(key, kind) for kind, _, key in record}
         return True
 
 
-def _prepare_one(song: _Song) -> _Done:
-    """Prepare every task's example of one excerpt; leave the song where another process is at it."""
-    ears = _Ears(song)
-    for job in song.jobs:
-        metrics = [metric.identity for metric in metrics_of(job.task)] if song.with_references else []
+def _prepare_one(work: _Work) -> _Outcome:
+    """Prepare one excerpt's example for every task; stop if another process is extracting one of its findings."""
+    extractors = _ClaimingExtractors(work)
+    outcome = extractors.outcome
+    for job in work.jobs:
+        metrics = [metric.identity for metric in metrics_of(job.task)] if work.with_references else []
         key = key_of("prepare", VERSION, job.task, job.source, job.excerpt, job.other, *metrics)
-        if ears.has_all(ears.cache.record(key)):
+        if extractors.has_all(extractors.cache.record(key)):
             continue
-        ears.used.clear()
+        extractors.used.clear()
         try:
-            _prepare_example(job, ears, song.with_references)
+            _prepare_example(job, extractors, work.with_references)
         except Claimed:
-            ears.done.is_claimed = True
+            outcome.is_claimed = True
             break
         except Unserved as error:
-            ears.done.unserved[job.task.name] = str(error)
+            outcome.unserved[job.task.name] = str(error)
             continue
-        except Exception as error:  # An extractor may be anybody's code; the other songs are to go on.
+        except Exception as error:  # an extractor may be third-party code; its failure must not stop the other excerpts
             reason = str(error) if isinstance(error, BenchError) else f"{type(error).__name__}: {error}"
-            ears.done.failed.setdefault(reason, []).append(job.task.name)
+            outcome.failed.setdefault(reason, []).append(job.task.name)
             continue
-        ears.cache.keep(key, sorted((kind, identity, used) for used, (kind, identity) in ears.used.items()))
-    return ears.done
+        extractors.cache.keep(key, sorted((kind, identity, used) for used, (kind, identity) in extractors.used.items()))
+    return outcome
 
 
-def _prepare_example(job: Job, ears: _Ears, with_references: bool) -> None:
-    example = example_of(job, ears)
+def _prepare_example(job: Job, extractors: _ClaimingExtractors, with_references: bool) -> None:
+    example = example_of(job, extractors)
     if not with_references:
         return
-    heard = Hearing(example, example.reference, ears)
+    hearing = Hearing(example, example.reference, extractors)
     for metric in pair_metrics_of(job.task):
-        metric.measure(example, heard)
-    for distance in set_metrics_of(job.task):
-        heard.embedded("reference", distance.embedding)
+        metric.measure(example, hearing)
+    for metric_of_sets in set_metrics_of(job.task):
+        hearing.embedded("reference", metric_of_sets.embedding)
 
 
 def _tidy(layout: Layout) -> None:
-    """Remove what killed processes left half written, unless somebody else is at work: the last one tidies up."""
+    """Remove partly written files of killed processes, unless another process is using the folder."""
     with suppress(BenchError), exclusive(layout.out):
         Cache(layout.cache).sweep()
 

@@ -1,4 +1,4 @@
-"""Run: build, generate, score and report, resuming what is done."""
+"""Run: build, generate, check and score in one call, resuming finished work."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -21,18 +21,18 @@ from bench.task import Task, defaults
 def run(
     task: Task, source: Source, systems: Sequence[str], setting: Setting, say: Callable[[str], None] = lambda line: None
 ) -> Path:
-    """Do everything from music to score files; return the folder of the results.
+    """Build the examples, let every system answer them, and write the score files; return the folder of the results.
 
     Args:
-        task: What is asked.
-        source: Where the music comes from.
-        systems: Models; the default ones when empty, without those that lack a weight file for this task.
-        setting: How it is done.
-        say: Is told which default systems were left out, and why.
+        task: The task.
+        source: The source of the music.
+        systems: Models; if empty, the default ones for which everything needed is installed.
+        setting: Folders, executor, extractors and other settings.
+        say: Called with a line for every default system that is left out.
 
     Raises:
-        BenchError: whatever building, generating or checking refuses, or a task that cannot be scored as it says.
-        MissingComponent: a system that was asked for by name lacks something.
+        BenchError: the task's metrics are wrong, or building, generating or checking fails.
+        MissingComponent: a system asked for by name needs a package or file that is not installed.
     """
     must_be_scorable(task)
     with exclusive(setting.layout.out):
@@ -50,7 +50,7 @@ def run(
 
 
 def _answer(system: str, examples: ExampleSet, setting: Setting, built_s: float) -> None:
-    """Let a system answer, check what it gives and score it."""
+    """Generate, check and score one system's outputs."""
     started = time.perf_counter()
     folder = setting.layout.submission(examples.task.name, examples.manifest.name, system)
     cache = Cache(setting.layout.cache)

@@ -1,4 +1,4 @@
-"""Where excerpts come from: a data set, its options and a manifest, or a folder of one's own recordings."""
+"""Source: where excerpts come from: a data set with options and a manifest, or the user's own recordings."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +14,7 @@ from bench.task import Task, defaults
 
 @dataclass(frozen=True)
 class Source:
-    """Where excerpts come from: a data set's name, its options, and the manifest wanted of it."""
+    """A data set's name, its options, and the name of one of its manifests (None: the default one)."""
 
     dataset: str
     options: tuple[tuple[str, Any], ...] = ()
@@ -22,16 +22,27 @@ class Source:
 
 
 def source_of(name: str | None, audio: Path | None, salt: Path | None, task: Task) -> Source:
-    """Return what `--dataset`, `--audio` and `--salt` mean; a dataset's name or a manifest's, whose dataset begins it.
+    """Return the source that `--dataset`, `--audio` and `--salt` name.
+
+    Args:
+        name: A data set, or a manifest, whose name begins with that of its data set; the default manifest when None.
+        audio: A folder of the user's own recordings.
+        salt: A file with a secret for data sets that generate private songs.
+        task: The task; it sets the length of excerpts of own recordings.
 
     Raises:
-        UnknownName: neither a dataset nor a manifest of one.
-        BenchError: both are given, or a salt without a data set that takes one.
+        UnknownName: the name is that of no data set and of no data set's manifest.
+        BenchError: `audio` is given together with a name or a salt.
     """
     if audio is not None:
         if name or salt:
             raise BenchError("--audio stands alone: it is a data set of its own, without --dataset and --salt")
         return Source("folder", (("path", str(audio)), ("duration_s", task.duration_s)))
+    return source_named(name, salt)
+
+
+def source_named(name: str | None, salt: Path | None = None) -> Source:
+    """Return what `--dataset` and `--salt` mean; raises as `source_of`."""
     name = name or defaults().manifest
     known = [plug for plug in plugins.names("datasets") if name == plug or name.startswith(plug + "-")]
     if not known:
@@ -47,11 +58,12 @@ def check_served(task: Task, name: str, dataset: Dataset) -> None:
 
 
 def selected(source: Source) -> Manifest:
-    """Return the excerpts of a source."""
-    return _dataset(source).select(source.manifest)
+    """Return the manifest that a source names."""
+    return dataset_of(source).select(source.manifest)
 
 
 @cache
-def _dataset(source: Source) -> Dataset:
+def dataset_of(source: Source) -> Dataset:
+    """Return a source's data set, loaded once per process."""
     dataset: Dataset = plugins.load("datasets", source.dataset, **dict(source.options))
     return dataset

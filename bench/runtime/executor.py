@@ -73,17 +73,6 @@ class Processes:
                 raise
 
 
-def executor(workers: int) -> Executor:
-    """Return the executor for a number of workers.
-
-    Raises:
-        BenchError: fewer than one.
-    """
-    if workers < 1:
-        raise BenchError(f"--workers {workers}: want at least 1")
-    return Serial() if workers == 1 else Processes(workers)
-
-
 def bound_threads() -> None:
     """Limit every numeric library to one thread that sleeps when idle; call before numpy is imported.
 

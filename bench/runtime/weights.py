@@ -78,7 +78,8 @@ class Weights:
         What was broken off goes on where it was.
 
         Raises:
-            BenchError: nobody publishes a file, it cannot be fetched, or it is not the published one.
+            MissingComponent: nobody publishes a file.
+            BenchError: it cannot be fetched, or it is not the published one.
         """
         for file in self.files:
             path = self.folder / file.name
@@ -87,7 +88,7 @@ class Weights:
             elif file.is_in(self.folder):
                 continue  # under its other name, of which no hash is published
             elif not file.url.startswith("https://"):
-                raise BenchError(f"{self.name}: {file.name} is yours to put into {self.folder}")
+                raise missing(path, self.name, about=str(self))
             else:
                 download(file.url, path, partial(_verify_fetched, file=file), f"${VARIABLE}")
 
@@ -95,23 +96,26 @@ class Weights:
         """Return the folder with all files in it, each with its published hash.
 
         Args:
-            instead: What runs without it, for the message.
+            instead: What runs without it, e.g. `hpss`, for the message.
 
         Raises:
             MissingComponent: a file is missing, with the command that gets it.
             BenchError: a file is not the published one.
         """
-        missing = [file.name for file in self.files if not file.is_in(self.folder)]
-        if missing:
-            way = f"get it with `bench setup {self.name}` or put it there" if self.files[0].url else "put it there"
-            raise MissingComponent(
-                f"{self.name} needs {', '.join(missing)} in {self.folder}; {way} (${VARIABLE} names the folder above; "
-                f"{self.licence}); {instead}"
-            )
+        if not all(file.is_in(self.folder) for file in self.files):
+            raise self.missing(instead)
         for file in self.files:
             if (path := self.folder / file.name).is_file():
                 verify(path, file)
         return self.folder
+
+    def missing(self, instead: str = "") -> MissingComponent:
+        """Return the error that names every file that is not here; `instead` as in `find`."""
+        names = ", ".join(file.name for file in self.files if not file.is_in(self.folder))
+        setup = self.name if self.files[0].url else ""
+        size = f"{self.size_gb:g} GB; " if self.size_gb else ""
+        about = f"{size}{self}; ${VARIABLE} names the folder above"
+        return missing(self.folder / names, self.name, setup=setup, about=about, instead=instead)
 
 
 def home() -> Path:
@@ -119,12 +123,36 @@ def home() -> Path:
     return Path(os.environ.get(VARIABLE) or caches() / "weights")
 
 
-def shipped(name: str, on: str = "") -> Path:
+def missing(
+    path: Path, needed_by: str, *, setup: str = "", recipe: str = "", about: str = "", instead: str = ""
+) -> MissingComponent:
+    """Return the error for a weight file that is not here. Every such error is worded here.
+
+    Args:
+        path: Where it is looked for.
+        needed_by: What cannot run without it.
+        setup: What `bench setup` calls it, where that fetches it.
+        recipe: The recipe that makes it, where there is one; without either, a person has to find the file.
+        about: What else to know before getting it: what it is, its licence, its size.
+        instead: What runs without it.
+    """
+    remedy = f"get it with `bench setup {setup}` or put it there" if setup else "put it there"
+    if recipe:
+        remedy = f"make it with `bench train {recipe}` and put it there"
+    return MissingComponent(
+        f"{path}: missing; {needed_by} needs it; {remedy}{f' ({about})' if about else ''}"
+        f"{f'; {instead} can run without it' if instead else ''}"
+    )
+
+
+def shipped(name: str, needed_by: str, on: str = "", instead: str = "") -> Path:
     """Return a weight file that comes with the installation, or the one of its name in `$BENCH_WEIGHTS`/mini.
 
     Args:
         name: The file's, without suffix.
+        needed_by: What cannot run without it, for the message.
         on: The file that it rests on: beside one of the user's own, what comes with the installation does not count.
+        instead: What runs without it, for the message.
 
     Raises:
         MissingComponent: there is neither.
@@ -134,8 +162,8 @@ def shipped(name: str, on: str = "") -> Path:
     for folder in folders:
         if (path := folder / f"{name}.safetensors").is_file():
             return path
-    yours = f" on your {on}" if len(folders) == 1 else ""
-    raise MissingComponent(f"{path}: missing; train it{yours} with `bench train {name}`")
+    about = f"it has to be trained on your {on}" if len(folders) == 1 else ""
+    raise missing(own / path.name, needed_by, recipe=name, about=about, instead=instead)
 
 
 def verify(path: Path, file: File) -> None:

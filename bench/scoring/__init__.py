@@ -1,1 +1,1 @@
-"""From outputs to rows: what extractors find, scores of examples, rows of songs and sets."""
+"""From outputs to rows: findings of extractors, measurements of examples, rows of songs and sets."""

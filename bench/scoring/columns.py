@@ -1,4 +1,4 @@
-"""Columns: the numbers that a task asks for, in order, those of listeners among them."""
+"""Columns: the columns that a task's metrics and listening tests fill, in order."""
 
 from math import nan
 from typing import Any
@@ -10,23 +10,23 @@ from bench.task import Spec, Task
 
 ADHERENCE = "adherence"
 FORMS = {"mushra": "listen", "ab": "prefer"}
-"""Forms of a listening test, with what the names of their columns begin with."""
+"""Prefix of a column's name, by the form of listening test that fills it."""
 ASKED: dict[str, Region] = {"transition": "seam", "adherence": "hole", "quality": "whole"}
-"""What listeners are asked about, with the region that they judge."""
+"""Region that listeners judge, by what they are asked about."""
 
 
 def metrics_of(task: Task) -> list[Metric | SetMetric]:
-    """Build the task's metrics in order, each once for the life of the process."""
+    """Build the task's metrics in order; each is built once per process."""
     return [_metric(spec) for spec in task.metrics]
 
 
 def pair_metrics_of(task: Task) -> list[Metric]:
-    """Return those of the task's metrics that measure one output against its example."""
+    """Return the task's metrics that measure one output against its example."""
     return [metric for metric in metrics_of(task) if not _is_of_sets(metric)]  # type: ignore[misc]
 
 
 def set_metrics_of(task: Task) -> list[SetMetric]:
-    """Return those of the task's metrics that compare all outputs with all references."""
+    """Return the task's metrics that compare all outputs with all references."""
     return [metric for metric in metrics_of(task) if _is_of_sets(metric)]  # type: ignore[misc]
 
 
@@ -35,7 +35,7 @@ def _is_of_sets(metric: Metric | SetMetric) -> bool:
 
 
 def columns_of(task: Task) -> list[Column]:
-    """Return all columns of the task in order, `adherence` behind the primary control column."""
+    """Return all columns of the task in order, with `adherence` after the primary control column."""
     columns: list[Column] = []
     for metric in metrics_of(task):
         for column in metric.columns:
@@ -46,22 +46,23 @@ def columns_of(task: Task) -> list[Column]:
 
 
 def must_be_scorable(task: Task) -> None:
-    """Build a task's metrics, and see that its primary columns are among theirs.
+    """Check that a task's metrics can be built and that its primary columns are among theirs.
 
     Raises:
-        BenchError: no metric has this name, it takes no such option, or a column is none of the task's or stands twice.
-        MissingComponent: a metric needs what is not here.
+        BenchError: a metric or its option is unknown, two metrics give the same column, or a primary column is not one
+            of the task's columns.
+        MissingComponent: a metric needs a package or file that is not installed.
     """
-    place = f"tasks/{task.name}.yaml"
+    path = f"tasks/{task.name}.yaml"
     try:
         names = [column.name for metric in metrics_of(task) for column in metric.columns]
     except UnknownName as error:
-        raise BenchError(f"{place}: metrics: {error}") from error
+        raise BenchError(f"{path}: metrics: {error}") from error
     if twice := next((name for name in names if names.count(name) > 1), None):
-        raise BenchError(f"{place}: metrics: {twice} stands twice; name it once")
+        raise BenchError(f"{path}: metrics: {twice} appears twice; name it once")
     for key, name in task.primary.items():
         if name not in names:
-            raise BenchError(f"{place}: primary: {key}: {UnknownName('column of its metrics', name, names)}")
+            raise BenchError(f"{path}: primary: {key}: {UnknownName('column of its metrics', name, names)}")
 
 
 _built: dict[str, Any] = {}
@@ -76,7 +77,7 @@ def _metric(spec: Spec) -> Any:
 
 
 def listeners_column(form: str, axis: str) -> Column:
-    """Return the column that the answers on an axis fill: `listen-quality`, `prefer-quality`. None of them ranks."""
+    """Return the column of a listening test's form and axis, e.g. `listen-quality`; it never ranks."""
     return Column(f"{FORMS[form]}-{axis}", "", "higher", ASKED[axis], 0.0)
 
 

@@ -1,4 +1,4 @@
-"""Hearing: what the extractors find in an output and its reference, hole by hole, once for all metrics (section 11)."""
+"""Hearing: run the extractors on an output and its reference, once for all metrics (docs/design.md, section 11)."""
 
 from dataclasses import replace
 from functools import cached_property
@@ -14,51 +14,51 @@ from bench.protocols import Content, Extractor, Vectors
 from bench.symbols import Beats, Frames
 
 CONTEXT_S = 1.0
-"""Seconds of the same signal that an extractor hears on either side of a hole, unless it has its own `context_s`."""
+"""Seconds of context that an extractor is given on either side of a hole, unless it has its own `context_s`."""
 RULES = f"context {CONTEXT_S:g} s, hits merged within {MERGE_S:g} s"
-"""What alters findings here and stands in no extractor's identity; part of the key of every measurement."""
+"""The settings of this module that change findings but are in no extractor's identity; part of every cache key."""
 
 Who = Literal["output", "reference"]
 
 
 class Hearing:
-    """What was heard in one example's output and reference; see `bench.protocols.Heard`."""
+    """Findings of the extractors in one example's output and reference; implements `bench.protocols.Heard`."""
 
     def __init__(self, example: Example, output: Audio, extractors: Extractors) -> None:
-        """Hold the signals; nothing is extracted before it is asked for."""
+        """Keep the signals; an extractor runs only when its finding is asked for."""
         self.example = example
         self.output = output
         self._extractors = extractors
-        self._found: dict[tuple[str, str], list[Any]] = {}
+        self._findings: dict[tuple[str, str], list[Any]] = {}
 
     def found(self, who: Who, kind: str) -> list[Any]:
-        """Return the finding of every hole, timed from the excerpt's start."""
-        if (who, kind) not in self._found:
-            self._found[who, kind] = [self._hear(self._sound(who), kind, hole) for hole in self._holes]
-        return self._found[who, kind]
+        """Return one finding per hole, timed from the excerpt's start."""
+        if (who, kind) not in self._findings:
+            self._findings[who, kind] = [self._extract(self._sound(who), kind, hole) for hole in self._holes]
+        return self._findings[who, kind]
 
     def wanted(self, kind: str) -> list[Any]:
-        """Return what a control metric compares with, hole by hole; `source` says where it comes from."""
+        """Return the target of a control metric, one entry per hole; `source` says where it comes from."""
         source = self.source(kind)
         controls, truth = self.example.request.controls, self.example.truth
         if source == "extractor":
             return self.found("reference", kind)
         if kind == "onsets":
             if source == "control":
-                return [self._hear(controls["drums"].audio, kind, hole, separate=False) for hole in self._holes]
+                return [self._extract(controls["drums"].audio, kind, hole, separate=False) for hole in self._holes]
             hits = drum_onsets(truth.notes) if truth.notes is not None else Beats()
             return [hits.cut(*hole) for hole in self._holes]
         content = getattr(truth, kind, None) if source == "truth" else controls[_CONTROL_OF[kind]].content
         return [_cut(content, hole) for hole in self._holes] if content is not None else self.found("reference", kind)
 
     def embedded(self, who: Who, embedding: Extractor) -> list[Vectors]:
-        """Return an embedding's windows of every hole, each hole alone."""
+        """Return an embedding's windows (n_windows, d) of every hole, computed without context."""
         return [self._extractors.embed(embedding, self._sound(who).cut(*hole)) for hole in self._holes]
 
     def source(self, kind: str) -> str:
-        """Return `control`, `truth` or `extractor`: the first that this kind has.
+        """Return `control`, `truth` or `extractor`: the first of these that is available for this kind.
 
-        For onsets the truth comes first: the hits themselves rather than a detector's view of the control.
+        For onsets the truth comes before the control, since true hits are more exact than onsets detected in a sound.
         """
         controls, truth = self.example.request.controls, self.example.truth
         has_control = _CONTROL_OF.get(kind) in controls
@@ -75,8 +75,8 @@ class Hearing:
     def _sound(self, who: Who) -> Audio:
         return self.output if who == "output" else self.example.reference
 
-    def _hear(self, audio: Audio, kind: str, hole: tuple[float, float], separate: bool = True) -> Any:
-        """Let an extractor hear a hole with its context, and keep what lies in the hole."""
+    def _extract(self, audio: Audio, kind: str, hole: tuple[float, float], separate: bool = True) -> Any:
+        """Run an extractor on a hole with its context, and keep what lies in the hole."""
         around_s = getattr(self._extractors.of(kind), "context_s", CONTEXT_S)
         start = max(hole[0] - around_s, 0.0)
         clip = audio.cut(start, min(hole[1] + around_s, audio.duration_s))

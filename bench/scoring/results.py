@@ -1,4 +1,4 @@
-"""Results: the rows of a submission with what they were made by, written side by side and never mixed."""
+"""Results: score a submission and write its rows and their provenance."""
 
 import time
 from collections.abc import Sequence
@@ -22,27 +22,35 @@ def score_into(
     seconds: dict[str, float] | None = None,
     must_agree: bool = False,
 ) -> Path:
-    """Score a checked submission and write its rows and provenance; return the CSV.
+    """Score a checked submission, write its CSV of rows and the `.run.yaml` beside it, and return the CSV's path.
 
-    Where outputs change the context they were given, a second CSV, `<system>-stitched`, reads them with it put back.
+    If outputs change the context they were given, a second CSV, `<system>-stitched`, has their scores with the given
+    context put back.
+
+    Args:
+        submission: The submission.
+        examples: The examples that it answers.
+        setting: How to score, and where to write.
+        seconds: Time that earlier steps took, by step; written to the provenance.
+        must_agree: Refuse to replace rows of another identity.
 
     Raises:
-        BenchError: `must_agree`, and the CSV that is there holds a column in another identity: nothing is written.
+        BenchError: with `must_agree`, an existing CSV has a column with another identity; nothing is written.
     """
     started = time.perf_counter()
     examples = replace(examples, task=with_metrics(examples.task, setting.metrics))
     task, manifest, card = examples.task, examples.manifest, submission.card
     folder = setting.layout.results(task.name, manifest.name)
-    readings = ["", *([STITCHED] if alters_context(submission, examples) else [])]
-    ears = (setting.extractors, setting.layout.cache, setting.executor)
-    found = {
-        folder / f"{card.system}{reading}.csv": score(submission, examples, *ears, is_stitched=bool(reading))
-        for reading in readings
+    suffixes = ["", *([STITCHED] if alters_context(submission, examples) else [])]
+    means = (setting.extractors, setting.layout.cache, setting.executor)
+    rows_by_path = {
+        folder / f"{card.system}{suffix}.csv": score(submission, examples, *means, is_stitched=bool(suffix))
+        for suffix in suffixes
     }
-    for path, rows in found.items():
+    for path, rows in rows_by_path.items():
         if must_agree and path.exists():
-            _same_identities(path, rows)
-    what = {
+            _must_have_same_identities(path, rows)
+    provenance = {
         "task": f"{task.name}@{task.version}",
         "manifest": manifest.name,
         "manifest_sha": manifest.sha256,
@@ -55,18 +63,18 @@ def score_into(
         **{key: getattr(card, key) for key in ("parameters", "trainable_parameters", *SPEED)},
     }
     spent = {**(seconds or {}), "score": time.perf_counter() - started}
-    for path, rows in found.items():
+    for path, rows in rows_by_path.items():
         write_rows(path, rows)
         of_rows = {"system": path.stem, "identities": sorted({row.identity for row in rows})}
-        Provenance({**of_rows, **what}, spent).write(path.with_suffix(".run.yaml"))
-    if len(found) == 1:
+        Provenance({**of_rows, **provenance}, spent).write(path.with_suffix(".run.yaml"))
+    if len(rows_by_path) == 1:
         for stale in (folder / f"{card.system}{STITCHED}{suffix}" for suffix in (".csv", ".run.yaml")):
             stale.unlink(missing_ok=True)
     return folder / f"{card.system}.csv"
 
 
-def _same_identities(path: Path, rows: Sequence[Row]) -> None:
-    """Refuse to mix or replace rows that rest on something else."""
+def _must_have_same_identities(path: Path, rows: Sequence[Row]) -> None:
+    """Refuse to replace rows that were scored with another identity."""
     kept: dict[str, set[str]] = {}
     for row in read_rows(path):
         kept.setdefault(row.metric, set()).add(row.identity)

@@ -1,4 +1,4 @@
-"""Tally: from the measurements of all examples to score rows: per example, over songs, and over the whole set."""
+"""Tally: turn measurements into rows: values per example, means over songs, distances over the set."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from bench.symbols import Frames
 
 @dataclass(frozen=True)
 class Value:
-    """One measurement with the identity of its column: see `bench.protocols.Measurement`."""
+    """A `bench.protocols.Measurement` with the identity of its column."""
 
     value: float
     n: float
@@ -42,12 +42,12 @@ class Scored:
 
     Attributes:
         name: The example.
-        values: Of the output.
-        ceiling: Of the reference in its place.
-        chance: Of another song in its place; empty where there is no other song.
-        vectors: Of the output's holes; empty where it failed.
-        reference_vectors: Of the reference's.
-        stranger_vectors: Of the other song's.
+        values: Measurements of the output.
+        ceiling: Measurements of the reference in its place.
+        chance: Measurements of another song in its place; empty without another song.
+        vectors: Embeddings of the output's holes; empty if the system failed on it.
+        reference_vectors: Embeddings of the reference's holes.
+        other_vectors: Embeddings of the other song in the holes; empty without another song.
     """
 
     name: str
@@ -56,17 +56,17 @@ class Scored:
     chance: Values
     vectors: Keys = field(default_factory=dict)
     reference_vectors: Keys = field(default_factory=dict)
-    stranger_vectors: Keys = field(default_factory=dict)
+    other_vectors: Keys = field(default_factory=dict)
 
 
 def rows_of(submission: Submission, examples: ExampleSet, scored: Sequence[Scored], store: Cache) -> list[Row]:
     """Return per-example rows and set rows, column by column in the order of the task's metrics.
 
     Args:
-        submission: Whose outputs were measured.
-        examples: What they answer.
-        scored: What was measured, one entry per example.
-        store: Holds the vectors of the set metrics.
+        submission: The submission whose outputs were measured.
+        examples: The examples that they answer.
+        scored: The measurements, one entry per example.
+        store: The cache that holds the vectors of the set metrics.
     """
     return _example_rows(submission, examples, scored) + _distance_rows(submission, examples, scored, store)
 
@@ -81,13 +81,13 @@ def _example_rows(submission: Submission, examples: ExampleSet, scored: Sequence
 
 
 def _row(submission: Submission, examples: ExampleSet, column: Column, one: Scored) -> Row:
-    value, stranger, best = one.values[column.name], one.chance.get(column.name), one.ceiling.get(column.name)
-    chance = value.chance if not isnan(value.chance) else stranger.value if stranger else nan
-    is_apart = column.needs_phase and not submission.card.keeps_phase and value.state == "ok"
+    value, other_song, ceiling = one.values[column.name], one.chance.get(column.name), one.ceiling.get(column.name)
+    chance = value.chance if not isnan(value.chance) else other_song.value if other_song else nan
+    lacks_phase = column.needs_phase and not submission.card.keeps_phase and value.state == "ok"
     return Row(
         **_place(submission, examples), metric=column.name, identity=value.identity, region=column.region,
         example=one.name, value=float(value.value), low=nan, high=nan, n=float(value.n), n_requested=1,
-        state=NO_PHASE if is_apart else value.state, chance=float(chance), ceiling=best.value if best else nan,
+        state=NO_PHASE if lacks_phase else value.state, chance=float(chance), ceiling=ceiling.value if ceiling else nan,
     )  # fmt: skip
 
 
@@ -102,11 +102,14 @@ def _place(submission: Submission, examples: ExampleSet) -> dict[str, Any]:
 
 
 def set_rows(rows: list[Row], n_songs: int) -> list[Row]:
-    """Return the mean over songs with its interval, one row per identity.
+    """Return set rows: the mean over songs with its 95 % interval, one row per identity.
+
+    A song's value is the mean over its excerpts; undefined (NaN) excerpts and songs are left out. A failed output makes
+    the state `incomplete`.
 
     Args:
-        rows: The examples' rows of one system and column.
-        n_songs: Songs that were asked for.
+        rows: Example rows of one system and column.
+        n_songs: Songs requested.
     """
     made = []
     for identity in dict.fromkeys(row.identity for row in rows):
@@ -115,8 +118,8 @@ def set_rows(rows: list[Row], n_songs: int) -> list[Row]:
         values = np.array([value for value in means.values() if value == value])
         low, high = interval(values) if len(values) else (nan, nan)
         states = Counter(row.state for row in own)
-        known = NO_PHASE if states[NO_PHASE] else "ok"
-        state = "incomplete" if states["failed"] else known if len(values) else states.most_common(1)[0][0]
+        defined = NO_PHASE if states[NO_PHASE] else "ok"
+        state = "incomplete" if states["failed"] else defined if len(values) else states.most_common(1)[0][0]
         whole: dict[str, Any] = {
             "example": WHOLE_SET,
             "value": float(np.mean(values)) if len(values) else nan,
@@ -144,12 +147,12 @@ def _distance_rows(submission: Submission, examples: ExampleSet, scored: Sequenc
     scored = sorted(scored, key=lambda one: one.name)
     songs = sorted({song_of(one.name) for one in scored})
     for metric in set_metrics_of(examples.task):
-        known = metric.embedding.identity
-        references = _by_song({one.name: one.reference_vectors.get(known) for one in scored}, store)
-        outputs = _by_song({one.name: one.vectors.get(known) for one in scored}, store)
-        strangers = _by_song({one.name: one.stranger_vectors.get(known) for one in scored}, store)
+        embedding = metric.embedding.identity
+        references = _by_song({one.name: one.reference_vectors.get(embedding) for one in scored}, store)
+        outputs = _by_song({one.name: one.vectors.get(embedding) for one in scored}, store)
+        other_songs = _by_song({one.name: one.other_vectors.get(embedding) for one in scored}, store)
         own = metric.compare(references, outputs) if outputs else {}
-        chance = metric.compare(references, strangers) if strangers else {}
+        chance = metric.compare(references, other_songs) if other_songs else {}
         ceiling = {name: one.value for name, one in metric.compare(references, references).items()}
         ceiling |= metric.ceiling(references) if hasattr(metric, "ceiling") else {}
         for column in metric.columns:
@@ -162,16 +165,16 @@ def _distance_rows(submission: Submission, examples: ExampleSet, scored: Sequenc
 
 
 def _by_song(keys: Mapping[str, str | None], store: Cache) -> list[Vectors]:
-    """Return one array (n_windows, d) a song, songs by name; none at all where any example has no vectors."""
+    """Return one array (n_windows, d) per song, in order of name; empty if any example has no vectors."""
     vectors: dict[str, list[Vectors]] = {}
     for name, key in keys.items():
         if key is None:
             return []
-        vectors.setdefault(song_of(name), []).append(store.content(key, _lost).values)  # type: ignore[union-attr]
+        vectors.setdefault(song_of(name), []).append(store.content(key, _raise_lost).values)  # type: ignore[union-attr]
     return [np.concatenate(vectors[song]) for song in sorted(vectors)]
 
 
-def _lost() -> Frames:
+def _raise_lost() -> Frames:
     raise RuntimeError("vectors vanished from the cache while scoring")
 
 

@@ -11,6 +11,7 @@ from bench.mask import FRAME_RATE
 from bench.mini.songs import prepared
 from bench.mini.tokens import BOOKS, HOP, SAMPLE_RATE
 from bench.mini.vocoder import Vocoder
+from bench.runtime.executor import Executor
 from bench.training import streams
 from bench.training.loop import Learner
 from bench.training.tokens import Songs
@@ -27,10 +28,10 @@ class MiniCodec:
         """Take the folder of songs, the training data, the sizes with the budget's options, seed and device."""
         self._data, self._sources, self._sizes, self._seed, self._device = data, sources, sizes, seed, device
 
-    def prepare(self, workers: int) -> None:
+    def prepare(self, executor: Executor) -> None:
         """Make the streams, encode them, build the network."""
         names = (self._sources["train"], self._sources["validation"])
-        self.tokeniser, sets = prepared(self._data, Path(self._sources["tokens"]), names, workers)
+        self.tokeniser, sets = prepared(self._data, Path(self._sources["tokens"]), names, executor)
         (self._songs, self._codes), (self._unseen, self._unseen_codes) = sets
         torch.manual_seed(self._seed)
         sizes = tuple(book.shape[1] for book in self.tokeniser.centroids)

@@ -15,6 +15,7 @@ from bench.air.weights import about_decoder
 from bench.mask import blocks, scatter
 from bench.mini.songs import prepared
 from bench.mini.tokens import BOOKS, ENTRIES
+from bench.runtime.executor import Executor
 from bench.training.loop import Learner
 from bench.training.tokens import Songs
 
@@ -32,10 +33,10 @@ class MiniLanguage:
         """Take the folder of songs, the training data, the network's sizes and budget, seed and device."""
         self._data, self._sources, self._sizes, self._seed, self._device = data, sources, sizes, seed, device
 
-    def prepare(self, workers: int) -> None:
+    def prepare(self, executor: Executor) -> None:
         """Make the streams, encode them, build the network."""
         names = (self._sources["train"], self._sources["validation"])
-        _, sets = prepared(self._data, Path(self._sources["tokens"]), names, workers)
+        _, sets = prepared(self._data, Path(self._sources["tokens"]), names, executor)
         self._songs, self._unseen = (songs for _, songs in sets)
         torch.manual_seed(self._seed)
         network = Decoder(

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from bench.mini.separator import SAMPLE_RATE, Separator
+from bench.runtime.executor import Executor
 from bench.training import streams
 from bench.training.loop import Learner
 
@@ -22,12 +23,12 @@ class MiniSeparator:
         """Take the folder of songs, the manifests, the network's sizes with the budget's options, seed and device."""
         self._data, self._sources, self._sizes, self._seed, self._device = data, sources, sizes, seed, device
 
-    def prepare(self, workers: int) -> None:
+    def prepare(self, executor: Executor) -> None:
         """Make the streams and build the network."""
         parts = ("mix", "drums")
         made = self._data / "streams"
-        self._songs = streams.prepare("synthetic", self._sources["train"], made, parts=parts, workers=workers)
-        self._unseen = streams.prepare("synthetic", self._sources["validation"], made, parts=parts, workers=workers)
+        self._songs = streams.prepare("synthetic", self._sources["train"], made, parts=parts, executor=executor)
+        self._unseen = streams.prepare("synthetic", self._sources["validation"], made, parts=parts, executor=executor)
         torch.manual_seed(self._seed)
         network = Separator(self._sizes["width"], self._sizes["depth"]).to(self._device)
         self.learner = Learner(network, self._sizes["rate"], self._sizes["steps"])

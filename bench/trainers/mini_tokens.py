@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from bench.mask import seed_of
 from bench.mini.tokens import BOOKS, ENTRIES, HOP, SAMPLE_RATE, Tokeniser, features, nearest
-from bench.runtime.executor import executor
+from bench.runtime.executor import Executor
 from bench.training import streams
 
 Floats = npt.NDArray[np.float32]
@@ -26,10 +26,10 @@ class MiniTokens:
         self._data, self._sources, self._seed = data, sources, seed
         self._books: dict[int, Floats] = {}
 
-    def prepare(self, workers: int) -> None:
+    def prepare(self, executor: Executor) -> None:
         """Make the streams and the rows of features to cluster."""
         self._rows, self._unseen = (
-            _rows(streams.prepare("synthetic", name, self._data / "streams", workers=workers), seed, workers)
+            _rows(streams.prepare("synthetic", name, self._data / "streams", executor=executor), seed, executor)
             for name, seed in ((self._sources["train"], self._seed), (self._sources["validation"], 10**6))
         )
 
@@ -57,9 +57,9 @@ class MiniTokens:
         return dict(Tokeniser(tuple(self._books[k] for k in range(BOOKS))).tensors())
 
 
-def _rows(songs: streams.Streams, seed: int, workers: int) -> list[Floats]:
+def _rows(songs: streams.Streams, seed: int, executor: Executor) -> list[Floats]:
     """Return the features that each codebook quantises, (rows, d) each, of half a minute of every track."""
-    rows_of_tracks = executor(workers).map(partial(_rows_of, songs, seed), songs.tracks, "features")
+    rows_of_tracks = executor.map(partial(_rows_of, songs, seed), songs.tracks, "features")
     return [np.concatenate([rows[k] for rows in rows_of_tracks]) for k in range(BOOKS)]
 
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from bench.errors import BenchError
 from bench.paths import atomic, write_text
+from bench.runtime.executor import Executor
 
 CHECKPOINT, CURVE = "checkpoint.pt", "curve.csv"
 
@@ -17,7 +18,7 @@ CHECKPOINT, CURVE = "checkpoint.pt", "curve.csv"
 class Trainer(Protocol):
     """Makes one weight file. Every batch depends only on seed and step, so that a resumed run equals a whole one."""
 
-    def prepare(self, workers: int) -> None:
+    def prepare(self, executor: Executor) -> None:
         """Make missing training data and build the network; existing files are kept."""
         ...
 

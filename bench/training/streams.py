@@ -14,7 +14,7 @@ from bench.errors import BenchError
 from bench.manifest import Excerpt
 from bench.music.controls import block_chords, level_matched, piano_cover
 from bench.paths import atomic
-from bench.runtime.executor import executor
+from bench.runtime.executor import Executor, Serial
 from bench.symbols import Beats, Chords, Notes
 from bench.task import defaults
 
@@ -94,7 +94,7 @@ def prepare(
     parts: tuple[str, ...] = PARTS,
     sample_rate: int = 32000,
     duration_s: float = 60.0,
-    workers: int = 1,
+    executor: Executor | None = None,
     are_whole: bool = True,
     fallbacks: Fallbacks = Fallbacks(),
 ) -> Streams:
@@ -107,7 +107,7 @@ def prepare(
         parts: Some of `PARTS`.
         sample_rate: Hz.
         duration_s: Seconds of every track.
-        workers: Number of processes.
+        executor: Makes one track per job.
         are_whole: Whether to take the beginning of each track; else each excerpt from its own start, named by its id
             and start in frames of 20 ms.
         fallbacks: Extractors for parts that the data set does not have.
@@ -121,7 +121,7 @@ def prepare(
         jobs = {f"{e.id}-{round(e.start_s * 50)}": replace(e, duration_s=duration_s) for e in excerpts}
     made = Streams(folder, tuple(jobs), sample_rate, duration_s, parts)
     todo = [job for job in jobs.items() if not all((folder / job[0] / f"{part}.npy").is_file() for part in parts)]
-    executor(workers).map(partial(_make, made, dataset, fallbacks), todo, f"preparing {manifest}")
+    (executor or Serial()).map(partial(_make, made, dataset, fallbacks), todo, f"preparing {manifest}")
     return made
 
 

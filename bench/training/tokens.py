@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from bench.audio import Samples
 from bench.errors import BenchError
-from bench.runtime.executor import executor
+from bench.runtime.executor import Executor, Serial
 from bench.runtime.tensors import read_tensors, write_tensors
 from bench.task import defaults
 from bench.training.streams import Fallbacks, Streams, prepare
@@ -57,11 +57,11 @@ class Songs:
         return self.parts[track, part][:, start : start + n].astype(np.int64)
 
 
-def encoded(songs: Streams, tokeniser: Tokeniser, folder: Path, workers: int) -> Songs:
+def encoded(songs: Streams, tokeniser: Tokeniser, folder: Path, executor: Executor) -> Songs:
     """Encode every part of every track; existing files are kept."""
     jobs = [(track, folder / f"{track}.safetensors") for track in songs.tracks]
     todo = [job for job in jobs if not job[1].is_file()]
-    executor(workers).map(partial(_encode, songs, tokeniser), todo, "encoding")
+    executor.map(partial(_encode, songs, tokeniser), todo, "encoding")
     parts = {(track, part): codes for track, path in jobs for part, codes in read_tensors(path).items()}
     silence = tokeniser.encode(np.zeros(32000, dtype=np.float32))[:, 25]
     return Songs(songs.tracks, parts, silence)
@@ -83,8 +83,8 @@ def of_dataset(
     parts: tuple[str, ...],
     duration_s: float,
     separator: str = "",
-    workers: int = 1,
-    encoders: int = 1,
+    executor: Executor | None = None,
+    encoder: Executor | None = None,
 ) -> list[tuple[Streams, Songs]]:
     """Return every excerpt of a data set's manifests as sound and as tokens; existing files are kept.
 
@@ -99,16 +99,16 @@ def of_dataset(
         parts: The mix and the controls needed.
         duration_s: Seconds of every excerpt, from its own start.
         separator: The extractor that separates drums from every mix; empty for stems, or the default extractor if none.
-        workers: Processes that make the sound.
-        encoders: Processes that make the tokens.
+        executor: Makes the sound of one excerpt per job.
+        encoder: Makes the tokens of one excerpt per job.
     """
     extractors = {**defaults().extractors, **({"drums": separator} if separator else {})}
     codes = folder / f"codes-{label}-{'-'.join(parts)}"
     streams, sets = folder / f"{separator or 'stems'}-{duration_s:g}s", []
     for name in manifests:
         sounds = prepare(
-            dataset, name, streams, parts=parts, duration_s=duration_s, workers=workers, are_whole=False,
+            dataset, name, streams, parts=parts, duration_s=duration_s, executor=executor, are_whole=False,
             fallbacks=Fallbacks(tuple(sorted(extractors.items())), bool(separator)),
         )  # fmt: skip
-        sets.append((sounds, encoded(sounds, tokeniser, codes / streams.name, encoders)))
+        sets.append((sounds, encoded(sounds, tokeniser, codes / streams.name, encoder or Serial())))
     return sets

@@ -13,7 +13,7 @@ from bench.errors import BenchError
 from bench.formats import dump_yaml, read_yaml
 from bench.paths import home, write_text
 from bench.runtime.device import chosen
-from bench.runtime.executor import progress
+from bench.runtime.executor import Executor, Serial, progress
 from bench.runtime.provenance import commit, version
 from bench.runtime.tensors import write_tensors
 from bench.runtime.weights import sha256_of, shipped
@@ -63,7 +63,7 @@ def train(
     dataset: str | None = None,
     seed: int | None = None,
     device: str = "auto",
-    workers: int = 1,
+    executor: Executor | None = None,
     seconds: float = math.inf,
 ) -> Trained:
     """Train a recipe, or resume its training, below `out`.
@@ -75,7 +75,7 @@ def train(
         out: Folder of the output: songs and tokens in `out`/data, everything else in `out`/<name>.
         seed: Replaces the recipe's seed; the weight file is then named <name>-seed<seed>.
         device: `auto`, `cpu` or `cuda`.
-        workers: Processes that prepare the songs; the training itself runs in one.
+        executor: Prepares one song per job; the training itself runs in one process.
         seconds: Stop after this time, with a checkpoint; the next call resumes.
 
     Raises:
@@ -94,14 +94,14 @@ def train(
         name, options = f"{name}-seed{seed}", {**options, "seed": seed}
     folder = out / name
     _claim(folder, recipe, budget)
-    needs = {option: _needed(need, out) for option, need in recipe.needs.items()}
+    needs = {option: _needed(need, out, name) for option, need in recipe.needs.items()}
     _check_needs(list(needs.values()))
     shas = {path.stem: sha256_of(path) for path in needs.values()}
     trainer = plugins.load(
         "trainers", recipe.trainer, folder=folder, data=out / "data", device=device, **options,
         **{option: str(path) for option, path in needs.items()},
     )  # fmt: skip
-    trainer.prepare(workers)
+    trainer.prepare(executor or Serial())
     with progress(f"training {name}", options["steps"]) as step_done:
         step, spent = loop.run(trainer, folder, options["steps"], needs=shas, step_done=step_done, seconds=seconds)
     path = folder / f"{name}.safetensors"
@@ -141,10 +141,10 @@ def _claim(folder: Path, recipe: Recipe, budget: str) -> None:
         write_text(begun, f"{commit()}\n")
 
 
-def _needed(name: str, out: Path) -> Path:
+def _needed(name: str, out: Path, recipe: str) -> Path:
     """Return the path of a weight file: the one trained below `out` if there is one, else the shipped one."""
     mine = out / name / f"{name}.safetensors"
-    return mine if mine.is_file() else shipped(name)
+    return mine if mine.is_file() else shipped(name, f"the recipe {recipe}")
 
 
 def _check_needs(paths: list[Path]) -> None:

@@ -1,8 +1,7 @@
-"""LAION's CLAP checkpoints into the format of transformers: `python -m bench.upkeep.clap_convert CHECKPOINT FOLDER`."""
+"""Convert LAION's CLAP checkpoints to the format of transformers: `bench convert clap CHECKPOINT FOLDER`."""
 
 import re
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -156,21 +155,3 @@ def _source(name: str) -> tuple[str, int | None]:
     for pattern, new in _RENAMES:
         name = re.sub(pattern, new, name)
     return name, part
-
-
-def main(arguments: list[str]) -> int:
-    """Convert: `python -m bench.upkeep.clap_convert CHECKPOINT FOLDER [TOKENIZER_FOLDER]`."""
-    if len(arguments) not in (2, 3):
-        sys.stderr.write(f"{main.__doc__}\n")
-        return 2
-    try:
-        convert(*(Path(word) for word in arguments))
-    except (BenchError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    sys.stdout.write(f"written to {arguments[1]}\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

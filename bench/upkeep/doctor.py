@@ -17,7 +17,6 @@ from bench.pipeline.prepare import bytes_of
 from bench.pipeline.source import Source, check_served, source_of
 from bench.recordings import library
 from bench.runtime.device import chosen
-from bench.runtime.weights import Weights
 from bench.task import Spec, Task, defaults, load_task, task_names
 from bench.upkeep import setup
 
@@ -136,14 +135,8 @@ def _weights() -> list[Finding]:
     findings = []
     for weights in plugins.weights().values():
         ready = weights.is_here()
-        findings.append(Finding("weights", weights.name, ready, str(weights) if ready else _missing(weights)))
+        findings.append(Finding("weights", weights.name, ready, str(weights) if ready else str(weights.missing())))
     return findings
-
-
-def _missing(weights: Weights) -> str:
-    remedy = f"bench setup {weights.name}" if weights.files[0].url else f"put it into {weights.folder}"
-    size = f", {weights.size_gb:g} GB" if weights.size_gb else ""
-    return f"missing; {remedy} ({weights}{size})"
 
 
 def _datasets() -> list[Finding]:
@@ -204,7 +197,7 @@ def _problems(task: Task, asked: Asked) -> Iterator[str]:
             yield str(error)
             for weights in plugins.weights_of(kind, plug):
                 if not weights.is_here() and weights.name not in str(error):
-                    yield f"{weights.name}: {_missing(weights)}"
+                    yield str(weights.missing())
         except ImportError as error:
             yield f"{plug} needs {error.name}; pip install {REQUIRED.get(str(error.name), error.name)}"
     try:

@@ -1,10 +1,9 @@
-"""Expectations: what every table must show, else a metric, an extractor or a floor is broken.
+"""Expectations that every table must meet; a violation means a broken metric, extractor or floor.
 
-The list is in section 11 of the design. `python -m bench.upkeep.expectations [FOLDER]` checks a run's folder or,
-without one, the published board, and ends with 1 on a violation.
+The list is in docs/design.md, section 11. `bench expectations [FOLDER]` checks a run's folder or, without one, the
+published board.
 """
 
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isnan
 from pathlib import Path
@@ -103,17 +102,6 @@ def absent(rows: Iterable[Row], primary: Mapping[str, str]) -> list[str]:
     return lines
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Print the violations; return 0 without any, 1 with, 2 where the rows cannot be read."""
-    try:
-        lines = order(Path(arguments[0]) if arguments else None)
-    except BenchError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    print("\n".join(lines) or "every expectation holds")
-    return 1 if lines else 0
-
-
 def _fixed(scores: Scores, is_synthetic: bool) -> list[str]:
     lines = []
     for system, metric, wanted, holds in (*_FIXED, *((_SYNTHETIC,) if is_synthetic else ())):
@@ -188,7 +176,3 @@ def _manifests(rows: Iterable[Row]) -> list[tuple[tuple[str, int, str, str], lis
     for row in rows:
         groups.setdefault((row.task, row.task_version, row.manifest, row.manifest_sha), []).append(row)
     return sorted(groups.items())
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,15 +1,16 @@
-"""Lock: the sha256 of every task and the manifests it is scored on, so that no score changes its meaning unnoticed.
+"""Lock: the sha256 of every task and its manifests, so that no score changes its meaning unnoticed.
 
-`python -m bench.upkeep.lock` writes tasks/versions.lock; a test compares. A task that changes must raise its version.
+`bench lock` writes tasks/versions.lock; a test compares. A task that changes must raise its version.
 """
 
 import hashlib
+from pathlib import Path
 
 from bench import plugins
 from bench.errors import BenchError
 from bench.formats import dump_yaml, read_yaml
-from bench.paths import home, write_text
-from bench.pipeline.source import source_of
+from bench.paths import home, is_clone, write_text
+from bench.pipeline.source import source_named
 from bench.task import defaults, load_task, task_names
 
 LOCK = "versions.lock"
@@ -24,7 +25,7 @@ def locks() -> dict[str, dict[str, str]]:
         manifests = dict.fromkeys((task.manifest, defaults().manifest))
         hashes[f"{name}@{task.version}"] = {
             "task": hashlib.sha256(text).hexdigest(),
-            **{manifest: _manifest_sha(manifest, name) for manifest in manifests},
+            **{manifest: _manifest_sha(manifest) for manifest in manifests},
         }
     return hashes
 
@@ -35,7 +36,7 @@ def check() -> list[str]:
     problems = []
     for key, wanted in locks().items():
         if key not in committed:
-            problems.append(f"{key} is not locked; run `python -m bench.upkeep.lock`")
+            problems.append(f"{key} is not locked; run `bench lock`")
         elif committed[key] != wanted:
             changed = ", ".join(part for part in wanted if committed[key].get(part) != wanted[part])
             problems.append(
@@ -44,12 +45,14 @@ def check() -> list[str]:
     return problems
 
 
-def write() -> None:
-    """Write the lock.
+def write() -> Path:
+    """Write the lock; return its file.
 
     Raises:
-        BenchError: a task changed and kept its version.
+        BenchError: a task changed and kept its version, or bench does not run from a clone.
     """
+    if not is_clone():
+        raise BenchError("bench lock writes into tasks/ of a clone; run it from there, not from an installed wheel")
     path = home("tasks") / LOCK
     kept = read_yaml(path) if path.exists() else {}
     wanted = locks()
@@ -59,13 +62,10 @@ def write() -> None:
             f"{', '.join(changed)} changed but kept its version; raise it first (or remove its line from {path})"
         )
     write_text(path, dump_yaml(wanted))
+    return path
 
 
-def _manifest_sha(manifest: str, task: str) -> str:
-    source = source_of(manifest, None, None, load_task(task))
+def _manifest_sha(manifest: str) -> str:
+    source = source_named(manifest)
     sha: str = plugins.load("datasets", source.dataset).select(source.manifest).sha256
     return sha
-
-
-if __name__ == "__main__":
-    write()

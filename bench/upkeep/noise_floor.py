@@ -1,8 +1,7 @@
 """Noise floor: the errors of every extractor on songs with known truth."""
 
 import math
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,9 +12,10 @@ import numpy.typing as npt
 from bench import plugins
 from bench.audio import Audio, is_silent
 from bench.errors import BenchError, MissingComponent
-from bench.manifest import Excerpt, Manifest
+from bench.manifest import Excerpt
 from bench.music.controls import piano_cover
 from bench.music.drums import drum_onsets
+from bench.pipeline.source import source_named
 from bench.protocols import Dataset, Extractor
 from bench.symbols import DRUM_PROGRAM, Beats, Chords, Notes
 from bench.task import defaults
@@ -81,27 +81,27 @@ def noise_floor(
     Raises:
         BenchError: the data set lacks a truth, or no data set has this manifest.
     """
-    dataset, chosen = _select(manifest or defaults().manifest)
-    excerpts = chosen.limited(limit).excerpts
+    source = source_named(manifest)
+    dataset: Dataset = plugins.load("datasets", source.dataset)
+    chosen = dataset.select(source.manifest).limited(limit)
     drums: Extractor = plugins.load("extractors", separator or defaults().extractors["drums"])
     extractors = list(_available())
     values: dict[tuple[str, str, str], list[float]] = {}
-    for excerpt in excerpts:
+    for excerpt in chosen.excerpts:
         song = _Song(dataset, excerpt, drums)
         for name, extractor in extractors:
             for measure, value in MEASURES[extractor.kind](song, extractor).items():
                 values.setdefault((name, extractor.kind, measure), []).append(value)
-    name = chosen.limited(limit).name
-    return [_row(*key, of_songs, name) for key, of_songs in sorted(values.items())]
+    return [_row(*key, of_songs, chosen.name) for key, of_songs in sorted(values.items())]
 
 
-def _select(name: str) -> tuple[Dataset, Manifest]:
-    """Return the data set of a manifest, whose name begins with the data set's, and the manifest."""
-    for dataset in sorted(plugins.names("datasets"), key=len, reverse=True):
-        if name == dataset or name.startswith(f"{dataset}-"):
-            built: Dataset = plugins.load("datasets", dataset)
-            return built, built.select(None if name == dataset else name)
-    raise BenchError(f"no data set has the manifest '{name}'; known data sets: {', '.join(plugins.names('datasets'))}")
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return the rows as the Markdown table of docs/extractors.md."""
+    lines = ["| extractor | measure | mean | std | songs |", "|---|---|---|---|---|"]
+    for row in rows:
+        value = f"{row['mean']:.1f} dB | {row['std']:.1f}" if row["unit"] else f"{row['mean']:.3f} | {row['std']:.3f}"
+        lines.append(f"| `{row['extractor']}` | {row['measure']} | {value} | {row['n']} |")
+    return "\n".join(lines)
 
 
 def _available() -> Iterator[tuple[str, Extractor]]:
@@ -228,25 +228,3 @@ MEASURES: dict[str, Callable[[_Song, Extractor], Values]] = {
     "chords": _chords,
     "notes": _notes,
 }
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Print the table of docs/extractors.md, `[MANIFEST [LIMIT]]`; 2 where it cannot."""
-    manifest, limit = [*arguments, None, None][:2]
-    try:
-        if len(arguments) > 2 or (limit is not None and not limit.isdecimal()):
-            raise BenchError(f"{' '.join(arguments)}: want the name of a manifest and a number of songs, or less")
-        rows = noise_floor(manifest, None if limit is None else int(limit))
-    except BenchError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    lines = ["| extractor | measure | mean | std | songs |", "|---|---|---|---|---|"]
-    for row in rows:
-        value = f"{row['mean']:.1f} dB | {row['std']:.1f}" if row["unit"] else f"{row['mean']:.3f} | {row['std']:.3f}"
-        lines.append(f"| `{row['extractor']}` | {row['measure']} | {value} | {row['n']} |")
-    print("\n".join(lines))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -2,11 +2,13 @@ import json
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
-from bench.air.audiocraft import main, read_decoder, read_package, write_folder, write_package
+from bench.air.audiocraft import convert, read_decoder, read_package, write_folder, write_package
 from bench.air.audiocraft_names import config_of, to_audiocraft, to_transformers
 from bench.air.decoder import Config
 from bench.air.weights import read_transformers
+from bench.cli.app import app
 from bench.errors import BenchError
 
 CONFIG = Config(128, 2, 2, 96, 4, 20)
@@ -187,11 +189,15 @@ class Loud:
         return print, ("code ran",)
 
 
-def test_the_command_converts_files_in_both_directions(tmp_path, capsys):
-    source = file_of(tmp_path / "a.bin", state_of())
-    assert main([str(source), str(tmp_path / "folder")]) == 0
-    assert main([str(tmp_path / "folder"), str(tmp_path / "again.bin")]) == 0
-    assert "written to" in capsys.readouterr().out
+def command(*words):
+    return CliRunner().invoke(app, ["convert", "audiocraft", *map(str, words)])
+
+
+def test_the_command_converts_files_in_both_directions(tmp_path):
+    source, folder, again = file_of(tmp_path / "a.bin", state_of()), tmp_path / "folder", tmp_path / "again.bin"
+    there, back = command(source, folder), command(folder, again, "--json")
+    assert (there.exit_code, back.exit_code) == (0, 0)
+    assert there.stdout == f"written to {folder}\n" and json.loads(back.stdout) == {"written": str(again)}
     package = torch.load(tmp_path / "again.bin", weights_only=True)
     assert same(package["best_state"], state_of())
     assert package["exported"] is True
@@ -212,11 +218,11 @@ def test_a_codec_is_added_to_the_decoders_folder(tmp_path):
     )  # fmt: skip
     EncodecModel(small).save_pretrained(tmp_path / "codec")
     source = file_of(tmp_path / "a.bin", state_of())
-    assert main([str(source), str(tmp_path / "folder"), "--codec", str(tmp_path / "codec")]) == 0
+    convert(source, tmp_path / "folder", codec=tmp_path / "codec")
     assert read_codec(tmp_path / "folder").books == 4
     assert read_transformers(tmp_path / "folder").config == CONFIG
     write_package(tmp_path / "again.bin", *read_package(source))
-    assert main([str(tmp_path / "folder"), str(tmp_path / "third.bin")]) == 0
+    convert(tmp_path / "folder", tmp_path / "third.bin")
     third = torch.load(tmp_path / "third.bin", weights_only=True)["best_state"]
     assert same(third, state_of())
     assert any(name.startswith("audio_encoder.") for name in load_file(tmp_path / "folder" / "model.safetensors"))
@@ -224,15 +230,14 @@ def test_a_codec_is_added_to_the_decoders_folder(tmp_path):
         write_folder(tmp_path / "other", *read_package(source), codec=tmp_path)
 
 
-def test_wrong_arguments_give_exit_code_2_and_one_line(tmp_path, capsys):
-    assert main([]) == 2
-    capsys.readouterr()
-    assert main([str(tmp_path / "none.bin"), str(tmp_path / "x")]) == 2
-    assert main([str(tmp_path), str(tmp_path / "x.bin")]) == 2
-    said = capsys.readouterr().err
-    assert "none.bin: cannot be read" in said and "is not a transformers folder" in said
-    assert "Traceback" not in said
-    assert main(["--help"]) == 0
+def test_wrong_arguments_give_exit_code_2_and_one_line(tmp_path):
+    for words, said in (
+        ((tmp_path / "none.bin", tmp_path / "x"), "none.bin: cannot be read"),
+        ((tmp_path, tmp_path / "x.bin"), "is not a transformers folder"),
+        ((tmp_path, tmp_path / "x.bin", "--heads", 4), "--heads and --codec are for a state_dict.bin"),
+    ):
+        found = command(*words)
+        assert found.exit_code == 2 and said in found.stderr and found.stderr.count("\n") == 1
 
 
 def test_a_file_that_audiocraft_could_not_read_is_not_written(tmp_path):

@@ -62,12 +62,14 @@ def test_a_model_with_one_adapter_refuses_other_controls():
     model = plugins.load("models", "lora-mini")
     assert "lora-mini-drums" in model.identity and " / " not in model.identity
     assert model.edit([request(("drums",))])[0].n_samples == N_FRAMES * 640
-    with pytest.raises(MissingComponent, match="lora-mini has no adapter for chords"):
+    with pytest.raises(MissingComponent, match="lora-mini for chords needs it; put it there"):
         model.edit([request(("chords",))])
 
 
 def test_a_model_without_any_adapter_is_not_built():
-    with pytest.raises(MissingComponent, match=r"no recipe makes another-mini-drums"):
+    with pytest.raises(
+        MissingComponent, match=r"another-mini-drums\.safetensors: missing; another-mini for drums needs it"
+    ):
         Choice("another", "mini", Sampling(), "cpu")
 
 
@@ -91,5 +93,5 @@ def test_one_file_may_be_used_for_every_control(weights, tmp_path):
         assert (hashes[0] == hashes[1]) == is_same
     shipped = plugins.load("models", "air-mini", adapter="air-mini-joint")
     assert shipped.identity.startswith("air-mini-joint ")
-    with pytest.raises(MissingComponent, match=r"none\.pth: no such file; give an adapter's path"):
+    with pytest.raises(MissingComponent, match=r"none\.pth: missing; .*or give the name of a shipped adapter"):
         Choice("air", "mini", Sampling(), "cpu", adapter="none.pth")

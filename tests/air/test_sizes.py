@@ -138,14 +138,16 @@ def test_a_changed_file_is_read_again_and_changes_the_identity(weights, tmp_path
 def test_a_missing_size_says_where_to_put_it_and_what_runs_without_it(size, tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     for call in (network, codec_of):
-        with pytest.raises(MissingComponent, match=rf"musicgen-{size} is not in .*put it there .*-mini run without it"):
+        with pytest.raises(
+            MissingComponent, match=rf"config\.json, .*: missing; musicgen-{size} needs .* GB; .*the mini size can run"
+        ):
             call(size)
 
 
 def test_a_missing_adapter_says_where_to_put_it(weights):
     with pytest.raises(
         MissingComponent,
-        match=r"air-small-piano\.safetensors: missing; put it there \(`bench train air-small-piano` makes it\), .*\.pth",
+        match=r"piano\.safetensors: missing; air-small needs it; make it with `bench train air-small-piano` and .*\.pth",
     ):
         adapter_of("small", "air", ("piano",))
     with pytest.raises(MissingComponent, match=r"prefix-tuning-small-joint\.safetensors: missing"):
@@ -155,11 +157,13 @@ def test_a_missing_adapter_says_where_to_put_it(weights):
 def test_a_missing_mini_file_names_its_recipe(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     monkeypatch.setattr("bench.runtime.weights.installed", lambda name: tmp_path / "none")
-    with pytest.raises(MissingComponent, match="train it with `bench train mini-codec`"):
+    with pytest.raises(
+        MissingComponent, match="a model of the mini size needs it; make it with `bench train mini-codec`"
+    ):
         codec_of("mini")
     shutil.copytree(write_mini(tmp_path / "all") / "mini", tmp_path / "mini")
     (tmp_path / "mini" / "mini-language.safetensors").unlink()
-    with pytest.raises(MissingComponent, match="train it with `bench train mini-language`"):
+    with pytest.raises(MissingComponent, match="make it with `bench train mini-language`"):
         network("mini")
 
 
@@ -170,8 +174,8 @@ def test_a_missing_mini_file_names_its_recipe(tmp_path, monkeypatch):
         ("air", ("drums", "piano"), "`bench train air-mini-joint`"),
         ("air-aligned", (), "`bench train air-aligned-mini-joint`"),
         ("air-no-control", ("chords",), "`bench train air-no-control-mini`"),
-        ("lora", ("chords",), "lora-mini has no adapter for chords and no recipe.*lora-mini-chords.*lora-mini-drums"),
-        ("unheard-of", ("drums", "piano"), r"no adapter for drums and piano.*\(similar recipes: none\)"),
+        ("lora", ("chords",), "lora-mini-chords.* lora-mini for chords needs it; put it there .*lora-mini-drums"),
+        ("unheard-of", ("drums", "piano"), r"unheard-of-mini for drums and piano needs it; .*similar recipes: none\)"),
     ],
 )
 def test_a_missing_mini_adapter_names_its_recipe(kind, controls, said, tmp_path, monkeypatch):

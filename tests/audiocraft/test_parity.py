@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bench.air.audiocraft import main, read_decoder, read_package, write_package
+from bench.air.audiocraft import convert, read_decoder, read_package, write_package
 from bench.air.audiocraft_names import to_audiocraft, to_transformers
 from bench.air.decoder import Decoder
 from bench.air.generate import Sampling, generate
@@ -152,7 +152,7 @@ def test_an_exported_file_is_read_with_the_heads_it_says(tmp_path):
 
 def test_a_folder_for_transformers_has_the_same_decoder(tmp_path):
     model, frames = write_musicgen(tmp_path / "theirs"), tokens(2 * N_FRAMES)
-    assert main([str(tmp_path / "theirs" / "state_dict.bin"), str(tmp_path / "ours")]) == 0
+    convert(tmp_path / "theirs" / "state_dict.bin", tmp_path / "ours")
     decoder = read_transformers(tmp_path / "ours")
     assert torch.equal(our_logits(decoder, frames), our_logits(ours_of(model), frames))
 

@@ -1,4 +1,4 @@
-"""Comparing two systems: pairs, direction, correction, identity, forecasts."""
+"""Tests of bench.board.compare."""
 
 import json
 from dataclasses import replace
@@ -56,18 +56,20 @@ def test_better_is_positive_in_every_direction(board) -> None:
     noise = rng.normal(0, 0.01, 16)
     a = [*column("a", ONSETS, 0.8 + noise), *column("a", LSD, 1 + noise), *column("a", GAP, -1 + noise)]
     b = [*column("b", ONSETS, [0.6] * 16), *column("b", LSD, [2.0] * 16), *column("b", GAP, [3.0] * 16)]
-    found = {one.metric: one for one in compare(board(a=a, b=b), "a", "b")}
-    assert list(found) == [ONSETS, LSD, GAP]
-    assert [found[name].better_by for name in (ONSETS, LSD, GAP)] == pytest.approx([0.2, 1, 2], abs=0.02)
-    assert {one.verdict for one in found.values()} == {"first"} and {one.more_songs for one in found.values()} == {0}
-    assert all(one.low < one.better_by < one.high for one in found.values())
+    by_column = {one.metric: one for one in compare(board(a=a, b=b), "a", "b")}
+    assert list(by_column) == [ONSETS, LSD, GAP]
+    assert [by_column[name].better_by for name in (ONSETS, LSD, GAP)] == pytest.approx([0.2, 1, 2], abs=0.02)
+    assert {one.verdict for one in by_column.values()} == {"first"} and {
+        one.more_songs for one in by_column.values()
+    } == {0}
+    assert all(one.low < one.better_by < one.high for one in by_column.values())
     back = {one.metric: one for one in compare(board(), "b", "a")}
-    assert back[LSD].better_by == pytest.approx(-found[LSD].better_by) and back[LSD].verdict == "second"
+    assert back[LSD].better_by == pytest.approx(-by_column[LSD].better_by) and back[LSD].verdict == "second"
 
 
-def pairs(found, values):
-    """Return the columns found, lower-is-better turned round, with both systems' values."""
-    return [(one.metric, -values[one.metric] if one.metric == LSD else values[one.metric]) for one in found]
+def pairs(comparisons, values):
+    """Return each compared column with both systems' values, negated where lower is better."""
+    return [(one.metric, -values[one.metric] if one.metric == LSD else values[one.metric]) for one in comparisons]
 
 
 def test_p_values_are_those_of_the_songs_corrected_over_the_columns(board) -> None:
@@ -75,22 +77,22 @@ def test_p_values_are_those_of_the_songs_corrected_over_the_columns(board) -> No
     values = {name: rng.normal(shift, 1, (2, 16)) for name, shift in ((ONSETS, 0.0), (LSD, 0.0), (GAP, 2.0))}
     values[ONSETS][0] += 1.0
     systems = {s: [r for name, both in values.items() for r in column(s, name, both[k])] for k, s in enumerate("ab")}
-    found = compare(board(**systems), "a", "b")
+    comparisons = compare(board(**systems), "a", "b")
     songs = [f"song-{k:02}" for k in range(16)]
 
     def of(values: np.ndarray) -> dict[str, float]:
         return dict(zip(songs, values, strict=True))
 
-    bare = [difference(*map(of, -np.abs(v) if name == GAP else v)).p for name, v in pairs(found, values)]
-    assert [one.p for one in found] == pytest.approx(list(holm(bare)))
+    bare = [difference(*map(of, -np.abs(v) if name == GAP else v)).p for name, v in pairs(comparisons, values)]
+    assert [one.p for one in comparisons] == pytest.approx(list(holm(bare)))
 
 
-def test_how_many_more_songs_is_the_forecast_less_those_there(board) -> None:
+def test_more_songs_is_the_forecast_minus_the_common_songs(board) -> None:
     values = np.random.default_rng(2).normal(0.3, 1, 16)
-    found = compare(board(a=column("a", ONSETS, values), b=column("b", ONSETS, [0.0] * 16)), "a", "b")[0]
-    assert found.verdict == "not told apart"
+    comparison = compare(board(a=column("a", ONSETS, values), b=column("b", ONSETS, [0.0] * 16)), "a", "b")[0]
+    assert comparison.verdict == "not told apart"
     needed = np.ceil((2.801585 * values.std(ddof=1) / values.mean()) ** 2)
-    assert found.more_songs == needed - 16 > 0
+    assert comparison.more_songs == needed - 16 > 0
 
 
 def test_a_forecast_is_corrected_as_the_verdict_is(board) -> None:
@@ -100,34 +102,34 @@ def test_a_forecast_is_corrected_as_the_verdict_is(board) -> None:
     others = ("sdr", LSD, GAP, "beat-f1", "chord-accuracy", "chroma-cosine", "seam-loudness", "loudness-gap")
     a = [*column("a", ONSETS, values), *(one for name in others for one in column("a", name, nothing))]
     b = [one for name in (ONSETS, *others) for one in column("b", name, [0.0] * 16)]
-    found = {one.metric: one for one in compare(board(a=a, b=b), "a", "b")}[ONSETS]
+    comparison = {one.metric: one for one in compare(board(a=a, b=b), "a", "b")}[ONSETS]
     alone = difference({f"song-{k:02}": v for k, v in enumerate(values)}, {f"song-{k:02}": 0.0 for k in range(16)})
-    assert alone.p < 0.05 < found.p and alone.songs_to_tell(16) < 16
-    assert found.verdict == "not told apart" and found.more_songs == alone.songs_to_tell(16, 9) - 16 > 0
+    assert alone.p < 0.05 < comparison.p and alone.songs_to_tell(16) < 16
+    assert comparison.verdict == "not told apart" and comparison.more_songs == alone.songs_to_tell(16, 9) - 16 > 0
 
 
 def test_distances_are_compared_over_their_half_sets(board) -> None:
-    found = compare(board(a=distance("a", 1.0), b=distance("bb", 9.0)), "a", "bb")[0]
-    assert (found.metric, found.verdict, found.n_songs) == (KAD, "first", 16)
-    assert found.better_by == pytest.approx(8.0)
+    comparison = compare(board(a=distance("a", 1.0), b=distance("bb", 9.0)), "a", "bb")[0]
+    assert (comparison.metric, comparison.verdict, comparison.n_songs) == (KAD, "first", 16)
+    assert comparison.better_by == pytest.approx(8.0)
 
 
 @pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
 def test_waveforms_of_a_system_without_phase_are_not_compared(board, names: tuple[str, str]) -> None:
     mine = [replace(one, state=NO_PHASE) for one in column("a", "sdr", [-3.0] * 16)]
-    found = compare(board(a=mine, b=column("b", "sdr", [8.0] * 16)), *names)[0]
-    assert found.verdict == "incomparable" and np.isnan([found.better_by, found.p]).all()
+    comparison = compare(board(a=mine, b=column("b", "sdr", [8.0] * 16)), *names)[0]
+    assert comparison.verdict == "incomparable" and np.isnan([comparison.better_by, comparison.p]).all()
 
 
 def test_other_identities_and_too_few_songs_are_not_compared(board) -> None:
     a = [*column("a", ONSETS, [0.8] * 16), *column("a", LSD, [1.0] * 5)]
     b = [*column("b", ONSETS, [0.7] * 16, "v2"), *column("b", LSD, [2.0] * 5)]
-    found = {one.metric: one for one in compare(board(a=a, b=b), "a", "b")}
-    assert found[ONSETS].verdict == "incomparable" and np.isnan(found[ONSETS].better_by)
-    assert found[LSD].verdict == "untested" and found[LSD].better_by == 1.0 and np.isnan(found[LSD].p)
+    by_column = {one.metric: one for one in compare(board(a=a, b=b), "a", "b")}
+    assert by_column[ONSETS].verdict == "incomparable" and np.isnan(by_column[ONSETS].better_by)
+    assert by_column[LSD].verdict == "untested" and by_column[LSD].better_by == 1.0 and np.isnan(by_column[LSD].p)
 
 
-def test_wrong_names_and_nothing_in_common_are_said(board) -> None:
+def test_wrong_names_and_nothing_in_common_are_errors(board) -> None:
     folder = board(a=column("a", ONSETS, [0.8] * 16), b=column("b", ONSETS, [0.7] * 16))
     with pytest.raises(UnknownName, match="no system in these results is called 'c'"):
         compare(folder, "a", "c")
@@ -146,12 +148,12 @@ def test_the_command_prints_tables_and_json(board) -> None:
     folder = board(a=column("a", ONSETS, np.linspace(0, 1, 16)), b=column("b", ONSETS, np.linspace(0, 0.9, 16)))
     text = CliRunner().invoke(app, ["compare", "a", "b", "--out", str(folder)])
     assert text.exit_code == 0 and "a is better" in text.output and "Holm-corrected" in text.output
-    found = json.loads(CliRunner().invoke(app, ["compare", "a", "b", "--out", str(folder), "--json"]).output)
-    assert found[0]["verdict"] == "first" and found[0]["n_songs"] == 16
+    answer = json.loads(CliRunner().invoke(app, ["compare", "a", "b", "--out", str(folder), "--json"]).output)
+    assert answer[0]["verdict"] == "first" and answer[0]["n_songs"] == 16
     assert len(grids(compare(folder, "a", "b"), "a", "b")) == 2
 
 
-def test_json_knows_no_infinity(board) -> None:
+def test_json_has_no_infinity(board) -> None:
     folder = board(a=column("a", ONSETS, [0.5] * 16), b=column("b", ONSETS, [0.5] * 16))
     said = CliRunner().invoke(app, ["compare", "a", "b", "--out", str(folder), "--json"]).output
     assert "Infinity" not in said and json.loads(said)[0]["more_songs"] is None

@@ -1,11 +1,11 @@
-"""The history of rows: lines that are added, read back, and held to the rows."""
+"""Tests of bench.board.history."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bench.board.history import check, history_of, keep, scoring_of
+from bench.board.history import history_of, keep, scoring_of, stale_histories
 from bench.board.page import markdown
 from bench.board.report import _origins, render, tables_of
 from bench.errors import BenchError
@@ -31,22 +31,22 @@ def test_a_line_is_added_once_and_read_back(board: Path) -> None:
     path = keep(board, rows(board))
     assert path == board / "history" / PLACE[0] / PLACE[1] / "a.csv"
     before = path.read_bytes()
-    assert keep(board, rows(board)) == path and path.read_bytes() == before and check(board) == []
+    assert keep(board, rows(board)) == path and path.read_bytes() == before and stale_histories(board) == []
     (kept,) = history_of(board, *PLACE)
     assert (kept.control, kept.control_value, kept.control_identity) == (ONSETS, 0.5, "v1")
     assert kept.quality == "kad[logmel-stats]" and kept.quality_value != kept.quality_value
     assert kept.rows_sha == scoring_of(rows(board)).rows_sha and len(kept.rows_sha) == 64
 
 
-def test_changed_rows_are_found_until_their_line_is_added(board: Path) -> None:
-    (problem,) = check(board)
-    assert problem == "history/inpaint-drums/synthetic-quick/a.csv: missing; `bench submit` keeps it up"
+def test_changed_rows_are_listed_until_their_line_is_added(board: Path) -> None:
+    (problem,) = stale_histories(board)
+    assert problem == "history/inpaint-drums/synthetic-quick/a.csv: missing; `bench submit` adds a line"
     keep(board, rows(board))
     write_rows(rows(board), [replace(one, value=0.25) for one in read_rows(rows(board))])
-    (problem,) = check(board)
-    assert "its newest line is not that of the rows" in problem
+    (problem,) = stale_histories(board)
+    assert "its last line does not describe the present rows" in problem
     keep(board, rows(board))
-    assert check(board) == [] and [one.control_value for one in history_of(board, *PLACE)] == [0.5, 0.25]
+    assert stale_histories(board) == [] and [one.control_value for one in history_of(board, *PLACE)] == [0.5, 0.25]
 
 
 def test_the_page_says_what_rows_were_before(board: Path) -> None:
@@ -71,7 +71,7 @@ def test_the_page_says_what_rows_were_before(board: Path) -> None:
         ("x" * 2**21, "bytes of history, at most"),
     ],
 )
-def test_what_is_no_history_is_refused(board: Path, text: str, why: str) -> None:
+def test_a_damaged_history_is_refused(board: Path, text: str, why: str) -> None:
     path = keep(board, rows(board))
     assert path is not None
     path.write_text(text if text in ("bench\n", "") else path.read_text() + text, encoding="utf-8")
@@ -79,13 +79,13 @@ def test_what_is_no_history_is_refused(board: Path, text: str, why: str) -> None
         history_of(board, *PLACE)
 
 
-def test_rows_without_a_number_have_no_line(board: Path) -> None:
+def test_a_csv_without_rows_has_no_line(board: Path) -> None:
     write_rows(rows(board), [])
     with pytest.raises(BenchError, match="holds no rows"):
         scoring_of(rows(board))
 
 
 def test_the_published_board_has_its_history() -> None:
-    assert check() == []
+    assert stale_histories() == []
     kept = history_of(home("leaderboard"), "inpaint-drums", "synthetic-quick", "retrieval")
     assert kept[-1].control == ONSETS and kept[-1].control_low < kept[-1].control_value < kept[-1].control_high

@@ -1,4 +1,4 @@
-"""Submitting: what reaches the published board, and what does not."""
+"""Tests of bench.board.submit."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,8 +8,7 @@ import pytest
 
 from bench.audio import Audio, write_audio
 from bench.board import submit as module
-from bench.board.history import check as check_history
-from bench.board.history import history_of
+from bench.board.history import history_of, stale_histories
 from bench.board.submit import submit
 from bench.errors import BenchError, CheckFailed
 from bench.example import ExampleSet
@@ -94,7 +93,7 @@ def test_card_rows_and_provenance_reach_the_board(
     assert len(read_rows(written[1])) == 18
 
 
-def test_a_limited_or_private_set_stays_outside(
+def test_a_limited_or_private_manifest_is_refused(
     examples: ExampleSet, folder: Path, board: Path, tmp_path: Path
 ) -> None:
     for manifest in (
@@ -106,7 +105,7 @@ def test_a_limited_or_private_set_stays_outside(
     assert not board.exists()
 
 
-def test_a_defective_submission_stays_outside(examples: ExampleSet, folder: Path, board: Path, tmp_path: Path) -> None:
+def test_a_defective_submission_is_refused(examples: ExampleSet, folder: Path, board: Path, tmp_path: Path) -> None:
     (folder / "a.wav").unlink()
     with pytest.raises(CheckFailed, match=r"a\.wav: missing"):
         submit(folder, TASK, examples, setting(tmp_path))
@@ -122,7 +121,7 @@ def test_an_installed_wheel_has_no_board_to_write(
     assert read_submission(folder).card.system == "mine"
 
 
-def test_an_untold_training_stays_outside_and_none_is_an_answer(
+def test_empty_training_data_is_refused_and_none_is_accepted(
     examples: ExampleSet, folder: Path, board: Path, tmp_path: Path
 ) -> None:
     card = read_submission(folder).card
@@ -135,7 +134,7 @@ def test_an_untold_training_stays_outside_and_none_is_an_answer(
     assert submit(folder, TASK, examples, setting(tmp_path)).card.training_data == "none"
 
 
-def test_the_pull_request_says_what_there_is_to_know(
+def test_the_pull_request_gives_scores_training_data_and_files(
     examples: ExampleSet, folder: Path, board: Path, tmp_path: Path
 ) -> None:
     write_text(folder / "stray.txt", "?")
@@ -149,10 +148,27 @@ def test_the_pull_request_says_what_there_is_to_know(
     assert str(text).startswith(text.title + "\n\n")
 
 
+def test_a_board_without_history_gets_its_first_lines(
+    examples: ExampleSet, folder: Path, board: Path, tmp_path: Path
+) -> None:
+    results = board / "results" / TASK.name / "synthetic-tiny"
+    for system, value in (("older", 0.3), ("mine", 0.4)):
+        write_rows(results / f"{system}.csv", [replace(row, system=system) for row in rows_of(value)])
+        write_text(results / f"{system}.run.yaml", "bench: '0'\n")
+    written = submit(folder, TASK, examples, setting(tmp_path)).written
+    kept = {name: history_of(board, TASK.name, "synthetic-tiny", name) for name in ("older", "mine")}
+    assert {name: [one.control_value for one in lines] for name, lines in kept.items()} == {
+        "older": [0.3],
+        "mine": [0.4, 0.5],
+    }
+    assert stale_histories(board) == [] and len(set(written)) == len(written)
+    assert [path.name for path in written if "history" in path.parts] == ["mine.csv", "older.csv"]
+
+
 def test_a_second_submission_adds_a_line_of_history(
     examples: ExampleSet, folder: Path, board: Path, tmp_path: Path
 ) -> None:
     for _ in range(2):
         submit(folder, TASK, examples, setting(tmp_path))
     kept = history_of(board, TASK.name, "synthetic-tiny", "mine")
-    assert [one.control_value for one in kept] == [0.5, 0.6] and check_history(board) == []
+    assert [one.control_value for one in kept] == [0.5, 0.6] and stale_histories(board) == []

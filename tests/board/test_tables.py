@@ -70,10 +70,10 @@ def board(**onsets):
     return rows
 
 
-def only(rows, primary=PRIMARY, sections=None):
-    found = tables(rows, COLUMNS, primary, sections)
-    assert len(found) == 1
-    return found[0]
+def only(rows, primary=PRIMARY, sizes=None):
+    made = tables(rows, COLUMNS, primary, sizes)
+    assert len(made) == 1
+    return made[0]
 
 
 def entry(table, system):
@@ -134,7 +134,7 @@ def test_eight_songs_are_enough():
     assert [e.rank for e in only(rows).entries] == [(1, 1), (2, 2)]
 
 
-def test_a_failed_output_takes_the_rank_and_every_number():
+def test_a_failed_output_removes_the_rank_and_every_value():
     rows = board(strong=0.5)
     values = [0.99] * 15 + [0.0]
     rows += measured("broken", ONSETS.name, values, ["ok"] * 15 + ["failed"]) + distance("broken", 0.1)
@@ -146,14 +146,14 @@ def test_a_failed_output_takes_the_rank_and_every_number():
     assert entry(table, "strong").n_failed == 0
 
 
-def test_an_incomplete_distance_alone_is_enough():
+def test_an_incomplete_distance_alone_makes_a_system_incomplete():
     rows = board(strong=0.5) + measured("broken", ONSETS.name, noisy(0.9))
     rows += [row("broken", KAD.name, WHOLE_SET, NAN, n=0.0, n_requested=16, state="incomplete")]
     assert entry(only(rows), "broken").section == "incomplete"
 
 
 @pytest.mark.parametrize(("quiet", "marks"), [(9, (COPIES,)), (8, ())])
-def test_who_copies_on_more_than_half_of_the_songs_stands_under_the_line(quiet, marks):
+def test_a_system_that_copies_on_more_than_half_of_the_songs_stands_under_the_line(quiet, marks):
     rows = board(copier=0.99, honest=0.5)
     rows += measured("copier", FILL.name, [-12.1] * quiet + [-11.9] * (16 - quiet))
     rows += measured("honest", FILL.name, [-2.0] * 16) + measured("copy-control", FILL.name, [-60.0] * 16)
@@ -171,7 +171,7 @@ def test_exactly_the_limit_is_no_copy():
     assert entry(only(rows), "copier").marks == ()
 
 
-def test_who_is_no_better_music_than_the_control_stands_under_the_line():
+def test_a_system_no_better_than_copy_control_stands_under_the_line():
     rows = board(good=0.5) + measured("parrot", ONSETS.name, noisy(0.99)) + distance("parrot", 0.8999)
     rows += measured("worse", ONSETS.name, noisy(0.99)) + distance("worse", 1.5)
     table = only(rows)
@@ -181,7 +181,7 @@ def test_who_is_no_better_music_than_the_control_stands_under_the_line():
     assert entry(table, "good").rank == (1, 1)
 
 
-def test_without_copy_control_a_note_says_what_was_not_judged():
+def test_without_copy_control_a_note_names_the_systems_not_judged():
     rows = measured("a", ONSETS.name, noisy(0.9)) + distance("a", 0.1)
     table = only(rows)
     assert entry(table, "a").section == "ranked"
@@ -194,7 +194,7 @@ def test_a_task_without_control_has_no_line():
     assert (entry(table, "a").section, entry(table, "a").marks, table.notes) == ("ranked", (), ())
 
 
-def test_the_round_trip_of_any_codec_is_a_ceiling_and_its_stitched_reading_a_reading():
+def test_the_round_trip_of_any_codec_is_a_ceiling_but_not_its_stitched_reading():
     rows = board(good=0.5)
     for system in ("codec-roundtrip-mini", "codec-roundtrip-mini-stitched"):
         rows += measured(system, ONSETS.name, noisy(0.99))
@@ -217,11 +217,11 @@ def test_bounds_stand_in_their_order_and_never_rank():
 
 def test_another_identity_of_the_ranking_column_makes_another_table():
     rows = board(a=0.9, b=0.2) + measured("c", ONSETS.name, noisy(0.99), identity="other detector")
-    found = tables(rows, COLUMNS, PRIMARY)
-    assert [[e.system for e in t.entries] for t in found] == [["a", "b", "copy-control"], ["c"]]
-    assert found[1].identities[ONSETS.name] == "other detector"
-    assert "other detector" in found[1].part
-    assert entry(found[1], "c").rank == (1, 1)
+    made = tables(rows, COLUMNS, PRIMARY)
+    assert [[e.system for e in t.entries] for t in made] == [["a", "b", "copy-control"], ["c"]]
+    assert made[1].identities[ONSETS.name] == "other detector"
+    assert "other detector" in made[1].part
+    assert entry(made[1], "c").rank == (1, 1)
 
 
 def test_another_identity_of_a_side_column_goes_to_a_table_of_its_own():
@@ -261,19 +261,19 @@ def test_fill_gap_marks_even_where_its_identity_is_another():
 @pytest.mark.parametrize("change", [{"manifest_sha": "cd" * 32}, {"task_version": 2}, {"manifest": "synthetic-test"}])
 def test_rows_of_another_manifest_or_version_make_another_table(change):
     rows = measured("a", ONSETS.name, noisy(0.9)) + measured("b", ONSETS.name, noisy(0.2), **change)
-    found = tables(rows, COLUMNS, PRIMARY)
-    assert [[e.system for e in table.entries] for table in found] in ([["a"], ["b"]], [["b"], ["a"]])
-    assert all(table.entries[0].rank == (1, 1) for table in found)
-    assert [table.task_version for table in found] == sorted((t.task_version for t in found), reverse=True)
+    made = tables(rows, COLUMNS, PRIMARY)
+    assert [[e.system for e in table.entries] for table in made] in ([["a"], ["b"]], [["b"], ["a"]])
+    assert all(table.entries[0].rank == (1, 1) for table in made)
+    assert [table.task_version for table in made] == sorted((t.task_version for t in made), reverse=True)
 
 
-def test_sections_are_ranked_apart_and_share_what_belongs_to_none():
+def test_sizes_are_ranked_apart_and_systems_without_a_size_stand_in_each_table():
     rows = board(tiny=0.3, huge=0.9, rules=0.6)
-    found = tables(rows, COLUMNS, PRIMARY, {"tiny": "mini", "huge": "full size"})
-    assert [t.part for t in found] == ["full size", "mini"]
-    assert [e.system for e in found[0].entries] == ["huge", "rules", "copy-control"]
-    assert [e.system for e in found[1].entries] == ["rules", "tiny", "copy-control"]
-    assert only(rows, sections={"tiny": "mini"}).part == ""
+    made = tables(rows, COLUMNS, PRIMARY, {"tiny": "mini", "huge": "full size"})
+    assert [t.part for t in made] == ["full size", "mini"]
+    assert [e.system for e in made[0].entries] == ["huge", "rules", "copy-control"]
+    assert [e.system for e in made[1].entries] == ["rules", "tiny", "copy-control"]
+    assert only(rows, sizes={"tiny": "mini"}).part == ""
 
 
 def test_undefined_cells_keep_their_reason():
@@ -327,7 +327,7 @@ def test_no_rows_no_tables():
     assert tables([], COLUMNS, PRIMARY) == []
 
 
-def test_a_stitched_reading_stands_beside_its_system_and_costs_nobody_a_rank():
+def test_a_stitched_reading_stands_beside_its_system_and_affects_no_rank():
     alone = only(board(weak=0.3, strong=0.9))
     both = only(board(weak=0.3, strong=0.9, **{"strong-stitched": 0.95}))
     assert entry(both, "strong-stitched").section == "stitched" and entry(both, "strong-stitched").rank is None

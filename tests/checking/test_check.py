@@ -1,4 +1,4 @@
-"""The check: every defect of a submission at once, every oddity as a flag."""
+"""Tests of bench.checking.check."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +23,7 @@ TASK = load_task("inpaint-drums")
 RATE, N = TASK.sample_rate, TASK.n_samples
 GOOD = np.random.default_rng(0).normal(0, 0.1, N).astype(np.float32)
 FAR = 99_999
-"""Samples: farther than a delay that is still the same sound."""
+"""Samples: longer than any delay at which two sounds count as the same."""
 INSIDE = TASK.mask_of("a").inside(RATE)
 
 
@@ -41,19 +41,19 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def found(folder: Path, examples: ExampleSet | None):
+def findings_of(folder: Path, examples: ExampleSet | None):
     return check(folder, TASK, examples)[1]
 
 
-def test_a_good_submission_has_nothing_to_say(folder: Path, examples: ExampleSet) -> None:
-    assert (found(folder, examples).problems, found(folder, examples).flags) == ([], [])
-    assert found(folder, None).problems == []
+def test_a_good_submission_has_no_problems_and_no_flags(folder: Path, examples: ExampleSet) -> None:
+    assert (findings_of(folder, examples).problems, findings_of(folder, examples).flags) == ([], [])
+    assert findings_of(folder, None).problems == []
 
 
 @pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
 def test_the_allowed_encodings(folder: Path, examples: ExampleSet, subtype: str) -> None:
     soundfile.write(folder / "a.wav", GOOD, RATE, subtype=subtype)
-    assert found(folder, examples).problems == []
+    assert findings_of(folder, examples).problems == []
 
 
 DEFECTS = {
@@ -81,15 +81,15 @@ DEFECTS = {
 def test_every_defect_is_named(folder: Path, examples: ExampleSet, defect: str) -> None:
     spoil, said = DEFECTS[defect]
     spoil(folder / "a.wav")
-    problems = found(folder, examples).problems
+    problems = findings_of(folder, examples).problems
     assert len(problems) == 1 and said in problems[0] and problems[0].startswith("a.wav: ")
     with pytest.raises(CheckFailed, match="1 problem"):
-        found(folder, examples).raise_if_any(folder)
+        findings_of(folder, examples).raise_if_any(folder)
 
 
-def test_everything_wrong_with_one_file_is_said_of_it(folder: Path, examples: ExampleSet) -> None:
+def test_all_problems_of_one_file_are_listed(folder: Path, examples: ExampleSet) -> None:
     soundfile.write(folder / "a.wav", np.zeros((100, 2)), 8000, subtype="PCM_U8")
-    assert found(folder, examples).problems == [
+    assert findings_of(folder, examples).problems == [
         "a.wav: WAV PCM_U8, want WAV of PCM_16, PCM_24, FLOAT",
         "a.wav: 8000 Hz, want 32000 Hz",
         "a.wav: 2 channels, want mono",
@@ -97,15 +97,15 @@ def test_everything_wrong_with_one_file_is_said_of_it(folder: Path, examples: Ex
     ]
 
 
-def test_what_says_it_is_huge_is_never_decoded(folder: Path, examples: ExampleSet, monkeypatch) -> None:
+def test_a_file_with_a_huge_header_is_never_decoded(folder: Path, examples: ExampleSet, monkeypatch) -> None:
     """A sparse file of 1000 channels would be two gigabytes in memory."""
     monkeypatch.setattr(module, "read_audio", lambda path: pytest.fail("decoded"))
     header = bytearray((folder / "a.wav").read_bytes()[:44])
     soundfile.write(folder / "a.wav", np.zeros((10, 1000), dtype=np.float32), RATE, subtype="FLOAT")
-    assert any("1000 channels, want mono" in problem for problem in found(folder, examples).problems)
+    assert any("1000 channels, want mono" in problem for problem in findings_of(folder, examples).problems)
     header[22:24] = (2).to_bytes(2, "little")
     (folder / "a.wav").write_bytes(header)
-    assert found(folder, examples).problems
+    assert findings_of(folder, examples).problems
 
 
 FLAGS = {
@@ -123,7 +123,7 @@ FLAGS = {
 def test_every_oddity_is_flagged_and_strict_refuses_it(folder: Path, examples: ExampleSet, oddity: str) -> None:
     sound, said = FLAGS[oddity]
     write_audio(folder / "a.wav", Audio(sound, RATE))
-    result = found(folder, examples)
+    result = findings_of(folder, examples)
     assert result.problems == [] and [flag.partition(" (")[0] for flag in result.flags] == [said]
     result.raise_if_any(folder)
     with pytest.raises(CheckFailed, match=said):
@@ -132,7 +132,7 @@ def test_every_oddity_is_flagged_and_strict_refuses_it(folder: Path, examples: E
 
 def test_surplus_files_are_flagged(folder: Path, examples: ExampleSet) -> None:
     (folder / "notes.txt").write_text("")
-    assert found(folder, examples).flags == ["1 surplus files are not scored: notes.txt"]
+    assert findings_of(folder, examples).flags == ["1 surplus files are not scored: notes.txt"]
 
 
 @pytest.mark.parametrize(
@@ -145,14 +145,14 @@ def test_surplus_files_are_flagged(folder: Path, examples: ExampleSet) -> None:
 )
 def test_a_card_for_something_else_is_refused(folder: Path, examples: ExampleSet, card: Card, said: str) -> None:
     write_card(folder, card)
-    assert any(said in problem for problem in found(folder, examples).problems)
+    assert any(said in problem for problem in findings_of(folder, examples).problems)
 
 
 def test_all_problems_come_at_once(folder: Path, examples: ExampleSet) -> None:
     write_card(folder, Card("mine", "inpaint-free", 1, "other"))
     (folder / "a.wav").unlink()
     with pytest.raises(CheckFailed, match=r"3 problems\n"):
-        found(folder, examples).raise_if_any(folder)
+        findings_of(folder, examples).raise_if_any(folder)
 
 
 def test_a_card_that_cannot_be_read_is_one_problem(folder: Path, examples: ExampleSet) -> None:
@@ -165,7 +165,7 @@ def test_a_card_s_problems_come_at_once_with_those_of_the_outputs(folder: Path, 
     lines = ("system: My Model", f"task: {TASK.name}", f"task_version: {TASK.version}", "manifest: m", "batch_size: -1")
     write_text(folder / "submission.yaml", "\n".join(lines))
     (folder / "a.wav").unlink()
-    problems = found(folder, examples).problems
+    problems = findings_of(folder, examples).problems
     assert [problem.partition(" ")[0] for problem in problems] == ["submission.yaml:", "submission.yaml:", "a.wav:"]
     assert "system: 'My Model' is not 1 to 64" in problems[0] and "batch_size: -1; want numbers" in problems[1]
     assert check(folder / "none", TASK, examples)[0] is None
@@ -173,43 +173,41 @@ def test_a_card_s_problems_come_at_once_with_those_of_the_outputs(folder: Path, 
 
 def test_an_empty_folder_without_examples_has_no_wav(tmp_path: Path) -> None:
     write_card(tmp_path, Card("mine", TASK.name, TASK.version, "m"))
-    assert found(tmp_path, None).problems == ["holds no WAV"]
+    assert findings_of(tmp_path, None).problems == ["holds no WAV"]
 
 
-def test_a_request_on_which_a_model_of_ours_failed_is_not_missing(folder: Path, examples: ExampleSet) -> None:
+def test_a_failed_request_of_our_models_is_not_missing(folder: Path, examples: ExampleSet) -> None:
     (folder / "a.wav").unlink()
     write_text(folder / "failed.yaml", "a: out of memory\n")
-    assert found(folder, examples).problems == [
+    assert findings_of(folder, examples).problems == [
         "failed.yaml: is for models of this suite, run by `bench generate`; answer every request",
         "a.wav: missing",
     ]
     write_card(folder, Card("silence", TASK.name, TASK.version, "m", notes=plugins.about("models", "silence")))
-    assert found(folder, examples).problems == []
+    assert findings_of(folder, examples).problems == []
 
 
 @pytest.mark.parametrize("defect", sorted(set(DEFECTS) - {"missing"}))
-def test_outputs_made_with_another_control_are_held_to_the_same(
-    folder: Path, examples: ExampleSet, defect: str
-) -> None:
+def test_swapped_outputs_are_checked_like_the_others(folder: Path, examples: ExampleSet, defect: str) -> None:
     (folder / "swapped").mkdir()
     write_audio(folder / "swapped" / "a.wav", Audio(GOOD, RATE))
-    assert (found(folder, examples).problems, found(folder, examples).flags) == ([], [])
+    assert (findings_of(folder, examples).problems, findings_of(folder, examples).flags) == ([], [])
     spoil, said = DEFECTS[defect]
     spoil(folder / "swapped" / "a.wav")
-    (problem,) = found(folder, examples).problems
+    (problem,) = findings_of(folder, examples).problems
     assert problem.startswith("swapped/a.wav: ") and said.removeprefix("a.wav: ") in problem
 
 
-def test_every_wrong_word_of_a_header_is_named_at_once(folder: Path, examples: ExampleSet) -> None:
+def test_every_wrong_value_of_a_header_is_listed(folder: Path, examples: ExampleSet) -> None:
     soundfile.write(folder / "a.wav", np.zeros((100, 2)), 8000, subtype="PCM_U8")
-    problems = found(folder, examples).problems
+    problems = findings_of(folder, examples).problems
     assert len(problems) == 4 and all(problem.startswith("a.wav: ") for problem in problems)
     assert [part in " ".join(problems) for part in ("PCM_U8", "8000 Hz", "2 channels", "100 samples")] == [True] * 4
 
 
-def test_a_list_of_failures_that_is_none_is_named(folder: Path, examples: ExampleSet) -> None:
+def test_a_malformed_list_of_failures_is_a_problem(folder: Path, examples: ExampleSet) -> None:
     (folder / "failed.yaml").write_text("- a")
-    assert found(folder, examples).problems == ["failed.yaml: want 'key: value' lines, found list"]
+    assert findings_of(folder, examples).problems == ["failed.yaml: want 'key: value' lines, found list"]
 
 
 def test_eight_samples_at_full_scale_in_a_row_are_clipping_and_seven_are_not(
@@ -219,7 +217,7 @@ def test_eight_samples_at_full_scale_in_a_row_are_clipping_and_seven_are_not(
         sound = GOOD.copy()
         sound[:run] = np.where(np.arange(run) % 2, 1.0, -1.0)
         write_audio(folder / "a.wav", Audio(sound, RATE))
-        assert found(folder, examples).flags == flags
+        assert findings_of(folder, examples).flags == flags
 
 
 @pytest.mark.parametrize(("n", "is_clipped"), [(7, False), (8, True)])
@@ -229,18 +227,18 @@ def test_eight_samples_in_a_row_at_full_scale_are_clipped(
 ) -> None:
     sound = np.where((np.arange(N) >= N - n), sign, GOOD)
     write_audio(folder / "a.wav", Audio(sound, RATE))
-    assert found(folder, examples).flags == (["a: clipped"] if is_clipped else [])
+    assert findings_of(folder, examples).flags == (["a: clipped"] if is_clipped else [])
 
 
 def test_the_reference_at_sixteen_bits_is_still_the_reference(folder: Path, examples: ExampleSet) -> None:
     soundfile.write(folder / "a.wav", np.roll(GOOD, FAR), RATE, subtype="PCM_16")
-    (flag,) = found(folder, examples).flags
+    (flag,) = findings_of(folder, examples).flags
     assert flag.startswith("a: equals the reference in the hole (to -")
 
 
-def test_silence_outside_the_hole_is_the_models_own_affair(folder: Path, examples: ExampleSet) -> None:
+def test_silence_outside_the_hole_is_not_flagged(folder: Path, examples: ExampleSet) -> None:
     write_audio(folder / "a.wav", Audio(np.where(INSIDE, GOOD, 0), RATE))
-    assert found(folder, examples).flags == []
+    assert findings_of(folder, examples).flags == []
 
 
 def test_a_training_list_is_matched_by_name_and_by_sound(folder: Path, examples: ExampleSet) -> None:
@@ -251,17 +249,17 @@ def test_a_training_list_is_matched_by_name_and_by_sound(folder: Path, examples:
     named = replace(examples, manifest=Manifest("m", (Excerpt("a", "d", "Summer Time", 0.0, 15.0),)))
     lines = ["# mine", "SUMMER-TIME (live)", written("something else", fingerprint(longer)), "winter"]
     write_text(folder / TRAINING, "\n".join(lines))
-    flags = found(folder, named).flags
+    flags = findings_of(folder, named).flags
     assert len(flags) == 2 and "'SUMMER-TIME (live)' has the name of the test song Summer Time" in flags[0]
     assert "'something else' is the recording of the test excerpt a" in flags[1]
     write_text(folder / TRAINING, "song\tnonsense")
-    assert any("training-list.txt:1: damaged landmarks" in problem for problem in found(folder, named).problems)
+    assert any("training-list.txt:1: damaged landmarks" in problem for problem in findings_of(folder, named).problems)
 
 
 @pytest.mark.parametrize("name", ["A.WAV", "a.WAV", "A.wav"])
-def test_an_output_under_a_name_like_its_own_is_named_where_it_lacks(
-    folder: Path, examples: ExampleSet, name: str
-) -> None:
+def test_a_missing_output_names_a_file_with_a_similar_name(folder: Path, examples: ExampleSet, name: str) -> None:
     (folder / "a.wav").rename(folder / "part")
     (folder / "part").rename(folder / name)
-    assert found(folder, examples).problems == [f"a.wav: missing; {name} looks like it and is not: give it that name"]
+    assert findings_of(folder, examples).problems == [
+        f"a.wav: missing; {name} looks like it and is not: give it that name"
+    ]

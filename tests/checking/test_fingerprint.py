@@ -1,16 +1,17 @@
-"""Fingerprints: one recording is found again, another is not; training lists of strangers are read with care."""
+"""Tests of bench.checking.fingerprint."""
 
 import base64
-import subprocess
-import sys
+import json
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from bench.audio import Audio, write_audio
 from bench.checking.fingerprint import MATCH, SONG_BYTES, agreement, fingerprint, overlap, read_list, written
+from bench.cli.app import app
 from bench.errors import BenchError
 
 RATE = 32000
@@ -27,7 +28,7 @@ def song(seed: int, seconds: float = 15.0) -> Audio:
     return Audio(0.1 * out, RATE)
 
 
-def test_the_same_sound_agrees_wholly_and_another_hardly() -> None:
+def test_the_same_sound_agrees_fully_and_another_hardly() -> None:
     marks = [fingerprint(song(k)) for k in range(6)]
     assert all(agreement(m, m) == 1 for m in marks)
     assert max(agreement(a, b) for a in marks for b in marks if a is not b) < MATCH / 2
@@ -35,7 +36,7 @@ def test_the_same_sound_agrees_wholly_and_another_hardly() -> None:
 
 
 @pytest.mark.parametrize("offset", [0, 777, 40_321])
-def test_a_song_is_found_in_a_longer_one_softer_and_under_noise(offset: int) -> None:
+def test_a_song_is_recognised_in_a_longer_softer_and_noisy_one(offset: int) -> None:
     audio = song(1)
     rng = np.random.default_rng(5)
     longer = np.concatenate([0.01 * rng.standard_normal(offset), audio.mono, song(2, 5).mono])
@@ -43,7 +44,7 @@ def test_a_song_is_found_in_a_longer_one_softer_and_under_noise(offset: int) -> 
     assert agreement(fingerprint(audio), fingerprint(Audio(longer, RATE))) > 1.5 * MATCH
 
 
-def test_silence_and_nothing_have_no_landmarks() -> None:
+def test_silence_and_very_short_sounds_have_no_landmarks() -> None:
     nothing = fingerprint(Audio(np.zeros(RATE), RATE))
     assert nothing.shape == fingerprint(Audio(np.ones(10), RATE)).shape == (0, 2)
     assert agreement(nothing, fingerprint(song(1))) == agreement(fingerprint(song(1)), nothing) == 0
@@ -71,7 +72,7 @@ def test_damaged_landmarks_name_their_line(tmp_path: Path, packed: str) -> None:
         read_list(path)
 
 
-def test_a_list_that_is_no_text_or_missing_is_refused(tmp_path: Path) -> None:
+def test_a_binary_or_missing_list_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "list.txt"
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(BenchError, match="cannot be read as a training list"):
@@ -98,13 +99,22 @@ def test_names_are_compared_without_case_accents_and_punctuation(title: str, is_
 def test_the_command_makes_a_list_of_a_folder(tmp_path: Path) -> None:
     write_audio(tmp_path / "a" / "one.wav", song(1))
     write_audio(tmp_path / "two.wav", song(2))
-    command = [sys.executable, "-m", "bench.checking.fingerprint", str(tmp_path)]
-    made = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    (tmp_path / "list.txt").write_text(made)
-    found = read_list(tmp_path / "list.txt")
-    assert [name for name, _ in found] == ["one", "two"]
-    lines = overlap(found, [], {"excerpt": fingerprint(song(2))})
+    command = ["fingerprint", str(tmp_path)]
+    made = CliRunner().invoke(app, command)
+    assert made.exit_code == 0
+    (tmp_path / "list.txt").write_text(made.stdout)
+    songs = read_list(tmp_path / "list.txt")
+    assert [name for name, _ in songs] == ["one", "two"]
+    lines = overlap(songs, [], {"excerpt": fingerprint(song(2))})
     assert lines == ["'two' is the recording of the test excerpt excerpt (100% of landmarks agree)"]
+    songs = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)
+    assert ["\t".join(one.values()) for one in songs] == made.stdout.splitlines()
     (tmp_path / "broken.wav").write_bytes(b"RIFF")
-    bad = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert bad.returncode == 2 and "broken.wav" in bad.stderr
+    bad = CliRunner().invoke(app, command)
+    assert bad.exit_code == 2 and "broken.wav" in bad.stderr
+
+
+@pytest.mark.parametrize("name", ["nowhere", ""])
+def test_a_folder_without_songs_is_no_empty_list(name: str, tmp_path: Path) -> None:
+    said = CliRunner().invoke(app, ["fingerprint", str(tmp_path / name)])
+    assert said.exit_code == 2 and not said.stdout and "holds no song (.wav, .flac, .ogg, .mp3)" in said.stderr

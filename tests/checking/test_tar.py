@@ -1,4 +1,4 @@
-"""Tar against the standard library, which writes the three forms that are about."""
+"""Tests of bench.checking.tar, on archives written by the standard library in its three formats."""
 
 import io
 import tarfile
@@ -11,7 +11,7 @@ NAMES = ("a.wav", "mine/" + "n" * 90 + "/" + "m" * 90 + ".wav", "mine/" + "long"
 
 
 @pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
-def test_what_is_packed_comes_out(form: int) -> None:
+def test_packed_entries_are_read_back(form: int) -> None:
     names = [name for name in NAMES if form != tarfile.USTAR_FORMAT or len(name) < 200]
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w", format=form) as archive:
@@ -23,14 +23,14 @@ def test_what_is_packed_comes_out(form: int) -> None:
             info.size = 700_000 * k
             archive.addfile(info, io.BytesIO(bytes([k]) * info.size))
     packed.seek(0)
-    found = [(one.name, one.is_folder, one.wrong, b"".join(one.pieces)) for one in entries(packed.read)]
-    assert found == [
+    contents = [(one.name, one.is_folder, one.wrong, b"".join(one.pieces)) for one in entries(packed.read)]
+    assert contents == [
         ("mine", True, "", b""),
         *((name, False, "", bytes([k]) * 700_000 * k) for k, name in enumerate(names)),
     ]
 
 
-def test_an_entry_that_nobody_reads_is_passed_over() -> None:
+def test_an_unread_entry_is_skipped() -> None:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         for name in ("a", "b"):
@@ -41,7 +41,7 @@ def test_an_entry_that_nobody_reads_is_passed_over() -> None:
     assert [one.name for one in entries(packed.read)] == ["a", "b"]
 
 
-def test_reads_that_give_little_at_a_time_are_enough() -> None:
+def test_short_reads_are_continued() -> None:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         info = tarfile.TarInfo("a")

@@ -1,4 +1,4 @@
-"""WAV headers against soundfile, which reads them in its own way."""
+"""Tests of bench.checking.wav against soundfile, an independent reader."""
 
 from pathlib import Path
 
@@ -19,12 +19,12 @@ SOUND = np.random.default_rng(0).normal(0, 0.1, 999)
 def test_a_header_is_read_as_soundfile_reads_it(tmp_path: Path, form: str, subtype: str, channels: int) -> None:
     path = tmp_path / "a.wav"
     soundfile.write(path, np.stack([SOUND] * channels, 1), 44100, format=form, subtype=subtype)
-    told = soundfile.info(path)
-    assert read_header(path) == Header(told.subtype, told.channels, told.samplerate, told.frames, ())
+    info = soundfile.info(path)
+    assert read_header(path) == Header(info.subtype, info.channels, info.samplerate, info.frames, ())
 
 
 @pytest.mark.parametrize("kind", ["i2", "i4", "f4", "f8", "u1"])
-def test_what_scipy_writes_has_nothing_to_spare(tmp_path: Path, kind: str) -> None:
+def test_files_written_by_scipy_have_no_surplus(tmp_path: Path, kind: str) -> None:
     scipy.io.wavfile.write(tmp_path / "a.wav", 16000, np.zeros(11, kind))
     assert read_header(tmp_path / "a.wav").surplus == () and read_header(tmp_path / "a.wav").n_samples == 11
 

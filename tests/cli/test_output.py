@@ -75,6 +75,6 @@ def test_a_training_list_is_utf_8_with_any_stream(tmp_path):
     time_s = np.arange(3 * 16000) / 16000
     soundfile.write(tmp_path / "Café – 1.wav", 0.1 * np.sin(2 * np.pi * 300 * time_s**1.5), 16000)
     environment = dict(os.environ, PYTHONPATH=str(ROOT), PYTHONIOENCODING="ascii")
-    command = [sys.executable, "-m", "bench.checking.fingerprint", str(tmp_path)]
+    command = [sys.executable, "-m", "bench", "fingerprint", str(tmp_path)]
     done = subprocess.run(command, env=environment, capture_output=True, check=True)
     assert done.stdout.decode("utf-8").startswith("Café – 1\t")

@@ -76,8 +76,9 @@ def test_a_setting_holds_layout_workers_extractors_and_limit(tmp_path: Path) -> 
     assert isinstance(one.executor, Serial)
     two = setting_of(tmp_path, 2, None, None).executor
     assert isinstance(two, Processes) and two.n == 2
-    with pytest.raises(BenchError, match="--workers -1: want at least 1"):
-        setting_of(tmp_path, -1, None, None)
+    for workers in (0, -1):
+        with pytest.raises(BenchError, match=f"--workers {workers}: want at least 1"):
+            setting_of(tmp_path, workers, None, None)
 
 
 def test_a_card_is_read_from_its_folder(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_from_files_to_a_table(root, tmp_path):
     bench("build", "--task", "inpaint-drums", "--dataset", "musdb18hq", "--out", tmp_path / "built")
     assert len(list((tmp_path / "built").rglob("control-drums.wav"))) == 2
     said = bench("data", "prepare", "musdb18hq", "--task", "inpaint-chords", "--out", tmp_path / "runs")
-    assert re.search(r"chords +2 extracted, 0 found there", said) and "beats" in said
+    assert re.search(r"chords +2 extracted, 0 already there", said) and "beats" in said
     bench("run", "--task", "inpaint-free", "--dataset", "musdb18hq", "--model", "oracle", "--out", tmp_path / "runs")
     (table,) = (tmp_path / "runs" / "results" / "inpaint-free").glob("musdb18hq-test-*/oracle.csv")
     scores = {row.metric: row.value for row in read_rows(table) if row.example == WHOLE_SET}

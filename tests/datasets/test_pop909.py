@@ -15,7 +15,7 @@ from bench.datasets.pop909 import PARTS, SAMPLE_RATE, beats_of, chords_of, liste
 from bench.errors import BenchError, MissingComponent
 from bench.manifest import Excerpt
 from bench.music.controls import block_chords
-from bench.pipeline.source import _dataset
+from bench.pipeline.source import dataset_of
 from bench.scores import WHOLE_SET, read_rows
 
 SECONDS, BEAT_S = 36.0, 0.5
@@ -60,7 +60,7 @@ def root(written, tmp_path, monkeypatch):
     shutil.copytree(written, tmp_path / "data" / "pop909")
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("BENCH_MANIFESTS", str(tmp_path / "kept"))
-    _dataset.cache_clear()
+    dataset_of.cache_clear()
     return tmp_path / "data" / "pop909" / "POP909"
 
 

@@ -20,7 +20,7 @@ from bench.datasets.rwc_pop.annotations import read_beats, read_chords
 from bench.datasets.rwc_pop.layout import place_of
 from bench.errors import BenchError, MissingComponent, UnknownName
 from bench.manifest import Excerpt, read_manifest
-from bench.pipeline.source import _dataset
+from bench.pipeline.source import dataset_of
 from bench.scores import WHOLE_SET, read_rows
 from tests.datasets.tiny_rwc import CHORDS, PIECES, RATE, write_discs, write_release
 
@@ -45,7 +45,7 @@ def whole(request, written):
 
 def copied(source, tmp_path, monkeypatch):
     """A copy found through $BENCH_DATA, as if its songs were all there are."""
-    _dataset.cache_clear()
+    dataset_of.cache_clear()
     shutil.copytree(source, tmp_path / "data" / "rwc-pop")
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("BENCH_MANIFESTS", str(tmp_path / "kept"))

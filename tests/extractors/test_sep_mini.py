@@ -53,7 +53,7 @@ def test_another_weight_file_has_another_identity_and_a_foreign_one_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = plugins.load("extractors", "sep-mini").identity
-    tensors = read_tensors(shipped("sep-mini"))
+    tensors = read_tensors(shipped("sep-mini", "sep-mini"))
     monkeypatch.setenv("BENCH_WEIGHTS", str(tmp_path))
     (tmp_path / "mini").mkdir()
     write_tensors(tmp_path / "mini" / "sep-mini.safetensors", {**tensors, "mask.bias": tensors["mask.bias"] + 1})

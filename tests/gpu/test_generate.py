@@ -17,7 +17,7 @@ MINI = "air-aligned-mini"
 
 def has_weights():
     try:
-        return bool(shipped(f"{MINI}-drums") and shipped("mini-language") and shipped("mini-codec"))
+        return all(shipped(name, MINI) for name in (f"{MINI}-drums", "mini-language", "mini-codec"))
     except Exception:
         return False
 

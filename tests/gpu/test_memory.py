@@ -1,5 +1,7 @@
 """Memory on a GPU: what is allocated while tokens are made, and while an adapter learns, against the estimates."""
 
+import gc
+
 import numpy as np
 import pytest
 import torch
@@ -18,27 +20,34 @@ CONFIG, M, N_FRAMES = Config(1024, 12, 16, 4096), 50, 500
 
 
 @pytest.fixture
-def parts():
-    """Return a decoder of bfloat16, prompts and their types, in what is otherwise an empty memory."""
+def held():
+    """Return the bytes that are held before a test; a test that failed keeps its tensors in its traceback."""
+    gc.collect()
     torch.cuda.empty_cache()
+    return torch.cuda.memory_allocated()
+
+
+@pytest.fixture
+def parts(held):
+    """Return a decoder of bfloat16 and prompts."""
     torch.manual_seed(0)
     decoder = Decoder(CONFIG).to("cuda", torch.bfloat16).eval().requires_grad_(False)
     return decoder, Prompts(CONFIG, M).to("cuda")
 
 
 @pytest.mark.parametrize("batch", [1, 8])
-def test_generating_takes_what_was_estimated_within_a_fifth(parts, batch):
+def test_generating_takes_what_was_estimated_within_a_fifth(held, parts, batch):
     decoder, adapter = parts[0], parts[1].eval()
     prefix = torch.zeros(batch, 4, N_FRAMES, dtype=torch.long, device="cuda")
     types = Layout(N_FRAMES, 4).types(np.zeros((batch, N_FRAMES), dtype=bool)).to("cuda")
     forget_peak("cuda")
     generate(decoder, prefix, types, adapter, Sampling(), range(batch))
     need = needed(CONFIG, "bfloat16", batch, N_FRAMES, m=M, has_codec=False, device="cuda")
-    assert peak_mib("cuda") * 2**20 == pytest.approx(need.total, rel=0.2)
+    assert peak_mib("cuda") * 2**20 - held == pytest.approx(need.total, rel=0.2)
 
 
 @pytest.mark.parametrize("batch", [1, 4])
-def test_learning_takes_what_was_estimated_within_a_fifth(parts, batch):
+def test_learning_takes_what_was_estimated_within_a_fifth(held, parts, batch):
     decoder, adapter = parts[0], parts[1].train()
     prefix = torch.zeros(batch, 4, N_FRAMES, dtype=torch.long, device="cuda")
     types = Layout(N_FRAMES, 4).types(np.zeros((batch, N_FRAMES), dtype=bool)).to("cuda")
@@ -46,7 +55,8 @@ def test_learning_takes_what_was_estimated_within_a_fifth(parts, batch):
     forget_peak("cuda")
     for k in range(2):
         learner.learn(k, loss_of(decoder, prefix, prefix, np.random.default_rng(0), types, adapter))
-    assert peak_mib("cuda") * 2**20 == pytest.approx(learning(CONFIG, "bfloat16", M, batch, N_FRAMES), rel=0.2)
+    need = learning(CONFIG, "bfloat16", M, batch, N_FRAMES)
+    assert peak_mib("cuda") * 2**20 - held == pytest.approx(need, rel=0.2)
 
 
 def test_what_is_free_falls_by_what_is_taken():

@@ -1,4 +1,4 @@
-"""Whatever is handed in, nothing beside it changes, nothing stays behind, and it costs neither long nor much."""
+"""A fixture for all hostile submissions: nothing else changes, nothing is left over, time and memory are limited."""
 
 import resource
 import tempfile
@@ -14,7 +14,7 @@ MOST_SECONDS, MOST_KIB = 30.0, 1_000_000
 
 @pytest.fixture(autouse=True)
 def untouched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
-    """Lay a canary beside the submission and look after it; a module of many may ask for more `MOST_SECONDS`."""
+    """Check a canary beside the submission, temporary files, time and memory; a module may set `MOST_SECONDS`."""
     canary, temporary = tmp_path / "canary.txt", tmp_path / "temporary"
     canary.write_text(CANARY)
     temporary.mkdir()

@@ -1,4 +1,4 @@
-"""A tiny task, a good submission of it, and what the door says of any other."""
+"""A tiny task, a good submission for it, and the findings of `check` on any path."""
 
 from pathlib import Path
 
@@ -23,12 +23,12 @@ CARD = "system: mine\ntask: tiny\ntask_version: 1\nmanifest: tiny\n"
 
 
 def good(folder: Path) -> Path:
-    """Write a submission that has nothing to say, in a folder called mine."""
-    home = folder / "mine"
-    write_card(home, Card("mine", "tiny", 1, "tiny"))
+    """Write a submission without problems or flags into `folder/mine`."""
+    mine = folder / "mine"
+    write_card(mine, Card("mine", "tiny", 1, "tiny"))
     for name in ("a.wav", "b.wav", "swapped/a.wav"):
-        write_audio(home / name, Audio(SOUND, RATE))
-    return home
+        write_audio(mine / name, Audio(SOUND, RATE))
+    return mine
 
 
 def examples(folder: Path) -> ExampleSet:
@@ -36,8 +36,8 @@ def examples(folder: Path) -> ExampleSet:
     return ExampleSet(folder / "examples", TASK, Manifest("tiny", excerpts))
 
 
-def said(path: Path) -> Findings:
-    """Return what is said of a submission; nothing but our own errors may come out of it."""
+def findings_of(path: Path) -> Findings:
+    """Return the findings of a submission; any exception but `BenchError` is a failure of the test."""
     try:
         with opened(path) as here:
             return check(here, TASK, examples(path.parent))[1]

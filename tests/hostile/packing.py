@@ -1,4 +1,4 @@
-"""Archives as nobody should make them, byte by byte where no library would."""
+"""Makers of hostile archives, byte by byte where no library would write them."""
 
 import gzip
 import io
@@ -18,14 +18,14 @@ Entries = Sequence[tuple[str, bytes]]
 
 def sounds(folder: Path, top: str = "mine/") -> list[tuple[str, bytes]]:
     """Return the entries of a good submission."""
-    home = good(folder / "source")
-    return [(f"{top}{path.relative_to(home)}", path.read_bytes()) for path in sorted(home.rglob("*")) if path.is_file()]
+    mine = good(folder / "source")
+    return [(f"{top}{path.relative_to(mine)}", path.read_bytes()) for path in sorted(mine.rglob("*")) if path.is_file()]
 
 
 def zipped(path: Path, entries: Entries, change: Callable[[zipfile.ZipInfo], None] = lambda info: None) -> Path:
-    """Pack entries as they are called, each changed before it is written."""
+    """Write a zip of entries with exactly these names; `change` alters each entry's header first."""
     with warnings.catch_warnings(), zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        warnings.simplefilter("ignore")  # that a name stands twice
+        warnings.simplefilter("ignore")  # a name may appear twice
         for name, raw in entries:
             info = zipfile.ZipInfo("placeholder")
             info.filename, info.compress_type = name, zipfile.ZIP_DEFLATED
@@ -48,7 +48,7 @@ def packed(path: Path, entries: Entries) -> Path:
 
 
 def header(name: str, size: int | bytes, kind: bytes = b"0") -> bytes:
-    """Return a tar header with its sum, whatever it says."""
+    """Return a tar header with a correct checksum and any name, size and kind."""
     field = size if isinstance(size, bytes) else b"%011o\0" % size
     block = bytearray(BLOCK)
     block[: len(name)], block[100:108], block[124:136] = name.encode(), b"0000644\0", field
@@ -62,13 +62,13 @@ def entry(name: str, raw: bytes, kind: bytes = b"0") -> bytes:
 
 
 def raw_tar(path: Path, *parts: bytes, end: bytes = bytes(2 * BLOCK)) -> Path:
-    """Write a good card, then what is given, as it is."""
+    """Write a tar of a good card followed by the given bytes."""
     path.write_bytes(gzip.compress(entry("submission.yaml", CARD.encode()) + b"".join(parts) + end))
     return path
 
 
 def of_kind(kind: bytes) -> Callable[[Path], Path]:
-    """Return a maker of a tar with an entry of a kind that points at the canary."""
+    """Return a maker of a tar with an entry of this kind that points to the canary."""
 
     def make(folder: Path) -> Path:
         block = bytearray(header("evil", 0, kind))
@@ -80,7 +80,7 @@ def of_kind(kind: bytes) -> Callable[[Path], Path]:
 
 
 def with_mode(kind: int) -> Callable[[Path], Path]:
-    """Return a maker of a zip with an entry that says it is a link, a device, ..."""
+    """Return a maker of a zip with an entry marked as a link, a device, ..."""
 
     def make(folder: Path) -> Path:
         def change(info: zipfile.ZipInfo) -> None:
@@ -93,7 +93,7 @@ def with_mode(kind: int) -> Callable[[Path], Path]:
 
 
 def patched(offset_in_directory: int, form: str, *values: int) -> Callable[[Path], Path]:
-    """Return a maker of a zip whose directory says something else of its first entry."""
+    """Return a maker of a zip with changed values in the directory's first entry."""
 
     def make(folder: Path) -> Path:
         path = zipped(folder / "mine.zip", sounds(folder))

@@ -1,4 +1,4 @@
-"""Archives from strangers: every kind that is hostile or broken is refused by name, and nothing of it is left."""
+"""Hostile and broken archives: all are refused with a reason, and nothing of them is left on disk."""
 
 import bz2
 import gzip
@@ -13,7 +13,7 @@ import pytest
 from bench.checking import archive as module
 from bench.checking.archive import opened, wrong_name
 from bench.errors import BenchError, CheckFailed
-from tests.hostile.door import CARD, said
+from tests.hostile.door import CARD, findings_of
 from tests.hostile.packing import (
     DEVICE,
     FIFO,
@@ -37,22 +37,22 @@ EVIL = b"evil"
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("top", ["mine/", "", "./", "./mine/"])
 def test_a_good_archive_is_as_good_as_its_folder(tmp_path: Path, form: str, top: str) -> None:
-    found = said(packed(tmp_path / f"mine{form}", sounds(tmp_path, top)))
-    assert (found.problems, found.flags) == ([], [])
+    findings = findings_of(packed(tmp_path / f"mine{form}", sounds(tmp_path, top)))
+    assert (findings.problems, findings.flags) == ([], [])
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_what_systems_pack_unasked_is_passed_over(tmp_path: Path, form: str) -> None:
-    unasked = [("__MACOSX/mine/._a.wav", b"x"), ("mine/.DS_Store", b"x"), ("mine/._a.wav", b"x")]
-    found = said(packed(tmp_path / f"mine{form}", [*sounds(tmp_path), *unasked]))
-    assert (found.problems, found.flags) == ([], [])
+def test_files_added_by_operating_systems_are_ignored(tmp_path: Path, form: str) -> None:
+    added = [("__MACOSX/mine/._a.wav", b"x"), ("mine/.DS_Store", b"x"), ("mine/._a.wav", b"x")]
+    findings = findings_of(packed(tmp_path / f"mine{form}", [*sounds(tmp_path), *added]))
+    assert (findings.problems, findings.flags) == ([], [])
 
 
 @pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
 def test_long_names_are_read_in_every_form(tmp_path: Path, form: int) -> None:
     long = f"mine/{'n' * 90}.d/{'m' * 90}.txt"
-    found = said(tarred(tmp_path / "mine.tar.gz", [*sounds(tmp_path), (long, b"x")], form))
-    assert found.problems == [] and found.flags[0].startswith("1 surplus files are not scored: nnn")
+    findings = findings_of(tarred(tmp_path / "mine.tar.gz", [*sounds(tmp_path), (long, b"x")], form))
+    assert findings.problems == [] and findings.flags[0].startswith("1 surplus files are not scored: nnn")
 
 
 NAMES = {
@@ -80,7 +80,7 @@ NAMES = {
     "decomposed": (["mine/e\u0301.wav", "mine/\u00e9.wav"], "mine/e\\u0301.wav: is not a name of at most"),
     "last-dot": (["mine/evil."], "mine/evil.: is not a name of at most"),
     "last-blank": (["mine/evil "], "mine/evil : is not a name of at most"),
-    "twice": (["mine/evil.txt", "mine/evil.txt"], "mine/evil.txt: stands twice"),
+    "twice": (["mine/evil.txt", "mine/evil.txt"], "mine/evil.txt: appears twice"),
     "case": (["mine/A.wav"], "mine/a.wav: differs from mine/A.wav only by case"),
     "case-of-folder": (["MINE/evil.wav"], "differs from MINE only by case"),
     "case-of-swapped": (["mine/SWAPPED/a.wav"], "differs from mine/SWAPPED only by case"),
@@ -96,22 +96,24 @@ NAMES = {
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("kind", NAMES)
-def test_a_name_that_may_not_be_is_refused(tmp_path: Path, kind: str, form: str) -> None:
+def test_a_forbidden_name_is_refused(tmp_path: Path, kind: str, form: str) -> None:
     names, wanted = NAMES[kind]
     path = packed(tmp_path / f"mine{form}", [*((name, EVIL) for name in names), *sounds(tmp_path)])
-    (problem,) = said(path).problems
+    (problem,) = findings_of(path).problems
     assert problem.startswith(f"{path}: ") and wanted in problem
     assert problem.isascii() and "\x1b" not in problem
 
 
-def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
+def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
     names = [f"../evil-{k}" for k in range(30)]
-    (problem,) = said(packed(tmp_path / "mine.zip", [*((name, EVIL) for name in names), *sounds(tmp_path)])).problems
+    (problem,) = findings_of(
+        packed(tmp_path / "mine.zip", [*((name, EVIL) for name in names), *sounds(tmp_path)])
+    ).problems
     assert problem.count("leads out of the folder") == 20 and "30 problems\n" in problem and "and 10 more" in problem
 
 
 def bomb(folder: Path, form: str) -> Path:
-    """Zeros, a thousand times larger than their archive."""
+    """Zeros that unpack to a thousand times the size of their archive."""
     raw = bytes(2**24)
     return packed(folder / f"mine{form}", [("submission.yaml", CARD.encode()), *((f"{k}.wav", raw) for k in range(20))])
 
@@ -121,7 +123,7 @@ def many(folder: Path, form: str) -> Path:
 
 
 def directory(folder: Path) -> Path:
-    """A directory of entries with long remarks, far larger than what they hold."""
+    """An archive whose directory has long comments and is far larger than its files."""
     path = folder / "mine.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for k in range(60):
@@ -141,7 +143,7 @@ def large(folder: Path, form: str) -> Path:
 
 
 def overlapping(folder: Path) -> Path:
-    """Two entries of the directory that are one stretch of the file."""
+    """An archive with two entries that share the same bytes."""
     path = zipped(folder / "mine.zip", sounds(folder))
     raw = bytearray(path.read_bytes())
     first = raw.index(b"PK\x01\x02")
@@ -198,7 +200,7 @@ def repacked(method: int) -> Callable[[Path], Path]:
 
 
 def hidden_name(folder: Path) -> Path:
-    """The directory calls it a card, the entry itself does not."""
+    """An entry with one name in the directory and another in its own header."""
     path = zipped(folder / "mine.zip", sounds(folder))
     path.write_bytes(path.read_bytes().replace(b"mine/a.wav", b"mine/e.wav", 1))
     return path
@@ -236,7 +238,7 @@ def as_tar(*parts: bytes, end: bytes = bytes(1024)) -> Callable[[Path], Path]:
 
 
 def tar_bomb_of_text(folder: Path) -> Path:
-    """A name of hundreds of megabytes, which a reader that believes its header holds in memory."""
+    """A name of hundreds of megabytes, which a reader that trusts the header would hold in memory."""
     return raw_tar(folder / "mine.tar.gz", header("long", 2**28, b"L"), bytes(2**28))
 
 
@@ -282,7 +284,7 @@ ARCHIVES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "tar-cut-in-a-header": (as_tar(header("a.wav", 4)[:300], end=b""), "cannot be unpacked (the archive ends early)"),
     "tar-wrong-sum": (spoilt_sum, "cannot be unpacked (CRC check failed"),
     "tar-damaged-header": (as_tar(b"x" * 512), "cannot be unpacked (a header is damaged"),
-    "tar-behind-its-end": (as_tar(end=bytes(1024) + b"evil"), "cannot be unpacked (bytes stand behind"),
+    "tar-behind-its-end": (as_tar(end=bytes(1024) + b"evil"), "cannot be unpacked (bytes follow"),
     "tar-huge-size": (sized(b"77777777777\0"), "evil.wav: cannot be unpacked (the archive ends early)"),
     "tar-negative-size": (sized(b"-0000000001\0"), "cannot be unpacked (a header is damaged"),
     "tar-binary-size": (sized(b"\xff" * 12), "cannot be unpacked (a header is damaged"),
@@ -304,10 +306,10 @@ ARCHIVES: dict[str, tuple[Callable[[Path], Path], str]] = {
 
 
 @pytest.mark.parametrize("kind", ARCHIVES)
-def test_an_archive_that_may_not_be_is_refused(tmp_path: Path, kind: str) -> None:
+def test_a_forbidden_archive_is_refused(tmp_path: Path, kind: str) -> None:
     make, wanted = ARCHIVES[kind]
     path = make(tmp_path)
-    problem, *more = said(path).problems
+    problem, *more = findings_of(path).problems
     assert wanted in problem
     assert (path.name in problem and not more) or kind == "zip-of-nothing"
 
@@ -322,32 +324,32 @@ TOO_MUCH: dict[str, tuple[Callable[[Path, str], Path], str]] = {
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("kind", TOO_MUCH)
-def test_an_archive_of_too_much_is_refused(tmp_path: Path, kind: str, form: str) -> None:
+def test_an_archive_with_too_much_content_is_refused(tmp_path: Path, kind: str, form: str) -> None:
     make, wanted = TOO_MUCH[kind]
     path = make(tmp_path, form)
-    (problem,) = said(path).problems
+    (problem,) = findings_of(path).problems
     assert problem.startswith(f"{path}: ") and wanted in problem
 
 
-def test_an_archive_that_is_too_large_itself_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_archive_beyond_the_size_limit_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = packed(tmp_path / "mine.zip", sounds(tmp_path))
     monkeypatch.setattr(module, "MAX_BYTES", 100)
-    (problem,) = said(path).problems
+    (problem,) = findings_of(path).problems
     assert f"takes {path.stat().st_size} bytes, at most 100" in problem
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_what_comes_out_is_counted_and_not_what_is_promised(tmp_path: Path, monkeypatch, form: str) -> None:
+def test_unpacked_bytes_are_counted_whatever_headers_say(tmp_path: Path, monkeypatch, form: str) -> None:
     path = packed(tmp_path / f"mine{form}", [("submission.yaml", CARD.encode()), ("a.wav", bytes(200_000))])
     monkeypatch.setattr(module, "MAX_BYTES", 100_000)
-    (problem,) = said(path).problems
+    (problem,) = findings_of(path).problems
     assert "a.wav: unpacks to more than 100000 bytes" in problem
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_an_archive_without_a_card_is_no_submission(tmp_path: Path, form: str) -> None:
     path = packed(tmp_path / f"mine{form}", [one for one in sounds(tmp_path) if not one[0].endswith(".yaml")])
-    (problem,) = said(path).problems
+    (problem,) = findings_of(path).problems
     assert "submission.yaml: missing; a submission needs a card" in problem
 
 
@@ -359,7 +361,7 @@ def test_errors_name_the_archive_and_never_the_temporary_folder(tmp_path: Path) 
     assert str(caught.value) == f"{path}/submission.yaml: wrong" and not here.exists()
 
 
-def test_no_room_to_unpack_is_said_and_no_fault_of_the_submission(tmp_path: Path, monkeypatch) -> None:
+def test_a_full_disk_is_an_error_but_no_problem_of_the_submission(tmp_path: Path, monkeypatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -373,5 +375,5 @@ def test_no_room_to_unpack_is_said_and_no_fault_of_the_submission(tmp_path: Path
 @pytest.mark.parametrize(
     "name", ["a.wav", "mine/swapped/song-0001--2.wav", "training-list.txt", "my outputs (2)/a.wav"]
 )
-def test_names_that_may_be(name: str) -> None:
+def test_allowed_names(name: str) -> None:
     assert wrong_name(name) == ""

@@ -1,4 +1,4 @@
-"""Folders from strangers: links, pipes, lying headers, borrowed names and texts that are none."""
+"""Hostile and broken folders: links, pipes, false headers, reserved names and damaged texts."""
 
 import base64
 import json
@@ -22,15 +22,15 @@ from bench.cli.app import app
 from bench.errors import BenchError
 from bench.formats import MAX_BYTES
 from bench.submission import read_submission
-from tests.hostile.door import CARD, RATE, SOUND, TASK, good, said
+from tests.hostile.door import CARD, RATE, SOUND, TASK, findings_of, good
 
 N = TASK.n_samples
 Change = Callable[[Path], object]
 
 
 def linked(name: str, to: str = "../canary.txt") -> Change:
-    def change(home: Path) -> None:
-        path = home / name
+    def change(folder: Path) -> None:
+        path = folder / name
         path.unlink(missing_ok=True)
         path.symlink_to(to)
 
@@ -38,42 +38,42 @@ def linked(name: str, to: str = "../canary.txt") -> Change:
 
 
 def piped(name: str) -> Change:
-    def change(home: Path) -> None:
-        (home / name).unlink(missing_ok=True)
-        os.mkfifo(home / name)
+    def change(folder: Path) -> None:
+        (folder / name).unlink(missing_ok=True)
+        os.mkfifo(folder / name)
 
     return change
 
 
 def of_size(name: str, size: int) -> Change:
-    """A file with a hole, which takes no room and reads as zeros."""
+    """Make a sparse file, which takes no disk space and reads as zeros."""
 
-    def change(home: Path) -> None:
-        (home / name).touch()
-        os.truncate(home / name, size)
+    def change(folder: Path) -> None:
+        (folder / name).touch()
+        os.truncate(folder / name, size)
 
     return change
 
 
-def swapped_link(home: Path) -> None:
-    (home / "swapped" / "a.wav").unlink()
-    (home / "swapped").rmdir()
-    (home.parent / "elsewhere").mkdir()
-    (home / "swapped").symlink_to("../elsewhere")
+def swapped_link(folder: Path) -> None:
+    (folder / "swapped" / "a.wav").unlink()
+    (folder / "swapped").rmdir()
+    (folder.parent / "elsewhere").mkdir()
+    (folder / "swapped").symlink_to("../elsewhere")
 
 
-def socketed(home: Path) -> None:
-    (home / "a.wav").unlink()
+def socketed(folder: Path) -> None:
+    (folder / "a.wav").unlink()
     here = Path.cwd()
-    os.chdir(home)  # the path of a socket may have 107 letters
+    os.chdir(folder)  # the path of a socket may have 107 letters
     try:
         socket.socket(socket.AF_UNIX).bind("a.wav")
     finally:
         os.chdir(here)
 
 
-def dangling(home: Path) -> None:
-    linked("a.wav", "nowhere")(home)
+def dangling(folder: Path) -> None:
+    linked("a.wav", "nowhere")(folder)
 
 
 PLACES: dict[str, tuple[Change, str]] = {
@@ -104,7 +104,7 @@ PLACES: dict[str, tuple[Change, str]] = {
     "name-backslash": (lambda h: (h / "..\\a.wav").touch(), "..\\a.wav: is not a name of at most"),
     "name-no-text": (lambda h: os.close(os.open(os.fsencode(h) + b"/\xff.wav", os.O_CREAT)), "\\udcff.wav: is not a name of at most"),
     "swapped-name": (lambda h: (h / "swapped" / "\u202egpj.wav").touch(), "swapped/\\u202egpj.wav: is not a name of at most"),
-    "failed-by-a-stranger": (lambda h: (h / "failed.yaml").write_text("a: too hard\n"), "failed.yaml: is for models of this suite"),
+    "failed-not-ours": (lambda h: (h / "failed.yaml").write_text("a: too hard\n"), "failed.yaml: is for models of this suite"),
     "failed-is-no-list": (lambda h: (h / "failed.yaml").write_text("- a"), "failed.yaml: want 'key: value' lines"),
     "training-no-text": (lambda h: (h / "training-list.txt").write_bytes(b"\xff\xfe"), "training-list.txt: cannot be read as a training list"),
     "training-damaged": (lambda h: (h / "training-list.txt").write_text("song\tevil"), "training-list.txt:1: damaged landmarks"),
@@ -143,14 +143,14 @@ def extensible(guid: bytes) -> tuple[bytes, bytes]:
 
 
 def declared(size: int) -> bytes:
-    """A WAV whose sound chunk says that it has so many bytes."""
+    """Return a WAV whose sound chunk claims to have this many bytes."""
     raw = bytearray(wav(fmt(), DATA))
     raw[40:44] = struct.pack("<I", size)
     return bytes(raw)
 
 
 def written(samples: np.ndarray, rate: int = RATE, **how: str) -> Change:
-    return lambda home: soundfile.write(home / "a.wav", samples, rate, **{"subtype": "FLOAT", **how})
+    return lambda folder: soundfile.write(folder / "a.wav", samples, rate, **{"subtype": "FLOAT", **how})
 
 
 def spoilt(value: float) -> np.ndarray:
@@ -158,11 +158,11 @@ def spoilt(value: float) -> np.ndarray:
 
 
 def raw(content: bytes) -> Change:
-    return lambda home: (home / "a.wav").write_bytes(content)
+    return lambda folder: (folder / "a.wav").write_bytes(content)
 
 
 SOUNDS: dict[str, tuple[Change, str]] = {
-    "missing": (lambda home: (home / "a.wav").unlink(), "a.wav: missing"),
+    "missing": (lambda folder: (folder / "a.wav").unlink(), "a.wav: missing"),
     "empty": (raw(b""), "a.wav: cannot be read as WAV (it is empty)"),
     "text": (raw(b"no sound at all"), "a.wav: cannot be read as WAV (it begins with b'no s')"),
     "only-riff": (raw(b"RIFF"), "a.wav: cannot be read as WAV"),
@@ -209,17 +209,17 @@ SOUNDS: dict[str, tuple[Change, str]] = {
 
 def card(**keys: str) -> Change:
     lines = {**dict(line.split(": ", 1) for line in CARD.splitlines()), **keys}
-    return lambda home: (home / "submission.yaml").write_text("".join(f"{k}: {v}\n" for k, v in lines.items()))
+    return lambda folder: (folder / "submission.yaml").write_text("".join(f"{k}: {v}\n" for k, v in lines.items()))
 
 
 def card_of(content: str | bytes) -> Change:
     raw = content if isinstance(content, bytes) else content.encode()
-    return lambda home: (home / "submission.yaml").write_bytes(raw)
+    return lambda folder: (folder / "submission.yaml").write_bytes(raw)
 
 
 LAUGHS = "a0: &a0 [x, x]\n" + "".join(f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 9)}]\n" for k in range(1, 9))
 CARDS: dict[str, tuple[Change, str]] = {
-    "missing": (lambda home: (home / "submission.yaml").unlink(), "submission.yaml: missing"),
+    "missing": (lambda folder: (folder / "submission.yaml").unlink(), "submission.yaml: missing"),
     "empty": (card_of(""), "submission.yaml: want 'key: value' lines"),
     "binary": (card_of(b"\xff\xfe\x00"), "submission.yaml: cannot be read as YAML"),
     "laughs": (card_of(CARD + LAUGHS), "submission.yaml: cannot be read as YAML (line 6: aliases"),
@@ -264,11 +264,11 @@ EVERY = {f"{group}-{kind}": made for group, kinds in (("place", PLACES), ("sound
 
 
 @pytest.mark.parametrize("kind", EVERY)
-def test_a_submission_that_may_not_be_is_refused(tmp_path: Path, kind: str) -> None:
+def test_a_forbidden_submission_is_refused(tmp_path: Path, kind: str) -> None:
     change, wanted = EVERY[kind]
-    home = good(tmp_path)
-    change(home)
-    problems = said(home).problems
+    folder = good(tmp_path)
+    change(folder)
+    problems = findings_of(folder).problems
     assert any(wanted in problem for problem in problems), problems
     assert all(problem.isascii() and "\x1b" not in problem for problem in problems)
 
@@ -282,34 +282,34 @@ FLAGS: dict[str, tuple[Change, str]] = {
     "other-suffix": (lambda h: (h / "b.WAV").touch(), "b.WAV: looks like b.wav and is not"),
     "words": (raw(wav(fmt(), (b"LIST", b"INFOIART\4\0\0\0evil"), DATA)), "a.wav: holds the chunk 'LIST' of 16 bytes, which is"),
     "words-behind": (raw(wav(fmt(), DATA, (b"\x1b[2J", b"evil"))), "a.wav: holds the chunk '\\x1b[2J' of 4 bytes, which is not"),
-    "bytes-behind": (raw(wav(fmt(), DATA, tail=b"evil")), "a.wav: holds 4 bytes behind its end, which is not scored"),
+    "bytes-behind": (raw(wav(fmt(), DATA, tail=b"evil")), "a.wav: holds 4 bytes after its end, which is not scored"),
     "archive-behind": (raw(wav(fmt(), DATA, tail=b"PK\3\4evil")), "a.wav: holds"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", FLAGS)
-def test_an_oddity_is_flagged_and_refused_where_all_is_to_be_right(tmp_path: Path, kind: str) -> None:
+def test_an_oddity_is_flagged_and_refused_in_strict_mode(tmp_path: Path, kind: str) -> None:
     change, wanted = FLAGS[kind]
-    home = good(tmp_path)
-    change(home)
-    found = said(home)
-    assert found.problems == [] and any(wanted in flag for flag in found.flags), found
-    found.raise_if_any(home)
+    folder = good(tmp_path)
+    change(folder)
+    findings = findings_of(folder)
+    assert findings.problems == [] and any(wanted in flag for flag in findings.flags), findings
+    findings.raise_if_any(folder)
     with pytest.raises(BenchError, match="problem"):
-        found.raise_if_any(home, is_strict=True)
+        findings.raise_if_any(folder, is_strict=True)
 
 
-def test_an_extensible_header_is_what_it_says(tmp_path: Path) -> None:
-    home = good(tmp_path)
-    raw(wav(extensible(GUID), DATA))(home)
-    assert said(home).problems == []
+def test_an_extensible_header_with_pcm_is_accepted(tmp_path: Path) -> None:
+    folder = good(tmp_path)
+    raw(wav(extensible(GUID), DATA))(folder)
+    assert findings_of(folder).problems == []
 
 
-def test_a_list_of_failures_of_a_model_of_ours_must_fit_its_requests(tmp_path: Path) -> None:
-    home = good(tmp_path)
-    card(system="silence", notes=json.dumps(plugins.about("models", "silence")))(home)
-    (home / "failed.yaml").write_text("a: broke\n../../canary: broke\n")
-    assert said(home).problems == [
+def test_the_list_of_failures_of_our_models_must_fit_the_requests(tmp_path: Path) -> None:
+    folder = good(tmp_path)
+    card(system="silence", notes=json.dumps(plugins.about("models", "silence")))(folder)
+    (folder / "failed.yaml").write_text("a: broke\n../../canary: broke\n")
+    assert findings_of(folder).problems == [
         "failed.yaml: 1 of its ids are no requests: ../../canary",
         "failed.yaml: 1 of its ids have an output all the same: a",
     ]
@@ -322,54 +322,54 @@ TEXTS = (
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_a_text_is_text_and_is_shown_escaped(tmp_path: Path, text: str) -> None:
-    home = good(tmp_path)
-    card(notes=json.dumps(text))(home)
-    assert said(home).problems == [] and read_submission(home).card.notes == text
+def test_free_text_is_accepted_and_shown_escaped(tmp_path: Path, text: str) -> None:
+    folder = good(tmp_path)
+    card(notes=json.dumps(text))(folder)
+    assert findings_of(folder).problems == [] and read_submission(folder).card.notes == text
     assert not set(escape(text)) & set('<>|[]*`$@"\n#&{}') - set("&#")
 
 
 @pytest.mark.parametrize("form", ["folder", "zip"])
 @pytest.mark.parametrize("is_json", [False, True])
 def test_the_command_refuses_with_reason_and_exit_code_1(tmp_path: Path, form: str, is_json: bool) -> None:
-    home = good(tmp_path)
-    linked("submission.yaml")(home)
+    folder = good(tmp_path)
+    linked("submission.yaml")(folder)
     if form == "zip":
-        home = home.with_suffix(".zip")
-        home.write_bytes(b"no archive")
-    words = ["check", str(home), *(["--json"] if is_json else [])]
+        folder = folder.with_suffix(".zip")
+        folder.write_bytes(b"no archive")
+    words = ["check", str(folder), *(["--json"] if is_json else [])]
     shown = CliRunner().invoke(app, words)
     assert shown.exit_code == 1 and "Traceback" not in shown.output
     wanted = "cannot be unpacked" if form == "zip" else "submission.yaml: is a link"
     if is_json:
-        found = json.loads(shown.output)
-        assert found["ok"] is False and wanted in found["problems"][0]
+        answer = json.loads(shown.output)
+        assert answer["ok"] is False and wanted in answer["problems"][0]
     assert wanted in shown.output
 
 
-def test_a_terminal_gets_no_commands(tmp_path: Path) -> None:
-    home = good(tmp_path)
-    card_of(CARD + '"\\e[2Jevil": 1\n')(home)
-    shown = CliRunner().invoke(app, ["check", str(home)])
+def test_no_control_sequence_reaches_the_terminal(tmp_path: Path) -> None:
+    folder = good(tmp_path)
+    card_of(CARD + '"\\e[2Jevil": 1\n')(folder)
+    shown = CliRunner().invoke(app, ["check", str(folder)])
     assert shown.exit_code == 1 and "no key is called" in shown.output and "\x1b" not in shown.output
 
 
 @pytest.mark.parametrize("verb", ["check", "score", "submit"])
-def test_a_card_that_names_no_task_is_refused_by_every_verb(tmp_path: Path, verb: str) -> None:
-    home = good(tmp_path)
-    card(task="inpaint-drum")(home)
-    shown = CliRunner().invoke(app, [verb, str(home)])
-    assert shown.exit_code == 1 and f"{home}/submission.yaml: task: no task is called 'inpaint-drum'" in shown.output
+def test_a_card_with_an_unknown_task_is_refused_by_every_command(tmp_path: Path, verb: str) -> None:
+    folder = good(tmp_path)
+    card(task="inpaint-drum")(folder)
+    shown = CliRunner().invoke(app, [verb, str(folder)])
+    assert shown.exit_code == 1 and f"{folder}/submission.yaml: task: no task is called 'inpaint-drum'" in shown.output
 
 
 @pytest.mark.parametrize("verb", ["check", "score", "submit"])
-def test_every_verb_refuses_an_archive_that_may_not_be(tmp_path: Path, verb: str) -> None:
+def test_a_broken_archive_is_refused_by_every_command(tmp_path: Path, verb: str) -> None:
     (tmp_path / "mine.zip").write_bytes(b"no archive")
     shown = CliRunner().invoke(app, [verb, str(tmp_path / "mine.zip")])
     assert shown.exit_code == 1 and f"{tmp_path}/mine.zip: 1 problem\n  cannot be unpacked" in shown.output
 
 
-def test_what_is_no_submission_at_all_is_bad_usage(tmp_path: Path) -> None:
+def test_a_path_without_a_submission_is_bad_usage(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.zip")
     for name in ("nowhere", "pipe.zip"):
         with pytest.raises(BenchError, match="no such folder"):

@@ -1,6 +1,6 @@
-"""Damaged files by the thousand: every reader takes them or refuses them in our own words, and nothing else happens.
+"""Fuzzing: every reader accepts a damaged file or refuses it with a `BenchError`, and does nothing else.
 
-A few hundred by default; `STEERBENCH_FUZZ=10000 pytest tests/hostile/test_fuzz.py` tries as many as it says, over all
+A few hundred files by default; `STEERBENCH_FUZZ=10000 pytest tests/hostile/test_fuzz.py` tries that many over all
 readers together, the same ones every time.
 """
 
@@ -26,7 +26,7 @@ from tests.pipeline.test_broken_files import spoilt
 N_INPUTS = int(os.environ.get("STEERBENCH_FUZZ", "420"))
 MOST_SECONDS = 30.0 + N_INPUTS / 50
 HEADS = {"sound": 64, "output": 64, "archive.zip": 10**9, "archive.tar.gz": 10**9}
-"""How many bytes from the start on are worth damaging most of the time."""
+"""Damage most often falls into this many first bytes."""
 
 
 def sound(folder: Path) -> Path:
@@ -66,7 +66,7 @@ READERS: dict[str, tuple[Callable[[Path], Path], Callable[[Path], Any]]] = {
 
 
 def damaged(kind: str, whole: bytes, rng: random.Random) -> bytes:
-    """Damage the file; what is packed as a stream, inside it."""
+    """Return a damaged copy of a file; `tar` is damaged inside its gzip stream."""
     if kind == "tar":
         return gzip.compress(spoilt(gzip.decompress(whole), rng), 1)
     n = HEADS.get(kind, len(whole)) if rng.random() < 0.8 else len(whole)
@@ -74,7 +74,7 @@ def damaged(kind: str, whole: bytes, rng: random.Random) -> bytes:
 
 
 @pytest.mark.parametrize("kind", READERS)
-def test_what_is_damaged_is_taken_or_refused(tmp_path: Path, kind: str) -> None:
+def test_a_damaged_file_is_accepted_or_refused(tmp_path: Path, kind: str) -> None:
     write, read = READERS[kind]
     path = write(tmp_path)
     whole, rng, n_refused = path.read_bytes(), random.Random(kind), 0

@@ -123,7 +123,7 @@ def test_scoring_again_keeps_ratings_and_the_board_agrees(run, mushra, tmp_path)
     assert {r.metric for r in report.read_results(run) if r.system == "weak"} > {"listen-quality"}
     report.publish(run)
     (run / "README.md").write_text((run / "report.md").read_text())
-    problems = audit.check(run)
+    problems = audit.audit(run)
     assert [p for p in problems if "listen" in p or "README" in p] == []
 
 

@@ -92,7 +92,7 @@ FILES: dict[str, tuple[Callable[[Path], tuple[Path, Path]], Callable[[Path], Any
 
 
 @pytest.mark.parametrize("kind", FILES)
-def test_a_spoilt_file_is_read_or_refused_by_name(tmp_path: Path, kind: str) -> None:
+def test_a_damaged_file_is_read_or_refused_by_name(tmp_path: Path, kind: str) -> None:
     write, read = FILES[kind]
     path, place = write(tmp_path)
     raw, rng, refused = path.read_bytes(), random.Random(kind), 0
@@ -124,7 +124,7 @@ FITS = {
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_every_key_of_a_task_refuses_what_is_not_its_kind(tmp_path: Path, key: str) -> None:
+def test_every_key_of_a_task_refuses_values_of_the_wrong_kind(tmp_path: Path, key: str) -> None:
     path = tmp_path / "inpaint-drums.yaml"
     rest = dump_yaml({name: value for name, value in KEYS.items() if name != key})
     for value in ODD:
@@ -164,7 +164,7 @@ def test_a_request_with_a_wrong_value_is_named(tmp_path: Path, keys: dict[str, A
         read_request(folder)
 
 
-def test_examples_whose_record_lacks_a_key_are_named(tmp_path: Path) -> None:
+def test_a_missing_key_of_build_yaml_is_named(tmp_path: Path) -> None:
     (tmp_path / "build.yaml").write_text("task: inpaint-drums@1\n")
     with pytest.raises(BenchError, match=r"build\.yaml: the keys 'manifest', 'public' are missing; remove the folder"):
         open_examples(tmp_path, load_task("inpaint-drums"))

@@ -1,4 +1,4 @@
-"""Generation: batches, failures, resumption, and what a model may hand back."""
+"""Tests of bench.pipeline.generate."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -48,7 +48,7 @@ def examples(tmp_path: Path) -> ExampleSet:
 
 
 class Model:
-    """Gives the control back; fails, or answers wrongly, where it is told to."""
+    """Returns the control; fails, or returns `answer`, on the request called `bad`."""
 
     batch_size = 2
 
@@ -97,7 +97,7 @@ def test_one_failing_request_does_not_spoil_its_batch(examples: ExampleSet, inst
         (Audio(np.full(480000, np.nan), 32000), "NaN or infinity"),
     ],
 )
-def test_a_misshapen_answer_is_a_failure(
+def test_an_output_of_the_wrong_format_is_a_failure(
     examples: ExampleSet, install, tmp_path: Path, answer: Audio, said: str
 ) -> None:
     install(Model(bad="c", answer=answer))

@@ -1,4 +1,4 @@
-"""Leaks: resemblance against closed forms; every way in which a request can tell of its hole."""
+"""Tests of bench.pipeline.leaks, and of bench.music.likeness against closed forms."""
 
 import struct
 from pathlib import Path
@@ -22,21 +22,21 @@ HIDDEN = MASK.inside(RATE)
 
 @pytest.mark.parametrize("gain", [1.0, 0.5, -1.0, 1e-3])
 @pytest.mark.parametrize("lag", [0, 37, -37, 1600, -1600])
-def test_gain_and_delay_leave_nothing(gain: float, lag: int) -> None:
+def test_gain_and_delay_leave_no_residual(gain: float, lag: int) -> None:
     late = gain * np.concatenate([np.zeros(max(lag, 0)), NOISE, np.zeros(max(-lag, 0))])[max(-lag, 0) :][: len(NOISE)]
-    found = resemblance(NOISE, late, RATE)
-    assert found.is_equal and found.residual_db < -100
-    assert (found.gain, found.lag_s) == pytest.approx((gain, lag / RATE))
+    likeness = resemblance(NOISE, late, RATE)
+    assert likeness.is_equal and likeness.residual_db < -100
+    assert (likeness.gain, likeness.lag_s) == pytest.approx((gain, lag / RATE))
 
 
 @pytest.mark.parametrize("noise_db", [-20.0, -39.0, -41.0, -60.0])
-def test_noise_is_read_at_its_own_level(noise_db: float) -> None:
-    found = resemblance(NOISE, NOISE + OTHER * 10 ** (noise_db / 20), RATE)
-    assert found.residual_db == pytest.approx(noise_db, abs=0.3)
-    assert found.is_equal == (noise_db < -40)
+def test_the_residual_has_the_level_of_the_noise(noise_db: float) -> None:
+    likeness = resemblance(NOISE, NOISE + OTHER * 10 ** (noise_db / 20), RATE)
+    assert likeness.residual_db == pytest.approx(noise_db, abs=0.3)
+    assert likeness.is_equal == (noise_db < -40)
 
 
-def test_sixteen_bits_are_the_same_sound_and_other_sounds_are_not() -> None:
+def test_a_16_bit_copy_is_the_same_sound_and_other_sounds_are_not() -> None:
     assert resemblance(NOISE, np.round(NOISE * 32768) / 32768, RATE).residual_db < -60
     assert resemblance(NOISE, OTHER, RATE).residual_db > -0.1
     assert resemblance(NOISE, np.zeros_like(NOISE), RATE).residual_db == 0
@@ -62,67 +62,67 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def told(folder: Path) -> list[str]:
+def leaks_of(folder: Path) -> list[str]:
     return scan(folder / "requests", folder / "references")
 
 
-def test_a_clean_request_tells_nothing(folder: Path) -> None:
-    assert told(folder) == []
+def test_a_clean_request_has_no_leaks(folder: Path) -> None:
+    assert leaks_of(folder) == []
 
 
-def test_a_hole_that_is_not_silent_is_told(folder: Path) -> None:
+def test_a_hole_that_is_not_silent_is_reported(folder: Path) -> None:
     write_audio(folder / "requests" / "a" / "masked.wav", Audio(np.where(HIDDEN, 1e-4 * OTHER, NOISE), RATE))
-    assert told(folder) == ["a: masked.wav is not silent in the hole"]
+    assert leaks_of(folder) == ["a: masked.wav is not silent in the hole"]
 
 
 @pytest.mark.parametrize("gain", [1.0, -0.01])
-def test_the_hole_inside_a_control_is_told_at_any_lag_and_gain(folder: Path, gain: float) -> None:
+def test_the_hole_inside_a_control_is_reported_at_any_lag_and_gain(folder: Path, gain: float) -> None:
     write_audio(folder / "requests" / "a" / "control-drums.wav", Audio(np.roll(gain * NOISE, 5000), RATE))
-    (line,) = told(folder)
+    (line,) = leaks_of(folder)
     assert "control-drums.wav holds the sound of the hole at 1 s" in line
 
 
-def test_the_hole_inside_the_context_is_told(folder: Path) -> None:
+def test_the_hole_inside_the_context_is_reported(folder: Path) -> None:
     twice = np.concatenate([NOISE[: 2 * RATE], NOISE[: 2 * RATE]])
     mask = Mask(((110, 150),), 200)
     request = Request("a", "t", 1, masked(Audio(twice, RATE), mask), mask, {})
     write_request(folder / "requests", request)
     write_reference(folder / "references", Example(request, Audio(twice, RATE), Truth()))
     (folder / "requests" / "a" / "control-drums.wav").unlink()
-    (line,) = told(folder)
+    (line,) = leaks_of(folder)
     assert "masked.wav holds the sound of the hole" in line and "the music repeats itself, or it leaks" in line
 
 
-def test_files_that_nothing_declares_and_foreign_chunks_are_told(folder: Path) -> None:
-    home = folder / "requests" / "a"
-    (home / "notes.txt").write_text("the answer")
-    path = home / "masked.wav"
+def test_surplus_files_and_foreign_chunks_are_reported(folder: Path) -> None:
+    request = folder / "requests" / "a"
+    (request / "notes.txt").write_text("the answer")
+    path = request / "masked.wav"
     raw = bytearray(path.read_bytes())
     raw += struct.pack("<4sI", b"LIST", 4) + b"INFO"
     raw[4:8] = struct.pack("<I", len(raw) - 8)
     path.write_bytes(bytes(raw) + b"tail")
-    lines = told(folder)
-    assert "a: notes.txt is declared by nothing" in lines
+    lines = leaks_of(folder)
+    assert "a: notes.txt is not part of the request" in lines
     assert any("masked.wav holds the chunk 'LIST' of 4 bytes" in line for line in lines)
-    assert any("masked.wav holds 4 bytes behind its end" in line for line in lines)
+    assert any("masked.wav holds 4 bytes after its end" in line for line in lines)
 
 
-def test_what_is_no_wav_is_said_beside_all_else(folder: Path) -> None:
+def test_a_file_that_is_no_wav_is_reported_with_the_rest(folder: Path) -> None:
     (folder / "requests" / "a" / "x.wav").write_bytes(b"noise")
-    lines = told(folder)
-    assert "a: x.wav is declared by nothing" in lines
+    lines = leaks_of(folder)
+    assert "a: x.wav is not part of the request" in lines
     assert any(line.endswith("x.wav: cannot be read as WAV (it begins with b'nois')") for line in lines)
 
 
-def test_chunks_without_end_are_said(folder: Path) -> None:
+def test_too_many_chunks_are_reported(folder: Path) -> None:
     path = folder / "requests" / "a" / "masked.wav"
     raw = bytearray(path.read_bytes() + 64 * struct.pack("<4sI", b"LIST", 0))
     raw[4:8] = struct.pack("<I", len(raw) - 8)
     path.write_bytes(bytes(raw))
-    assert any("masked.wav: has 64 chunks or more" in line for line in told(folder))
+    assert any("masked.wav: has 64 chunks or more" in line for line in leaks_of(folder))
 
 
 def test_a_reference_of_another_length_is_refused(folder: Path) -> None:
     write_audio(folder / "references" / "a.wav", Audio(NOISE[:-1], RATE))
     with pytest.raises(BenchError, match="the reference has 63999 samples, the request 64000"):
-        told(folder)
+        leaks_of(folder)

@@ -1,4 +1,4 @@
-"""Prepare extracts all that builds and scores would, once, whatever dies on the way and whoever helps."""
+"""Tests of bench.pipeline.prepare, with killed processes and several at once."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ from bench.extractors.template_chords import TemplateChords
 from bench.music.extraction import Extractors
 from bench.pipeline.build import build
 from bench.pipeline.prepare import Prepared, bytes_of, prepare, summary
-from bench.pipeline.source import _dataset, selected
+from bench.pipeline.source import dataset_of, selected
 from bench.runtime.cache import Cache
 from bench.runtime.executor import Serial
 from bench.runtime.layout import Layout
@@ -68,8 +68,8 @@ def hashes(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def deaf(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From here on, whatever is not in the cache is an error."""
+def no_extraction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every finding that is not in the cache an error."""
     content = Cache.content
 
     def kept(self: Cache, key: str, compute: Any) -> Any:
@@ -87,7 +87,7 @@ def ready(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
     return out, prepared(songs, out, with_references=True)
 
 
-def test_a_build_extracts_nothing_after_it(songs: Path, ready: tuple[Path, Prepared], deaf: None) -> None:
+def test_a_build_extracts_nothing_after_it(songs: Path, ready: tuple[Path, Prepared], no_extraction: None) -> None:
     for task, source in sources_of(TASKS, None, None, songs, None):
         made = build(task, source, Layout(ready[0]), Serial(), extractors_of(None))
         assert len(made.ids) == N_SONGS
@@ -103,23 +103,25 @@ def test_a_build_makes_the_same_bytes_with_it_and_without(
         assert hashes(ready[0] / "examples" / task) == hashes(tmp_path / "examples" / task) != {}
 
 
-def test_the_originals_are_heard_as_a_score_hears_them(songs: Path, ready: tuple[Path, Prepared], deaf: None) -> None:
+def test_references_are_extracted_as_scoring_does_it(
+    songs: Path, ready: tuple[Path, Prepared], no_extraction: None
+) -> None:
     for task, source in sources_of(TASKS, None, None, songs, None):
         made = build(task, source, Layout(ready[0]), Serial(), extractors_of(None))
         example = read_example(made.folder / "requests", made.folder / "references", made.ids[0])
-        heard = Hearing(example, example.reference, Extractors(extractors_of(None), Cache(ready[0] / "cache")))
+        hearing = Hearing(example, example.reference, Extractors(extractors_of(None), Cache(ready[0] / "cache")))
         for metric in metrics_of(task):
             if hasattr(metric, "compare"):
-                assert heard.embedded("reference", metric.embedding)
+                assert hearing.embedded("reference", metric.embedding)
             else:
-                assert metric.measure(example, heard)
+                assert metric.measure(example, hearing)
 
 
-def test_what_is_there_is_not_extracted_again(songs: Path, tmp_path: Path) -> None:
+def test_findings_in_the_cache_are_not_extracted_again(songs: Path, tmp_path: Path) -> None:
     first = prepared(songs, tmp_path, ["inpaint-chords"])
     before = hashes(tmp_path / "cache")
     second = prepared(songs, tmp_path, ["inpaint-chords"])
-    # The drums of the visible part tell how loud a control is.
+    # The level of a control is matched to the visible part without its drums.
     assert first.extracted == second.there == {"beats": N_SONGS, "chords": N_SONGS, "drums": N_SONGS}
     assert not first.there and not second.extracted
     assert hashes(tmp_path / "cache") == before
@@ -129,13 +131,13 @@ def test_what_is_there_is_not_extracted_again(songs: Path, tmp_path: Path) -> No
     assert sum(third.extracted.values()) == 1 and hashes(tmp_path / "cache") == before
 
 
-def test_tasks_share_what_they_both_need(songs: Path, tmp_path: Path) -> None:
+def test_tasks_share_common_findings(songs: Path, tmp_path: Path) -> None:
     prepared(songs, tmp_path, ["inpaint-drums"])
     more = prepared(songs, tmp_path, ["inpaint-drums", "refine-drums", "inpaint-drums-long"])
     assert more.there == {"drums": N_SONGS} and not more.extracted
 
 
-def test_a_data_set_that_knows_everything_leaves_nothing_to_extract(tmp_path: Path) -> None:
+def test_a_data_set_with_all_annotations_needs_no_extraction(tmp_path: Path) -> None:
     sources = sources_of(TASKS, "synthetic", None, None, None)
     done = prepare(sources, Layout(tmp_path), Serial(), extractors_of(None), limit=1)
     assert not done.extracted and not done.there and not done.failed
@@ -148,7 +150,7 @@ def slakh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     root = tmp_path / "data" / "slakh2100"
     for name in ("Track01876", "Track01877"):
         write_track(root / "test" / name)
-    _dataset.cache_clear()
+    dataset_of.cache_clear()
     monkeypatch.setenv("BENCH_DATA", str(root.parent))
     monkeypatch.setenv("BENCH_MANIFESTS", str(tmp_path / "manifests"))
     listed = slakh2100.listed_tracks()
@@ -156,10 +158,10 @@ def slakh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         slakh2100, "listed_tracks", lambda: {name: listed[name] for name in ("Track01876", "Track01877")}
     )
     yield root
-    _dataset.cache_clear()
+    dataset_of.cache_clear()
 
 
-def test_of_a_real_data_set_only_what_it_does_not_know_is_extracted(slakh: Path, tmp_path: Path) -> None:
+def test_of_a_real_data_set_only_missing_annotations_are_extracted(slakh: Path, tmp_path: Path) -> None:
     before = hashes(slakh)
     command = ["data", "prepare", "slakh2100", "--out", str(tmp_path / "out")]
     tasks = [part for task in TASKS[:3] for part in ("--task", task)]
@@ -200,13 +202,13 @@ def test_a_song_that_fails_is_named_and_the_others_go_on(
     assert done.failed == {"song1": {"ZeroDivisionError: no chord at all": ["inpaint-chords", "arrange-chords"]}}
     assert "failed song1: ZeroDivisionError: no chord at all (inpaint-chords, arrange-chords)" in summary(done)
     assert done.extracted["chords"] == N_SONGS - 1 and done.extracted["drums"] > N_SONGS
-    # What fails for one task is not tried again for the next.
+    # An extraction that fails for one task is not tried again for the next.
     assert len(tried) == N_SONGS
     again = prepared(songs, tmp_path, ["inpaint-chords", "arrange-chords", "inpaint-drums"])
     assert not again.failed and again.extracted["chords"] == 1
 
 
-def test_what_a_data_set_cannot_serve_is_said_and_no_error(tmp_path: Path) -> None:
+def test_tasks_that_a_data_set_cannot_serve_are_left_out_with_a_reason(tmp_path: Path) -> None:
     one = write_songs(tmp_path / "one", n=1)
     done = prepared(one, tmp_path / "out", ["inpaint-drums", "edit-drums", "inpaint-drums-30s"])
     assert not done.failed and done.extracted == {"drums": 1}
@@ -219,7 +221,7 @@ def test_what_a_data_set_cannot_serve_is_said_and_no_error(tmp_path: Path) -> No
         prepared(one, tmp_path / "out", ["edit-drums"])
 
 
-def test_what_it_writes_is_estimated_from_the_tasks(songs: Path, tmp_path: Path) -> None:
+def test_bytes_written_are_estimated_from_the_tasks(songs: Path, tmp_path: Path) -> None:
     for names in (["inpaint-drums"], ["inpaint-chords", "inpaint-piano-two-gaps"], TASKS):
         out = tmp_path / names[0]
         prepared(songs, out, names)
@@ -227,7 +229,7 @@ def test_what_it_writes_is_estimated_from_the_tasks(songs: Path, tmp_path: Path)
         assert each == pytest.approx(bytes_of([load_task(name) for name in names]), rel=0.1)
 
 
-def test_the_last_one_tidies_up_and_nobody_else(songs: Path, tmp_path: Path) -> None:
+def test_only_the_last_process_removes_partial_files(songs: Path, tmp_path: Path) -> None:
     (tmp_path / "cache" / "ab").mkdir(parents=True)
     left = tmp_path / "cache" / "ab" / ".abc.part.npz"
     left.write_bytes(b"half")
@@ -238,7 +240,7 @@ def test_the_last_one_tidies_up_and_nobody_else(songs: Path, tmp_path: Path) -> 
     assert not left.exists()
 
 
-def test_a_run_in_the_folder_keeps_it_out(songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_in_use_by_a_run_is_refused(songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.runtime.locks.PATIENCE_S", 0.0)
     with exclusive(tmp_path), pytest.raises(BenchError, match="in use by another run"):
         prepared(songs, tmp_path, ["inpaint-drums"])
@@ -256,14 +258,12 @@ def test_a_run_in_the_folder_keeps_it_out(songs: Path, tmp_path: Path, monkeypat
         (["synthetic", "--limit", "0"], "--limit 0: want at least 1 excerpt"),
     ],
 )
-def test_a_wrong_word_gets_one_line(tmp_path: Path, arguments: list[str], said: str) -> None:
+def test_a_wrong_argument_gets_one_line(tmp_path: Path, arguments: list[str], said: str) -> None:
     shown = CliRunner().invoke(app, ["data", "prepare", *arguments, "--out", str(tmp_path)])
     assert shown.exit_code == 2 and said in shown.output and "Traceback" not in shown.output
 
 
-def test_the_command_ends_in_one_where_a_song_failed(
-    songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_exit_code_is_1_if_an_excerpt_failed(songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command = ["data", "prepare", "--audio", str(songs), "-t", "arrange-chords", "--json", "--out", str(tmp_path)]
 
     def failing(self: TemplateChords, audio: Audio) -> Any:
@@ -304,7 +304,7 @@ def undisturbed(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_killed_again_and_again_it_finishes_with_identical_files(
+def test_after_repeated_kills_the_files_are_identical(
     songs: Path, undisturbed: tuple[dict[str, str], float], tmp_path: Path, workers: int
 ) -> None:
     wanted, seconds = undisturbed

@@ -1,4 +1,4 @@
-"""Real recordings in, a leaderboard out. The folder comes from $STEERBENCH_REAL_AUDIO and never enters the repository."""
+"""`bench run` on real recordings, from the folder in $STEERBENCH_REAL_AUDIO, which is not in the repository."""
 
 import os
 from pathlib import Path
@@ -26,25 +26,25 @@ def rows(results: tuple[str, Path], system: str) -> list[Row]:
     return read_rows(results[1] / f"{system}.csv")
 
 
-def of(found: list[Row], metric: str, song: str) -> Row:
-    return next(row for row in found if row.metric == metric and song in row.example)
+def of(rows: list[Row], metric: str, song: str) -> Row:
+    return next(row for row in rows if row.metric == metric and song in row.example)
 
 
 def test_every_recording_is_scored_and_the_oracle_is_perfect_where_it_can_be(results) -> None:
-    found = rows(results, "oracle")
-    assert len({row.example for row in found if not row.example.startswith(WHOLE_SET)}) == 4
-    for row in found:
+    oracle = rows(results, "oracle")
+    assert len({row.example for row in oracle if not row.example.startswith(WHOLE_SET)}) == 4
+    for row in oracle:
         if row.metric == "chroma-cosine":
             assert row.value == pytest.approx(1)
         if row.metric in ("context-lsd", "seam-jump"):
             assert row.value == 0
 
 
-def test_what_a_recording_does_not_have_is_undefined_and_says_so(results) -> None:
-    found = rows(results, "oracle")
-    assert of(found, "drum-onset-f1", "ragtime").state == "undefined-reference"
-    assert of(found, "chord-accuracy", "choice_drum".replace("_", "-")).state == "undefined-reference"
-    assert of(found, "drum-onset-f1", "choice").value > 0.8
+def test_metrics_without_a_target_in_the_recording_are_undefined(results) -> None:
+    oracle = rows(results, "oracle")
+    assert of(oracle, "drum-onset-f1", "ragtime").state == "undefined-reference"
+    assert of(oracle, "chord-accuracy", "choice_drum".replace("_", "-")).state == "undefined-reference"
+    assert of(oracle, "drum-onset-f1", "choice").value > 0.8
 
 
 def test_four_songs_have_no_intervals(results) -> None:

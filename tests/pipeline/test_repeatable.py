@@ -11,7 +11,7 @@ from bench.example import Example, ExampleSet, Request, Truth, masked, write_ref
 from bench.manifest import Excerpt, Manifest
 from bench.mask import Mask
 from bench.paths import write_text
-from bench.runtime.executor import executor
+from bench.runtime.executor import Processes, Serial
 from bench.scores import WHOLE_SET, Row
 from bench.scoring.score import score
 from bench.submission import Card, Submission
@@ -55,10 +55,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[ExampleSet, Submissi
 def test_the_same_bytes_however_it_is_run(made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     examples, submission = made
     monkeypatch.setenv("BENCH_WEIGHTS", str(examples.folder.parent / "weights"))
-    turned = replace(examples, manifest=replace(examples.manifest, excerpts=examples.manifest.excerpts[::-1]))
+    reversed_order = replace(examples, manifest=replace(examples.manifest, excerpts=examples.manifest.excerpts[::-1]))
     runs: list[dict[tuple[str, str], Row]] = []
-    for k, (workers, one) in enumerate(((1, examples), (1, examples), (2, examples), (1, turned))):
-        rows = score(submission, one, {}, tmp_path / f"cache{k}", executor(workers))
+    for k, (workers, one) in enumerate(((1, examples), (1, examples), (2, examples), (1, reversed_order))):
+        rows = score(submission, one, {}, tmp_path / f"cache{k}", Processes(2) if workers == 2 else Serial())
         runs.append({(row.metric, row.example): replace(row, manifest_sha="") for row in rows})
     first = runs[0]
     for name in ("fad[logmel-stats]", "kad[clap-folder]", "clap-score[clap-folder]"):

@@ -33,7 +33,7 @@ def finish(process: subprocess.Popen[bytes]) -> None:
 
 
 def everything(out: Path) -> dict[str, bytes]:
-    """All that a run promises to make the same: sound, symbols, scores; not times and not the cache."""
+    """Return all files that a run reproduces: sounds, symbols and scores, without times and the cache."""
     return {
         str(path.relative_to(out)): path.read_bytes()
         for path in sorted(out.rglob("*"))
@@ -67,6 +67,6 @@ def test_killed_runs_end_in_the_same_bytes(
         except subprocess.TimeoutExpired:
             kill(process)
     finish(start(tmp_path, workers))
-    found = everything(tmp_path)
-    assert sorted(found) == sorted(wanted)
-    assert [name for name in wanted if found[name] != wanted[name]] == []
+    made = everything(tmp_path)
+    assert sorted(made) == sorted(wanted)
+    assert [name for name in wanted if made[name] != wanted[name]] == []

@@ -52,12 +52,15 @@ def test_what_is_there_is_found(home: Path) -> None:
 
 def test_what_is_missing_names_the_file_the_command_the_licence_and_what_runs_without(home: Path) -> None:
     assert not model().is_here()
-    with pytest.raises(MissingComponent, match=r"a\.bin in .*model; get it with `bench setup model`.*MIT.*hpss runs"):
-        model().find("hpss runs without")
+    with pytest.raises(
+        MissingComponent,
+        match=r"model/a\.bin: missing; model needs it; get it with `bench setup model` .*MIT.*; hpss can run without it$",
+    ):
+        model().find("hpss")
 
 
 def test_what_nobody_publishes_is_yours_to_put_there() -> None:
-    with pytest.raises(MissingComponent, match=r"in .*model; put it there \("):
+    with pytest.raises(MissingComponent, match=r"model/a\.bin: missing; model needs it; put it there \("):
         model(url="").find("x")
 
 
@@ -100,7 +103,7 @@ def test_a_folder_that_cannot_be_written_is_named_with_what_chooses_it(home: Pat
 
 @pytest.mark.parametrize("url", ["", "http://example.org/a.bin", "file:///etc/passwd"])
 def test_only_https_is_fetched(url: str) -> None:
-    with pytest.raises(BenchError, match="is yours to put into"):
+    with pytest.raises(BenchError, match=r"a\.bin: missing; model needs it; put it there \(a model; MIT\)$"):
         model(url=url).fetch()
 
 
@@ -109,7 +112,7 @@ def test_a_file_under_its_other_name_is_there(home: Path) -> None:
     one = Weights("model", "a model", "MIT", (File("a.pth", "", also=path.name),))
     one.fetch()
     path.unlink()
-    with pytest.raises(BenchError, match=r"model: a\.pth is yours to put into"):
+    with pytest.raises(BenchError, match=r"model/a\.pth: missing; model needs it; put it there"):
         one.fetch()
 
 
@@ -122,16 +125,18 @@ def test_setup_fetches_weights_by_name(home: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_what_is_shipped_counts_only_on_what_it_was_made_on(home: Path) -> None:
-    assert weights.shipped("air-mini-drums", on="mini-language").parent.name == "weights"
+    assert weights.shipped("air-mini-drums", "air", on="mini-language").parent.name == "weights"
     (home / "mini").mkdir(parents=True)
     (home / "mini" / "mini-language.safetensors").touch()
     with pytest.raises(
-        MissingComponent, match=r"mini/air-mini-drums.*train it on your mini-language with `bench train"
+        MissingComponent,
+        match=r"mini/air-mini-drums\.safetensors: missing; air needs it; make it with `bench train air-mini-drums` and put "
+        r"it there \(it has to be trained on your mini-language\); retrieval can run without it$",
     ):
-        weights.shipped("air-mini-drums", on="mini-language")
-    assert weights.shipped("sep-mini").parent.name == "weights"
+        weights.shipped("air-mini-drums", "air", on="mini-language", instead="retrieval")
+    assert weights.shipped("sep-mini", "sep-mini").parent.name == "weights"
     (home / "mini" / "air-mini-drums.safetensors").touch()
-    assert weights.shipped("air-mini-drums", on="mini-language").parent == home / "mini"
+    assert weights.shipped("air-mini-drums", "air", on="mini-language").parent == home / "mini"
 
 
 def test_plugs_name_their_weights_once_each() -> None:

@@ -1,4 +1,4 @@
-"""Hearing: what an extractor is given, and what of its findings is kept."""
+"""Tests of bench.scoring.hearing and bench.music.extraction."""
 
 from pathlib import Path
 
@@ -21,14 +21,14 @@ MASK = Mask(((25, 75), (150, 250)), 300)
 RAMP = Audio(np.arange(6 * RATE) / (6 * RATE), RATE)
 
 
-class Ears:
-    """Remembers what it heard; finds an event every 0.1 s of what it is given."""
+class Recorder:
+    """An extractor that keeps its inputs and finds an event every 0.1 s."""
 
     def __init__(self, kind: str) -> None:
-        self.kind, self.identity, self.heard = kind, f"ears for {kind}", []
+        self.kind, self.identity, self.inputs = kind, f"recorder of {kind}", []
 
     def extract(self, audio: Audio):
-        self.heard.append(audio)
+        self.inputs.append(audio)
         times = np.arange(0, audio.duration_s, 0.1)
         if self.kind == "drums":
             return Audio(0.5 * audio.mono, audio.sample_rate)
@@ -42,8 +42,8 @@ class Ears:
 
 
 @pytest.fixture
-def ears(monkeypatch: pytest.MonkeyPatch) -> dict[str, Ears]:
-    built = {kind: Ears(kind) for kind in ("drums", "onsets", "beats", "chords", "notes", "chroma")}
+def recorders(monkeypatch: pytest.MonkeyPatch) -> dict[str, Recorder]:
+    built = {kind: Recorder(kind) for kind in ("drums", "onsets", "beats", "chords", "notes", "chroma")}
     monkeypatch.setattr(plugins, "load", lambda kind, name, **options: built[name])
     return built
 
@@ -54,14 +54,14 @@ def hearing(tmp_path: Path, controls=None, truth: Truth | None = None, output: A
     return Hearing(Example(request, RAMP, truth or Truth()), output or RAMP, Extractors(names, Cache(tmp_path)))
 
 
-def test_an_extractor_hears_the_hole_and_one_second_on_either_side(ears, tmp_path: Path) -> None:
+def test_an_extractor_is_given_the_hole_and_one_second_on_either_side(recorders, tmp_path: Path) -> None:
     hearing(tmp_path).found("output", "beats")
-    first, second = ears["beats"].heard
+    first, second = recorders["beats"].inputs
     assert np.array_equal(first.mono, RAMP.mono[: round(2.5 * RATE)])
     assert np.array_equal(second.mono, RAMP.mono[2 * RATE :])
 
 
-def test_only_findings_in_the_hole_are_kept_counted_from_the_excerpts_start(ears, tmp_path: Path) -> None:
+def test_only_findings_in_the_hole_are_kept_and_timed_from_the_excerpts_start(recorders, tmp_path: Path) -> None:
     first, second = hearing(tmp_path).found("output", "beats")
     assert first.times_s == pytest.approx(np.arange(0.5, 1.45, 0.1))
     assert second.times_s == pytest.approx(np.arange(3.0, 4.95, 0.1))
@@ -69,43 +69,43 @@ def test_only_findings_in_the_hole_are_kept_counted_from_the_excerpts_start(ears
     assert [c.intervals_s.tolist() for c in chords] == [[[0.5, 1.5]], [[3.0, 5.0]]]
 
 
-def test_sound_is_cut_to_the_hole(ears, tmp_path: Path) -> None:
+def test_sound_is_cut_to_the_hole(recorders, tmp_path: Path) -> None:
     first, second = hearing(tmp_path).found("output", "drums")
     assert np.allclose(first.mono, 0.5 * RAMP.mono[RATE // 2 : 3 * RATE // 2])
     assert second.n_samples == 2 * RATE
 
 
-def test_frames_are_those_of_the_hole(ears, tmp_path: Path) -> None:
+def test_frames_are_those_of_the_hole(recorders, tmp_path: Path) -> None:
     first, second = hearing(tmp_path).found("output", "chroma")
     assert first.values[:, 0].tolist() == list(range(5, 15))
     assert second.values[:, 0].tolist() == list(range(10, 30))
 
 
-def test_an_extractor_may_ask_for_the_hole_alone(ears, tmp_path: Path) -> None:
-    ears["chroma"].context_s = 0.0
+def test_an_extractor_may_ask_for_the_hole_alone(recorders, tmp_path: Path) -> None:
+    recorders["chroma"].context_s = 0.0
     first, _ = hearing(tmp_path).found("output", "chroma")
-    assert ears["chroma"].heard[0].n_samples == RATE
+    assert recorders["chroma"].inputs[0].n_samples == RATE
     assert first.values[:, 0].tolist() == list(range(10))
 
 
-def test_output_and_reference_are_heard_alike(ears, tmp_path: Path) -> None:
+def test_output_and_reference_are_extracted_alike(recorders, tmp_path: Path) -> None:
     other = Audio(1 - RAMP.mono, RATE)
-    heard = hearing(tmp_path, output=other)
-    heard.found("output", "beats"), heard.found("reference", "beats")
-    lengths = [audio.n_samples for audio in ears["beats"].heard]
+    one = hearing(tmp_path, output=other)
+    one.found("output", "beats"), one.found("reference", "beats")
+    lengths = [audio.n_samples for audio in recorders["beats"].inputs]
     assert lengths[:2] == lengths[2:]
-    assert np.array_equal(ears["beats"].heard[0].mono, other.mono[: round(2.5 * RATE)])
+    assert np.array_equal(recorders["beats"].inputs[0].mono, other.mono[: round(2.5 * RATE)])
 
 
-def test_onsets_are_looked_for_in_the_separated_drums(ears, tmp_path: Path) -> None:
+def test_onsets_are_detected_in_the_separated_drums(recorders, tmp_path: Path) -> None:
     hearing(tmp_path).found("output", "onsets")
-    assert np.allclose(ears["onsets"].heard[0].mono, 0.5 * RAMP.mono[: round(2.5 * RATE)])
+    assert np.allclose(recorders["onsets"].inputs[0].mono, 0.5 * RAMP.mono[: round(2.5 * RATE)])
 
 
-def test_what_was_heard_once_comes_from_the_cache(ears, tmp_path: Path) -> None:
+def test_a_second_request_comes_from_the_cache(recorders, tmp_path: Path) -> None:
     hearing(tmp_path).found("output", "beats")
     hearing(tmp_path).found("reference", "beats")
-    assert len(ears["beats"].heard) == 2
+    assert len(recorders["beats"].inputs) == 2
 
 
 CHORDS = Chords(np.array([[0.0, 6.0]]), ("A:min",))
@@ -131,23 +131,23 @@ HITS = Notes(
         ("chroma", True, True, "extractor"),
     ],
 )
-def test_where_the_reference_of_a_metric_comes_from(ears, tmp_path: Path, kind, controls, truth, source) -> None:
+def test_where_the_reference_of_a_metric_comes_from(recorders, tmp_path: Path, kind, controls, truth, source) -> None:
     given = {
         "drums": Control("drums", RAMP, RAMP),
         "chords": Control("chords", Chords(np.array([[0.0, 6.0]]), ("D:maj",)), RAMP, Beats()),
         "piano": Control("piano", HITS, RAMP),
     }
     known = Truth(CHORDS, Beats(np.arange(0, 6, 0.5)), HITS)
-    heard = hearing(tmp_path, given if controls else None, known if truth else None)
-    assert heard.source(kind) == source
-    assert len(heard.wanted(kind)) == 2
+    one = hearing(tmp_path, given if controls else None, known if truth else None)
+    assert one.source(kind) == source
+    assert len(one.wanted(kind)) == 2
     if kind == "chords":
         wanted = {"control": "D:maj", "truth": "A:min", "extractor": "C:maj"}
-        assert heard.wanted(kind)[0].labels == (wanted[source],)
-        assert heard.wanted(kind)[0].intervals_s.tolist() == [[0.5, 1.5]]
+        assert one.wanted(kind)[0].labels == (wanted[source],)
+        assert one.wanted(kind)[0].intervals_s.tolist() == [[0.5, 1.5]]
 
 
-def test_true_onsets_are_drum_hits_merged_within_30_ms(ears, tmp_path: Path) -> None:
+def test_true_onsets_are_drum_hits_merged_within_30_ms(recorders, tmp_path: Path) -> None:
     first, second = hearing(tmp_path, truth=Truth(notes=HITS)).wanted("onsets")
     assert first.times_s.tolist() == [0.6, 0.9]
     assert second.times_s.tolist() == []
@@ -155,49 +155,49 @@ def test_true_onsets_are_drum_hits_merged_within_30_ms(ears, tmp_path: Path) -> 
     assert drum_onsets(chain).times_s == pytest.approx([1.0, 1.04])
 
 
-def test_onsets_of_a_control_are_heard_in_it_without_separation(ears, tmp_path: Path) -> None:
+def test_onsets_of_a_control_are_detected_without_separation(recorders, tmp_path: Path) -> None:
     hearing(tmp_path, {"drums": Control("drums", RAMP, RAMP)}).wanted("onsets")
-    assert np.array_equal(ears["onsets"].heard[0].mono, RAMP.mono[: round(2.5 * RATE)])
-    assert ears["drums"].heard == []
+    assert np.array_equal(recorders["onsets"].inputs[0].mono, RAMP.mono[: round(2.5 * RATE)])
+    assert recorders["drums"].inputs == []
 
 
-def test_a_kind_without_extractor_and_one_of_another_kind_are_refused(ears, tmp_path: Path) -> None:
+def test_a_kind_without_extractor_and_one_of_another_kind_are_refused(recorders, tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="no extractor is chosen for tempo"):
         Extractors({}, Cache(tmp_path)).of("tempo")
     with pytest.raises(BenchError, match="--extractor chords=beats: beats finds beats; name an extractor of chords"):
         Extractors({"chords": "beats"}, Cache(tmp_path)).of("chords")
 
 
-def test_identities_are_joined(ears, tmp_path: Path) -> None:
+def test_identities_are_joined(recorders, tmp_path: Path) -> None:
     names = {"onsets": "onsets", "drums": "drums"}
-    assert Extractors(names, Cache(tmp_path)).identity(("onsets", "drums")) == "ears for onsets + ears for drums"
+    assert Extractors(names, Cache(tmp_path)).identity(("onsets", "drums")) == "recorder of onsets + recorder of drums"
 
 
-def test_a_finding_at_a_holes_start_is_in_it_and_one_at_its_end_is_not(ears, tmp_path: Path) -> None:
+def test_a_finding_at_a_holes_start_is_in_it_and_one_at_its_end_is_not(recorders, tmp_path: Path) -> None:
     beats = Beats(np.array([0.5, 1.0, 1.5, 3.0, 5.0]))
     first, second = hearing(tmp_path, truth=Truth(beats=beats)).wanted("beats")
     assert (first.times_s.tolist(), second.times_s.tolist()) == ([0.5, 1.0], [3.0])
 
 
-def test_what_a_control_gives_is_cut_to_the_holes(ears, tmp_path: Path) -> None:
+def test_the_content_of_a_control_is_cut_to_the_holes(recorders, tmp_path: Path) -> None:
     given = {"drums": Control("drums", RAMP, RAMP), "piano": Control("piano", HITS, RAMP)}
-    heard = hearing(tmp_path, given)
-    first, second = heard.wanted("drums")
+    one = hearing(tmp_path, given)
+    first, second = one.wanted("drums")
     assert np.array_equal(first.mono, RAMP.mono[RATE // 2 : 3 * RATE // 2])
     assert np.array_equal(second.mono, RAMP.mono[3 * RATE : 5 * RATE])
-    assert [notes.pitches.tolist() for notes in heard.wanted("notes")] == [[36, 42, 38], [60]]
-    assert all(not ear.heard for ear in ears.values())
+    assert [notes.pitches.tolist() for notes in one.wanted("notes")] == [[36, 42, 38], [60]]
+    assert all(not recorder.inputs for recorder in recorders.values())
 
 
-def test_nothing_is_heard_before_it_is_asked_for(ears, tmp_path: Path) -> None:
-    heard = hearing(tmp_path)
-    heard.source("chords")
-    assert all(not ear.heard for ear in ears.values())
-    heard.found("output", "chords"), heard.found("output", "chords")
-    assert len(ears["chords"].heard) == 2
+def test_nothing_is_extracted_before_it_is_asked_for(recorders, tmp_path: Path) -> None:
+    one = hearing(tmp_path)
+    one.source("chords")
+    assert all(not recorder.inputs for recorder in recorders.values())
+    one.found("output", "chords"), one.found("output", "chords")
+    assert len(recorders["chords"].inputs) == 2
 
 
-def test_an_output_that_ends_early_is_heard_as_far_as_it_goes(ears, tmp_path: Path) -> None:
+def test_an_output_that_ends_early_is_extracted_up_to_its_end(recorders, tmp_path: Path) -> None:
     short = Audio(RAMP.mono[: 4 * RATE], RATE)
     first, second = hearing(tmp_path, output=short).found("output", "beats")
     assert first.times_s == pytest.approx(np.arange(0.5, 1.45, 0.1))
@@ -222,8 +222,8 @@ def test_hits_are_merged_whatever_their_order_on_file() -> None:
     assert drum_onsets(Notes.joined([])).times_s.shape == (0,)
 
 
-def test_another_version_of_an_extractor_hears_anew(ears, tmp_path: Path) -> None:
+def test_another_version_of_an_extractor_extracts_again(recorders, tmp_path: Path) -> None:
     hearing(tmp_path).found("output", "beats")
-    ears["beats"].identity = "ears for beats v2"
+    recorders["beats"].identity = "recorder of beats v2"
     hearing(tmp_path).found("output", "beats")
-    assert len(ears["beats"].heard) == 4
+    assert len(recorders["beats"].inputs) == 4

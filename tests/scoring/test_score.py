@@ -1,4 +1,4 @@
-"""Scoring: rows from measurements, what silence and failure score, chance, ceiling and adherence."""
+"""Tests of bench.scoring.score."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,10 +51,10 @@ class Level:
         return {"level": Measurement(value, 5), "edge": Measurement(1.0)}
 
 
-class Ears:
+class MeanEmbedding:
     """An embedding of one dimension: the mean."""
 
-    kind, identity = "embedding", "ears/1"
+    kind, identity = "embedding", "mean-embedding/1"
 
     def extract(self, audio: Audio) -> Frames:
         return Frames(np.array([[float(audio.mono.mean())]]), 1.0)
@@ -65,7 +65,7 @@ class Distance:
 
     columns = (Column("distance", "", "lower", "hole", float("nan"), is_ranked=True),)
     identity = "distance/1"
-    embedding = Ears()
+    embedding = MeanEmbedding()
 
     def compare(self, references: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> dict[str, SetMeasurement]:
         value = abs(float(np.mean(np.concatenate(references)) - np.mean(np.concatenate(outputs))))
@@ -115,8 +115,8 @@ def rows_of(examples: ExampleSet, tmp_path: Path, values: dict[str, float], swap
 
 
 def one(rows: list[Row], metric: str, example: str = WHOLE_SET) -> Row:
-    (found,) = [row for row in rows if row.metric == metric and row.example == example]
-    return found
+    (match,) = [row for row in rows if row.metric == metric and row.example == example]
+    return match
 
 
 def test_excerpts_are_averaged_within_songs_and_songs_over_the_set(examples: ExampleSet, tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_excerpts_are_averaged_within_songs_and_songs_over_the_set(examples: Exa
     assert row.low < row.value < row.high
 
 
-def test_undefined_is_counted_and_never_averaged(examples: ExampleSet, tmp_path: Path) -> None:
+def test_undefined_values_are_counted_and_never_averaged(examples: ExampleSet, tmp_path: Path) -> None:
     rows = rows_of(examples, tmp_path, dict.fromkeys(IDS, 0.1))
     undefined = one(rows, "level", "song-3")
     assert np.isnan(undefined.value) and undefined.state == "undefined-reference"
@@ -162,7 +162,7 @@ HOLES = {
 
 
 @pytest.mark.parametrize("case", HOLES)
-def test_what_counts_as_silent_is_judged_in_the_hole_alone(examples: ExampleSet, tmp_path: Path, case: str) -> None:
+def test_silence_is_judged_in_the_hole_alone(examples: ExampleSet, tmp_path: Path, case: str) -> None:
     hole, context, state = HOLES[case]
     rows = one_output(examples, tmp_path, hole, context)
     row = one(rows, "level", "song-1")
@@ -171,7 +171,7 @@ def test_what_counts_as_silent_is_judged_in_the_hole_alone(examples: ExampleSet,
     assert one(rows, "level", "song-2").state == "ok" and one(rows, "level").state == "ok"
 
 
-def test_a_humbled_value_keeps_its_weight_and_counts_in_the_mean(examples: ExampleSet, tmp_path: Path) -> None:
+def test_the_worst_value_of_a_silent_output_counts_in_the_mean(examples: ExampleSet, tmp_path: Path) -> None:
     rows = one_output(examples, tmp_path, np.zeros(2 * RATE))
     assert one(rows, "level", "song-1").n == 5
     assert one(rows, "level").value == pytest.approx((9.0 + 7 * 0.1) / 8, abs=1e-4)
@@ -206,7 +206,7 @@ class Counting:
 
 
 @pytest.mark.parametrize(("truth", "state"), [(Truth(), "undefined-reference"), (Truth(beats=Beats()), "ok")])
-def test_what_is_heard_in_a_silent_reference_is_undefined(
+def test_targets_extracted_from_a_silent_reference_are_undefined(
     examples: ExampleSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, truth: Truth, state: str
 ) -> None:
     monkeypatch.setattr(plugins, "builder", lambda kind, name: {"level": Pulse, "distance": Distance}[name])

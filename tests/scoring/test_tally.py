@@ -1,4 +1,4 @@
-"""The tally: from measurements to rows, on numbers small enough to add up by hand."""
+"""Tests of bench.scoring.tally and bench.scoring.columns, with numbers that can be added up by hand."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -35,7 +35,7 @@ class Mean:
 
     columns = (Column("apart", "", "lower", "hole", NAN),)
     identity = "mean/1"
-    embedding = SimpleNamespace(identity="ears/1")
+    embedding = SimpleNamespace(identity="embedding/1")
 
     def compare(self, references: Any, outputs: Any) -> dict[str, SetMeasurement]:
         value = float(np.concatenate(references).mean() - np.concatenate(outputs).mean())
@@ -57,15 +57,15 @@ def value(number: float, state: str = "ok", chance: float = NAN, identity: str =
 
 def measured(values: list[Value], store: Cache, **more: Any) -> list[Scored]:
     """Return what scoring finds: one `plain` per example, and vectors that are its place in the list."""
-    found = []
+    scored = []
     for k, (name, one) in enumerate(zip(IDS, values, strict=True)):
         keys = {}
-        for kind, shift in (("reference_vectors", 0), ("vectors", 10), ("stranger_vectors", 100)):
+        for kind, shift in (("reference_vectors", 0), ("vectors", 10), ("other_vectors", 100)):
             store.content(f"{kind}{k}", lambda k=k, shift=shift: Frames(np.array([[float(k + shift)]]), 1.0))
-            keys[kind] = {"ears/1": f"{kind}{k}"}
+            keys[kind] = {"embedding/1": f"{kind}{k}"}
         ceiling, chance = {"plain": value(10.0 + k)}, {"plain": value(float(-k))}
-        found.append(Scored(name, {"plain": one}, ceiling, chance, **(keys | more)))
-    return found
+        scored.append(Scored(name, {"plain": one}, ceiling, chance, **(keys | more)))
+    return scored
 
 
 def rows(examples: ExampleSet, values: list[Value], **more: Any) -> list[Row]:
@@ -74,12 +74,12 @@ def rows(examples: ExampleSet, values: list[Value], **more: Any) -> list[Row]:
     return rows_of(submission, examples, measured(values, store, **more), store)
 
 
-def one(found: list[Row], metric: str, example: str = WHOLE_SET) -> Row:
-    (row,) = [row for row in found if (row.metric, row.example) == (metric, example)]
+def one(rows: list[Row], metric: str, example: str = WHOLE_SET) -> Row:
+    (row,) = [row for row in rows if (row.metric, row.example) == (metric, example)]
     return row
 
 
-def test_adherence_stands_behind_the_column_that_controls(examples: ExampleSet) -> None:
+def test_adherence_follows_the_primary_control_column(examples: ExampleSet) -> None:
     assert [column.name for column in columns_of(examples.task)] == ["plain", "guided", ADHERENCE, "apart"]
     adherence = columns_of(examples.task)[2]
     assert adherence.hears == ("chords",) and adherence.direction == "higher" and adherence.worst != adherence.worst
@@ -90,16 +90,16 @@ def test_a_metric_is_built_once_per_spec(examples: ExampleSet) -> None:
 
 
 def test_songs_weigh_the_same_however_many_excerpts_they_have(examples: ExampleSet) -> None:
-    found = rows(examples, [value(1), value(3), value(5), value(9)])
-    whole = one(found, "plain")
+    results = rows(examples, [value(1), value(3), value(5), value(9)])
+    whole = one(results, "plain")
     assert whole.value == pytest.approx((2 + 5 + 9) / 3)
     assert (whole.n, whole.n_requested, whole.state) == (3, 3, "ok")
     assert whole.ceiling == pytest.approx((10.5 + 12 + 13) / 3) and whole.chance == pytest.approx(-(0.5 + 2 + 3) / 3)
-    assert [row.value for row in found if row.metric == "plain" and row.example in IDS] == [1, 3, 5, 9]
-    assert (one(found, "plain", "a--2").n, one(found, "plain", "a--2").ceiling) == (2.0, 11.0)
+    assert [row.value for row in results if row.metric == "plain" and row.example in IDS] == [1, 3, 5, 9]
+    assert (one(results, "plain", "a--2").n, one(results, "plain", "a--2").ceiling) == (2.0, 11.0)
 
 
-def test_rows_say_where_they_belong(examples: ExampleSet) -> None:
+def test_rows_name_task_manifest_and_system(examples: ExampleSet) -> None:
     places = {
         (r.task, r.task_version, r.manifest, r.manifest_sha, r.system)
         for r in rows(examples, [value(k) for k in range(4)])
@@ -113,7 +113,7 @@ def test_undefined_excerpts_leave_their_song_and_undefined_songs_the_set(example
     assert whole.value == pytest.approx(6) and (whole.n, whole.n_requested, whole.state) == (2, 3, "ok")
 
 
-def test_a_set_of_which_nothing_is_defined_is_undefined_itself(examples: ExampleSet) -> None:
+def test_a_set_without_defined_values_is_undefined(examples: ExampleSet) -> None:
     whole = one(rows(examples, [value(NAN, "no-context")] * 4), "plain")
     assert np.isnan([whole.value, whole.low, whole.high]).all()
     assert (whole.n, whole.state) == (0, "no-context")
@@ -124,41 +124,41 @@ def test_a_failure_makes_the_set_incomplete_and_still_counts(examples: ExampleSe
     assert (failed.value, failed.state) == (4, "incomplete")
 
 
-def test_silence_counts_and_leaves_the_set_whole(examples: ExampleSet) -> None:
+def test_silent_outputs_count_and_leave_the_set_complete(examples: ExampleSet) -> None:
     silent = one(rows(examples, [value(0, "silent"), value(0), value(5), value(7)]), "plain")
     assert (silent.value, silent.state, silent.n) == (4, "ok", 3)
 
 
 def test_values_of_different_identity_are_never_averaged(examples: ExampleSet) -> None:
-    found = rows(examples, [value(1, identity="x"), value(3, identity="x"), value(5, identity="y"), value(9)])
-    whole = {row.identity: row.value for row in found if row.metric == "plain" and row.example == WHOLE_SET}
+    results = rows(examples, [value(1, identity="x"), value(3, identity="x"), value(5, identity="y"), value(9)])
+    whole = {row.identity: row.value for row in results if row.metric == "plain" and row.example == WHOLE_SET}
     assert whole == {"x": 2.0, "y": 5.0, "pair/1": 9.0}
 
 
 def test_a_metrics_own_chance_comes_before_another_songs(examples: ExampleSet) -> None:
-    found = rows(examples, [value(1, chance=0.25), value(3), value(5), value(9)])
-    assert one(found, "plain", "a").chance == 0.25 and one(found, "plain", "a--2").chance == -1
+    results = rows(examples, [value(1, chance=0.25), value(3), value(5), value(9)])
+    assert one(results, "plain", "a").chance == 0.25 and one(results, "plain", "a--2").chance == -1
 
 
 def test_a_distance_has_ceiling_chance_and_half_sets(examples: ExampleSet) -> None:
-    found = rows(examples, [value(0)] * 4)
-    whole = one(found, "apart")
+    results = rows(examples, [value(0)] * 4)
+    whole = one(results, "apart")
     assert (whole.value, whole.low, whole.high, whole.n) == (-10, -11, -9, 3)
     assert (whole.chance, whole.ceiling, whole.n_requested) == (-100, 0, 3)
-    assert [(one(found, "apart", f"*~0{k}").value, one(found, "apart", f"*~0{k}").state) for k in (1, 2)] == [
+    assert [(one(results, "apart", f"*~0{k}").value, one(results, "apart", f"*~0{k}").state) for k in (1, 2)] == [
         (1.0, "half-set"),
         (2.0, "half-set"),
     ]
 
 
-def test_a_distance_without_every_output_is_incomplete_and_without_strangers_has_no_chance(
+def test_a_distance_without_every_output_is_incomplete_and_without_other_songs_has_no_chance(
     examples: ExampleSet,
 ) -> None:
     missing = rows(examples, [value(0)] * 4, vectors={})
     assert one(missing, "apart").state == "incomplete" and np.isnan(one(missing, "apart").value)
     assert one(missing, "apart").chance == -100
     assert [row.example for row in missing if row.metric == "apart"] == [WHOLE_SET]
-    alone = one(rows(examples, [value(0)] * 4, stranger_vectors={}), "apart")
+    alone = one(rows(examples, [value(0)] * 4, other_vectors={}), "apart")
     assert alone.value == -10 and np.isnan(alone.chance)
 
 
@@ -168,10 +168,10 @@ def test_columns_of_waveforms_are_marked_for_systems_that_keep_no_phase(
     columns = (Column("plain", "dB", "higher", "hole", 0.0, needs_phase=True), Pair.columns[1])
     monkeypatch.setattr(Pair, "columns", columns)
     store = Cache(examples.folder / "cache")
-    found = measured([value(1), value(2, "silent"), value(3), value(4)], store)
+    scored = measured([value(1), value(2, "silent"), value(3), value(4)], store)
     for keeps, expected in ((True, ("ok", "silent", "ok")), (False, ("no-phase", "silent", "no-phase"))):
         card = Card("s", "t", 2, "m", keeps_phase=keeps)
-        rows = rows_of(Submission(examples.folder, card), examples, found, store)
+        rows = rows_of(Submission(examples.folder, card), examples, scored, store)
         states = {row.example: row.state for row in rows if row.metric == "plain"}
         assert (states["a"], states["a--2"], states[WHOLE_SET]) == expected
         assert {row.state for row in rows if row.metric == "guided"} <= {"ok", "silent"}

@@ -46,7 +46,7 @@ def test_examples_left_out_are_named(tmp_path):
 def test_options_of_a_site_need_html(run):
     found = ran("--all", run.folder)
     assert found.exit_code == 2
-    assert "give --html with them" in found.output
+    assert "give --html too" in found.output
 
 
 def test_sounds_of_a_run_without_examples_are_refused(run, tmp_path):
@@ -115,7 +115,7 @@ def test_the_published_site_is_written_in_a_clone_only(run, monkeypatch):
 
 def test_rows_of_an_older_version_or_list_are_not_current(run, monkeypatch):
     assert board_of(run.folder).sheets[0].is_current
-    monkeypatch.setattr("bench.board.outdated.sha_today", lambda manifest, duration_s: "other")
+    monkeypatch.setattr("bench.board.outdated.present_sha_of", lambda manifest, duration_s: "other")
     assert not board_of(run.folder).sheets[0].is_current
 
 
@@ -129,5 +129,5 @@ def test_published_cards_are_read(run):
 def test_the_published_board_its_history_and_its_site_agree_and_hold_no_sound():
     board = home("leaderboard")
     assert sorted(path.name for path in (board / "site").glob("*.html")) == ["index.html", "systems.html"]
-    assert [*audit.check(), *history.check(), *check()] == []
+    assert [*audit.audit(), *history.stale_histories(), *check()] == []
     assert not [path for path in board.rglob("*") if path.suffix in (".wav", ".ogg", ".flac", ".mp3")]

@@ -9,7 +9,9 @@ import torch
 from bench.air.adapter import Prompts, merged, of
 from bench.air.weights import read_decoder
 from bench.errors import MissingComponent, UnknownName
+from bench.runtime.executor import Serial
 from bench.trainers import adapter as plug
+from bench.trainers.adapter.examples import validation_batch
 from tests.tiny_mini import CONFIG
 
 FRAMES = 150
@@ -22,7 +24,7 @@ def prepared(shared, kind="prompts", **options):
         language=str(shared / "language.safetensors"), train="synthetic-train-2",
         validation="synthetic-validation-1", **sizes,
     )  # fmt: skip
-    trainer.prepare(1)
+    trainer.prepare(Serial())
     return trainer
 
 
@@ -72,10 +74,10 @@ def test_an_adapters_initial_values_depend_only_on_the_seed(shared):
 
 
 def controls_of(trainer, n_draws=60):
-    songs = trainer._songs
+    songs = trainer._examples.songs
     names_of_controls = []
     for seed in range(n_draws):
-        codes = trainer._control(songs, trainer._sounds, np.random.default_rng(seed), "train-0001", 30, FRAMES)
+        codes = trainer._examples.control(np.random.default_rng(seed), "train-0001", 30, FRAMES)
         names = [
             p
             for p in ("drums", "chords", "piano", "silence")
@@ -100,16 +102,14 @@ def test_several_controls_are_given_one_by_one_or_summed(shared):
     assert set(controls_of(trainer)) == {"drums", "chords", "piano", "silence", "several"}
     assert "several" not in controls_of(prepared(shared, controls=("drums", "chords"), several=0.0))
     both = prepared(shared, controls=("drums", "chords"), several=1.0)
-    codes = [
-        both._control(both._songs, both._sounds, np.random.default_rng(s), "train-0001", 30, FRAMES) for s in range(4)
-    ]
-    cut = [both._sounds.cut("train-0001", kind, 30 * 640, FRAMES * 640) for kind in ("drums", "chords")]
+    codes = [both._examples.control(np.random.default_rng(s), "train-0001", 30, FRAMES) for s in range(4)]
+    cut = [both._examples.sounds.cut("train-0001", kind, 30 * 640, FRAMES * 640) for kind in ("drums", "chords")]
     assert any(np.array_equal(one, both._tokeniser.encode(cut[0] + cut[1])) for one in codes)
 
 
 def test_masks_are_everything_long_holes_or_scattered(shared):
     trainer = prepared(shared)
-    flags = [trainer._masked(np.random.default_rng(seed), 500) for seed in range(300)]
+    flags = [trainer._examples.masked(np.random.default_rng(seed), 500) for seed in range(300)]
     whole = np.mean([flag.all() for flag in flags])
     holes = [np.count_nonzero(np.diff(np.concatenate([[0], flag.astype(int), [0]])) == 1) for flag in flags]
     long = np.mean([n <= 4 and not flag.all() for n, flag in zip(holes, flags, strict=True)])
@@ -119,14 +119,14 @@ def test_masks_are_everything_long_holes_or_scattered(shared):
 
 def test_a_fixed_ratio_is_used_for_every_mask(shared):
     trainer = prepared(shared, masks="scatter", ratio=0.5)
-    shares = [trainer._masked(np.random.default_rng(seed), 500).mean() for seed in range(50)]
+    shares = [trainer._examples.masked(np.random.default_rng(seed), 500).mean() for seed in range(50)]
     assert np.mean(shares) == pytest.approx(0.5, abs=0.06) and max(shares) < 1
 
 
 def test_an_example_has_the_control_where_it_is_masked_and_the_mix_elsewhere(shared):
     trainer = prepared(shared)
     for seed in range(5):
-        prefix, mix, masked = trainer._example(trainer._songs, trainer._sounds, np.random.default_rng(seed), FRAMES)
+        prefix, mix, masked = trainer._examples.draw(np.random.default_rng(seed), FRAMES)
         assert prefix.shape == mix.shape == (4, FRAMES) and masked.shape == (FRAMES,)
         flags = torch.from_numpy(masked)
         assert torch.equal(prefix[:, ~flags], mix[:, ~flags])
@@ -134,7 +134,7 @@ def test_an_example_has_the_control_where_it_is_masked_and_the_mix_elsewhere(sha
 
 def test_exchanged_controls_are_other_crops_of_the_same_mixes(shared):
     trainer = prepared(shared, controls=("drums", "chords"))
-    right, wrong = trainer._validation_batch(np.random.default_rng(0), FRAMES)
+    right, wrong = validation_batch(trainer._unseen, trainer._sources["controls"], np.random.default_rng(0), FRAMES)
     assert len(right) == len(wrong) == 8
     for (own, mix, flags), (other, same_mix, same_flags) in zip(right, wrong, strict=True):
         assert torch.equal(mix, same_mix) and np.array_equal(flags, same_flags)

@@ -76,7 +76,7 @@ def trainer_of(tmp_path, **options):
     }
     sources = {"size": "small", "dataset": NAME, "train": f"{NAME}-train", "validation": f"{NAME}-validation"}
     made = plug.build(tmp_path, tmp_path / "data", **usual | sources | {"stretch_s": 3.0, "masks": "scatter"} | options)
-    made.prepare(1)
+    made.prepare(Serial())
     return made
 
 
@@ -151,11 +151,11 @@ def test_low_rank_trains_a_copy_of_the_backbone(dataset, tmp_path):
 
 def test_tokens_are_those_of_the_codec_from_where_each_excerpt_starts(dataset, tmp_path):
     trainer = trainer_of(tmp_path)
-    assert trainer._songs.tracks == tuple(f"train-{k}-{50 * (1 + k)}" for k in range(4))
+    assert trainer._examples.songs.tracks == tuple(f"train-{k}-{50 * (1 + k)}" for k in range(4))
     codec, excerpt = codec_of("small")[0], dataset.select(f"{NAME}-train").excerpts[2]
-    sound = trainer._sounds.whole("train-2-150", "drums")
+    sound = trainer._examples.sounds.whole("train-2-150", "drums")
     expected = codec.encode([sound])[0].numpy()
-    assert np.array_equal(trainer._songs.crop("train-2-150", "drums", 0, 150), expected)
+    assert np.array_equal(trainer._examples.songs.crop("train-2-150", "drums", 0, 150), expected)
     known = dataset.read(excerpt, "drums").resampled(32000).mono[: 3 * 32000]
     assert np.abs(sound - known)[:-320].max() < 1e-3
 
@@ -183,16 +183,20 @@ def test_drums_are_separated_if_there_is_no_stem_or_if_asked(dataset, tmp_path, 
     assert "sep-mini" not in heard and "hpss" not in heard
     separated = trainer_of(tmp_path, separator="hpss")
     assert "hpss" in heard
-    track = separated._songs.tracks[0]
-    assert not np.array_equal(separated._sounds.whole(track, "drums"), with_stems._sounds.whole(track, "drums"))
-    assert not np.array_equal(separated._songs.parts[track, "drums"], with_stems._songs.parts[track, "drums"])
+    track = separated._examples.songs.tracks[0]
+    assert not np.array_equal(
+        separated._examples.sounds.whole(track, "drums"), with_stems._examples.sounds.whole(track, "drums")
+    )
+    assert not np.array_equal(
+        separated._examples.songs.parts[track, "drums"], with_stems._examples.songs.parts[track, "drums"]
+    )
 
 
 def test_missing_chords_and_notes_are_extracted_from_the_mix(dataset, tmp_path):
     dataset.without |= {"chords", "beats"}
     trainer = trainer_of(tmp_path, controls=("chords", "piano"))
     for part in ("chords", "piano"):
-        assert trainer._sounds.whole(trainer._sounds.tracks[0], part).any()
+        assert trainer._examples.sounds.whole(trainer._examples.sounds.tracks[0], part).any()
 
 
 def test_an_interrupted_training_ends_in_the_same_bytes(dataset, tmp_path, monkeypatch):
@@ -238,7 +242,7 @@ def test_a_training_that_does_not_fit_a_gpu_is_refused_before_anything_is_read(d
         BenchError,
         match=r"training on musicgen-small needs about 3\.\d GB on cuda at batch 7 of 5 s .*, 0\.0 GB are free: take a smaller batch",
     ):
-        trainer.prepare(1)
+        trainer.prepare(Serial())
 
 
 @pytest.mark.parametrize("name", FULL)

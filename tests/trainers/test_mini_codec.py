@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from bench.mini.codec import Codec
+from bench.runtime.executor import Serial
 from bench.runtime.tensors import read_tensors, write_tensors
 from bench.trainers import mini_codec as plug
 
@@ -22,7 +23,7 @@ def prepared(shared, tmp_path_factory):
 
         use_songs(patch)
         trainer = built(tmp_path_factory.mktemp("codec"), shared)
-        trainer.prepare(1)
+        trainer.prepare(Serial())
     return trainer
 
 

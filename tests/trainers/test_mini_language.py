@@ -6,6 +6,7 @@ import torch
 
 from bench.air.sequence import Layout
 from bench.air.weights import read_decoder
+from bench.runtime.executor import Serial
 from bench.runtime.tensors import write_tensors
 from bench.trainers import mini_language as plug
 
@@ -18,7 +19,7 @@ def prepared(shared, **options):
         shared, shared, tokens=str(shared / "codec.safetensors"), train="synthetic-train-2",
         validation="synthetic-validation-1", **sizes,
     )  # fmt: skip
-    trainer.prepare(1)
+    trainer.prepare(Serial())
     return trainer
 
 

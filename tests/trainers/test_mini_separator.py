@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from bench.mini.separator import of
+from bench.runtime.executor import Serial
 from bench.trainers import mini_separator as plug
 
 
@@ -14,7 +15,7 @@ def trainer(shared):
         shared, shared, train="synthetic-train-2", validation="synthetic-validation-1", width=8, depth=2, steps=6,
         batch=4, crop_s=0.5,
     )  # fmt: skip
-    made.prepare(1)
+    made.prepare(Serial())
     return made
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from bench.mini.tokens import BOOKS, ENTRIES, Tokeniser
+from bench.runtime.executor import Serial
 from bench.trainers import mini_tokens as plug
 from bench.training.loop import run
 from tests.tiny_mini import SIZES
@@ -18,7 +19,7 @@ def trainer(shared):
         use_songs(patch)
         patch.setattr(plug, "_TRACK_S", 8.0)
         made = plug.build(shared, shared, train="synthetic-train-2", validation="synthetic-validation-1")
-        made.prepare(1)
+        made.prepare(Serial())
     for k in range(BOOKS):
         assert 0 <= made.step(k)["unexplained"] < 0.2
     return made

@@ -28,7 +28,7 @@ class Tiny:
         self.learner = Learner(self.network, 0.1, STEPS, warm_up=4)
         self.dies_at, self.taken = dies_at, []
 
-    def prepare(self, workers):
+    def prepare(self, executor):
         pass
 
     def step(self, k):

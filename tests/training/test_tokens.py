@@ -5,6 +5,7 @@ import pytest
 
 from bench.errors import BenchError
 from bench.mini.tokens import HOP, Tokeniser
+from bench.runtime.executor import Serial
 from bench.training.streams import PARTS, Streams
 from bench.training.tokens import Songs, encoded
 from tests.tiny_mini import codebooks
@@ -23,7 +24,7 @@ def made(tmp_path_factory):
             np.save(folder / "streams" / track / f"{part}.npy", sound)
     streams = Streams(folder / "streams", ("a", "b"), 32000, N_FRAMES / 50)
     tokeniser = Tokeniser.of(codebooks())
-    return folder, streams, tokeniser, encoded(streams, tokeniser, folder / "codes", 1)
+    return folder, streams, tokeniser, encoded(streams, tokeniser, folder / "codes", Serial())
 
 
 def test_every_part_of_every_track_is_encoded(made):
@@ -40,7 +41,7 @@ def test_only_missing_tracks_are_encoded(made):
     kept, gone = (folder / "codes" / f"{track}.safetensors" for track in "ab")
     before, changed = kept.read_bytes(), kept.stat().st_mtime_ns
     gone.unlink()
-    again = encoded(streams, tokeniser, folder / "codes", 1)
+    again = encoded(streams, tokeniser, folder / "codes", Serial())
     assert kept.stat().st_mtime_ns == changed and kept.read_bytes() == before
     assert all(np.array_equal(again.parts[key], songs.parts[key]) for key in songs.parts)
 
@@ -50,7 +51,7 @@ def test_damaged_tokens_are_named(made, tmp_path):
     for track in "ab":
         (tmp_path / f"{track}.safetensors").write_bytes(b"\x01" * 20)
     with pytest.raises(BenchError, match=r"a\.safetensors: cannot be read as safetensors"):
-        encoded(streams, tokeniser, tmp_path, 1)
+        encoded(streams, tokeniser, tmp_path, Serial())
 
 
 def test_a_crop_is_a_part_of_the_tokens_and_silence_is_a_part_too(made):

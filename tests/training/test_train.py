@@ -230,15 +230,19 @@ def test_unknown_names_are_refused_with_the_nearest(trained, tmp_path):
 
 def test_needed_files_are_taken_from_out_else_from_the_shipped_ones(trained, tmp_path, monkeypatch):
     with pytest.raises(
-        MissingComponent, match=r"tiny-tokens\.safetensors: missing; train it with `bench train tiny-tokens`"
+        MissingComponent,
+        match=r"tiny-tokens\.safetensors: missing; .*tiny-language needs it; make it with `bench train tiny-tokens`",
     ):
         train("tiny-language", "two-cores", tmp_path, device="cpu")
     trained_file = trained / "tiny-tokens" / "tiny-tokens.safetensors"
-    assert bench.training.train._needed("tiny-tokens", trained) == trained_file
+    assert bench.training.train._needed("tiny-tokens", trained, "tiny-language") == trained_file
     (tmp_path / "mini").mkdir()
     (tmp_path / "mini" / "tiny-tokens.safetensors").symlink_to(trained_file)
     monkeypatch.setenv(VARIABLE, str(tmp_path))
-    assert bench.training.train._needed("tiny-tokens", tmp_path) == tmp_path / "mini" / "tiny-tokens.safetensors"
+    assert (
+        bench.training.train._needed("tiny-tokens", tmp_path, "tiny-language")
+        == tmp_path / "mini" / "tiny-tokens.safetensors"
+    )
 
 
 def test_files_that_do_not_belong_together_are_refused(trained, tmp_path):

@@ -1,15 +1,18 @@
 """Tests of bench.upkeep.expectations: every expectation holds on one side of its limit and fails on the other."""
 
+import json
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from bench.cli.app import app
 from bench.errors import BenchError
 from bench.protocols import Column
 from bench.scores import WHOLE_SET, Row, write_rows
-from bench.upkeep.expectations import absent, main, order, violations
+from bench.upkeep.expectations import absent, order, violations
 
 NAN = float("nan")
 ONSETS, KAD = "drum-onset-f1", "kad[logmel-stats]"
@@ -148,27 +151,34 @@ def board(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_board_without_violations_exits_with_0(board, capsys):
+def said_of(*words):
+    return CliRunner().invoke(app, ["expectations", *map(str, words)])
+
+
+def test_a_board_without_violations_exits_with_0(board):
     assert order(board) == []
-    assert main([str(board)]) == 0
-    assert capsys.readouterr().out == "every expectation holds\n"
+    said = said_of(board)
+    assert (said.exit_code, said.stdout) == (0, "every expectation holds\n")
+    assert json.loads(said_of(board, "--json").stdout) == {"ok": True, "violations": []}
 
 
-def test_a_violation_exits_with_1(board, capsys):
+def test_a_violation_exits_with_1(board):
     write_rows(board / "results/inpaint-drums/synthetic-quick/oracle.csv", [row("oracle", ONSETS, 0.5)])
-    assert main([str(board)]) == 1
-    assert capsys.readouterr().out.count("\n") == 1
+    said = said_of(board)
+    assert said.exit_code == 1 and said.stdout.count("\n") == 1 and "oracle, drum-onset-f1 = 0.5" in said.stdout
+    as_json = said_of(board, "--json")
+    assert as_json.exit_code == 1 and json.loads(as_json.stdout)["violations"] == said.stdout.splitlines()
 
 
-def test_unreadable_rows_exit_with_2(board, capsys):
+def test_unreadable_rows_exit_with_2(board):
     path = board / "results/inpaint-drums/synthetic-quick/oracle.csv"
     path.write_text("nonsense\n")
-    assert main([str(board)]) == 2
-    assert "oracle.csv:1" in capsys.readouterr().err
+    said = said_of(board)
+    assert said.exit_code == 2 and "oracle.csv:1" in said.stderr
     with pytest.raises(BenchError, match="want the columns"):
         order(board)
 
 
-def test_no_rows_is_an_error(tmp_path, capsys):
-    assert main([str(tmp_path)]) == 2
-    assert "holds no results" in capsys.readouterr().err
+def test_no_rows_is_an_error(tmp_path):
+    said = said_of(tmp_path)
+    assert said.exit_code == 2 and "holds no results" in said.stderr

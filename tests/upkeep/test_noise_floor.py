@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from bench import plugins
 from bench.audio import Audio
 from bench.cli.app import app
-from bench.errors import BenchError, MissingComponent
+from bench.errors import BenchError, MissingComponent, UnknownName
 from bench.manifest import Excerpt, Manifest
 from bench.symbols import DRUM_PROGRAM, Beats, Chords, Notes
 from bench.task import defaults
@@ -132,7 +132,7 @@ def test_only_available_extractors_with_a_truth_have_rows() -> None:
 
 @pytest.mark.usefixtures("truth")
 def test_an_unknown_manifest_is_refused() -> None:
-    with pytest.raises(BenchError, match=r"no data set has the manifest 'untruthful'; known data sets: truthful"):
+    with pytest.raises(UnknownName, match=r"no dataset is called 'untruthful'; did you mean truthful"):
         floor.noise_floor("untruthful")
 
 
@@ -143,25 +143,23 @@ def test_a_data_set_without_the_truth_is_refused(truth: Truthful, monkeypatch: p
 
 
 @pytest.mark.usefixtures("truth")
-def test_the_table_is_markdown(capsys: pytest.CaptureFixture[str]) -> None:
-    assert floor.main(["truthful-set", "1"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "| extractor | measure | mean | std | songs |"
+def test_the_table_is_markdown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.cli.resolve.extractors_of", lambda chosen: defaults().extractors)
+    said = CliRunner().invoke(app, ["doctor", "--noise-floor", "--dataset", "truthful-set", "--limit", "1"])
+    lines = said.stdout.splitlines()
+    assert said.exit_code == 0 and lines[0] == "| extractor | measure | mean | std | songs |"
     assert "| `half-drums` | drum sdr | 6.0 dB | nan | 1 |" in lines
 
 
 @pytest.mark.usefixtures("truth")
 @pytest.mark.parametrize(
-    ("arguments", "why"),
-    [
-        (["untruthful"], "no data set has the manifest 'untruthful'"),
-        (["truthful-set", "0"], "--limit 0"),
-        (["truthful-set", "all"], "truthful-set all: want the name of a manifest and a number of songs"),
-    ],
+    ("words", "why"),
+    [(["--dataset", "untruthful"], "no dataset is called 'untruthful'"), (["--limit", "0"], "--limit 0")],
 )
-def test_an_error_is_one_line(arguments: list[str], why: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert floor.main(arguments) == 2
-    assert why in (said := capsys.readouterr()).err and not said.out
+def test_an_error_is_one_line(words: list[str], why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.cli.resolve.extractors_of", lambda chosen: defaults().extractors)
+    said = CliRunner().invoke(app, ["doctor", "--noise-floor", "--dataset", "truthful-set", *words])
+    assert said.exit_code == 2 and why in said.stderr and not said.stdout
 
 
 def test_the_doctor_passes_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -12,20 +11,19 @@ from bench import plugins
 from bench.air.adapter import LOW_RANK, Aligned, Prefix, Prompts
 from bench.air.backbone import Backbone, mini, published
 from bench.air.loss import HIDDEN, loss_of
-from bench.air.sequence import Layout, prefix_of
+from bench.air.sequence import Layout
 from bench.air.sizes import SIZES
 from bench.errors import BenchError, MissingComponent, UnknownName
-from bench.mask import blocks, draw, scatter
 from bench.mini.songs import prepared
-from bench.mini.tokens import HOP
+from bench.runtime.executor import Executor, Serial
+from bench.trainers.adapter.examples import Example, Examples, validation_batch
 from bench.training import streams
 from bench.training.loop import Learner
-from bench.training.tokens import Codes, Songs, of_dataset
+from bench.training.tokens import Songs, of_dataset
 
 KINDS = ("prompts", "aligned", "prefix", "lora")
 MASKS = ("mixed", "scatter")
 CONTROLS = ("drums", "chords", "piano")
-_EVERYTHING, _ONE_HOLE = 0.3, 0.25
 _FULL_LICENCE = (
     "not for commercial use: trained beside MusicGen's weights (CC BY-NC 4.0) on recordings of {dataset}, whose own "
     "licence says what may be done with what is learned from them"
@@ -48,13 +46,14 @@ class AdapterTrainer:
         is_own = self._sources["size"] == "mini" and dataset == "synthetic"
         return "" if is_own else _FULL_LICENCE.format(dataset=dataset)
 
-    def prepare(self, workers: int) -> None:
+    def prepare(self, executor: Executor) -> None:
         """Make the streams, encode them, build the adapter on the frozen decoder."""
         backbone = self._backbone()
         self._decoder, self._tokeniser, self.frozen = backbone.decoder, backbone.tokeniser, backbone.about
         # Extractors may use torch's random numbers, but only if songs are missing: restore them for the adapter's sake.
         with torch.random.fork_rng(devices=[]):
-            (self._sounds, self._songs), (_, self._unseen) = self._prepared_songs(backbone.label, workers)
+            (sounds, songs), (_, self._unseen) = self._prepared_songs(backbone.label, executor)
+        self._examples = Examples(songs, sounds, self._tokeniser, self._sources["controls"], self._sizes)
         self._adapter = self._new_adapter()
         trained = self._decoder if self._adapter is None else self._adapter.to(self._device).train()
         self.learner = Learner(
@@ -77,17 +76,18 @@ class AdapterTrainer:
         torch.manual_seed(self._seed)
         return backbone
 
-    def _prepared_songs(self, label: str, workers: int) -> list[tuple[streams.Streams, Songs]]:
+    def _prepared_songs(self, label: str, executor: Executor) -> list[tuple[streams.Streams, Songs]]:
         """Return the training and validation songs, as sound and as tokens of the decoder's codec."""
         names, dataset = (self._sources["train"], self._sources["validation"]), self._sources["dataset"]
         if self._sources["size"] == "mini" and dataset == "synthetic":
-            return prepared(self._data, Path(self._sources["tokens"]), names, workers)[1]
+            return prepared(self._data, Path(self._sources["tokens"]), names, executor)[1]
         manifest = plugins.load("datasets", dataset).select(names[0])
         self.frozen["songs"] = f"{manifest.name} {manifest.sha256[:12]}"
         return of_dataset(
             dataset, names, self._data / dataset, self._tokeniser, label, parts=("mix", *self._sources["controls"]),
-            duration_s=self._sizes["stretch_s"], separator=self._sources["separator"], workers=workers,
-            encoders=workers if self._device == "cpu" else 1,  # each would load the codec onto the one device
+            duration_s=self._sizes["stretch_s"], separator=self._sources["separator"], executor=executor,
+            # On a GPU each process would load the codec onto the one device.
+            encoder=executor if self._device == "cpu" else Serial(),
         )  # fmt: skip
 
     def _new_adapter(self) -> Prompts | Prefix | None:
@@ -118,56 +118,15 @@ class AdapterTrainer:
         n = self._sizes["long_frames"] if is_long else self._sizes["frames"]
         size = self._sizes["long_batch"] if is_long else self._sizes["batch"]
         rng = np.random.default_rng([self._seed, k])
-        batch = [self._example(self._songs, self._sounds, rng, n) for _ in range(size)]
+        batch = [self._examples.draw(rng, n) for _ in range(size)]
         return self.learner.learn(k, loss=self._loss(batch, rng))
 
-    def _loss(
-        self, batch: list[tuple[Tensor, Tensor, npt.NDArray[np.bool_]]], rng: Any, inside: bool = False
-    ) -> Tensor:
+    def _loss(self, batch: list[Example], rng: Any, inside: bool = False) -> Tensor:
         prefix, mix = (torch.stack([example[k] for example in batch]).to(self._device) for k in (0, 1))  # type: ignore[misc]
         masked = np.stack([example[2] for example in batch])
         types = Layout(prefix.shape[2], prefix.shape[1]).types(masked).to(self._device)
         only = torch.from_numpy(masked).to(self._device) if inside else None
         return loss_of(self._decoder, prefix, mix, rng, types, self._adapter, only, self._sizes["hidden"])
-
-    def _example(
-        self, songs: Songs, sounds: streams.Streams, rng: np.random.Generator, n: int
-    ) -> tuple[Tensor, Tensor, npt.NDArray[np.bool_]]:
-        """Draw a prefix (K, n), the tokens to predict (K, n) and the mask (n,)."""
-        track, start = songs.place(rng, n)
-        mix = torch.from_numpy(songs.crop(track, "mix", start, n))
-        control = torch.from_numpy(self._control(songs, sounds, rng, track, start, n))
-        masked = self._masked(rng, n)
-        return prefix_of(mix[None], control[None], torch.from_numpy(masked)[None])[0], mix, masked
-
-    def _control(
-        self, songs: Songs, sounds: streams.Streams, rng: np.random.Generator, track: str, start: int, n: int
-    ) -> Codes:
-        """Draw which controls are given, and return the tokens (K, n) of their sum."""
-        kinds = list(self._sources["controls"])
-        if not kinds or rng.random() < self._sizes["silent"]:
-            return songs.crop(track, "silence", start, n)
-        if len(kinds) > 1:
-            several = rng.random() < self._sizes["several"]
-            n_kinds = int(rng.integers(2, len(kinds) + 1)) if several else 1
-            kinds = [kinds[k] for k in sorted(rng.permutation(len(kinds))[:n_kinds])]
-        if len(kinds) == 1:
-            return songs.crop(track, kinds[0], start, n)
-        total = sum(sounds.cut(track, kind, start * HOP, n * HOP) for kind in kinds)
-        return self._tokeniser.encode(np.asarray(total, dtype=np.float32))
-
-    def _masked(self, rng: np.random.Generator, n: int) -> npt.NDArray[np.bool_]:
-        """Draw which frames are masked: all, one or two long holes, or scattered ones as in the paper."""
-        kind, seed = float(rng.random()), int(rng.integers(2**31))
-        if self._sizes["masks"] == "scatter":
-            ratio = self._sizes["ratio"]
-            return (scatter(n, seed, ratio=ratio) if ratio > 0 else scatter(n, seed)).inside(50)
-        if kind < _EVERYTHING:
-            return np.ones(n, dtype=bool)
-        if kind < _EVERYTHING + _ONE_HOLE:
-            name = str(rng.choice(["centre", "two-gaps", "long", "blocks"]))
-            return (blocks(n, seed, percent=60.0) if name == "blocks" else draw(name, n, seed)).inside(50)
-        return scatter(n, seed).inside(50)
 
     def validate(self) -> dict[str, float]:
         """Return the loss in the holes of validation songs, and the gap: how much it rises with other songs' controls.
@@ -182,31 +141,12 @@ class AdapterTrainer:
         with torch.inference_mode():
             for k in range(4):
                 rng = np.random.default_rng([10**6, k])
-                right, wrong = self._validation_batch(rng, n)
+                right, wrong = validation_batch(self._unseen, self._sources["controls"], rng, n)
                 own.append(float(self._loss(right, None, inside=True)))
                 other.append(float(self._loss(wrong, None, inside=True)))
         if self._adapter is not None:
             self._adapter.train()
         return {"loss": float(np.mean(own)), "gap": float(np.mean(other) - np.mean(own))}
-
-    def _validation_batch(self, rng: np.random.Generator, n: int) -> tuple[list[Any], list[Any]]:
-        kinds = list(self._sources["controls"]) or ["silence"]
-        mixes, controls, flags = [], [], []
-        for k in range(8):
-            track, start = self._unseen.place(rng, n)
-            mixes.append(torch.from_numpy(self._unseen.crop(track, "mix", start, n)))
-            controls.append(torch.from_numpy(self._unseen.crop(track, kinds[k % len(kinds)], start, n)))
-            flags.append(np.ones(n, dtype=bool) if k < 4 else draw("centre", n, 0).inside(50))
-        shift = len(kinds) if len(kinds) < 8 else 1
-        exchanged = controls[shift:] + controls[:shift]
-        right, wrong = (
-            [
-                (prefix_of(mix[None], control[None], torch.from_numpy(flag)[None])[0], mix, flag)
-                for mix, control, flag in zip(mixes, given, flags, strict=True)
-            ]
-            for given in (controls, exchanged)
-        )
-        return right, wrong
 
     def state(self) -> dict[str, Any]:
         """Return the state for a checkpoint."""
