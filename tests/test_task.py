@@ -68,7 +68,7 @@ def test_locking_writes_what_there_is(monkeypatch: pytest.MonkeyPatch, tmp_path:
     said = CliRunner().invoke(app, ["lock"])
     assert (said.exit_code, said.stdout) == (0, f"written to {tmp_path / lock.LOCK}\n")
     assert read_yaml(tmp_path / lock.LOCK) == {"new@1": {"task": "0"}} and lock.check() == []
-    assert CliRunner().invoke(app, ["lock", "--check"]).stdout == "every task is as it is locked\n"
+    assert CliRunner().invoke(app, ["lock", "--check"]).stdout == "every task agrees with its lock\n"
     monkeypatch.setattr(lock, "is_clone", lambda: False)
     with pytest.raises(BenchError, match=r"writes into tasks/ of a clone; run it from there"):
         lock.write()

@@ -1,1 +1,1 @@
-"""The command line: parse what is typed, call one step, print its result."""
+"""The command line: parse options, call one step, print its result."""

@@ -1,4 +1,4 @@
-"""The command line: parse, call one verb, print. Every verb imports its own, so that `bench list` is instant."""
+"""The command `bench` and its subcommands. Each imports what it needs when it runs, so that `bench list` is fast."""
 
 import sys
 from functools import partial
@@ -42,7 +42,7 @@ app.add_typer(convert_app, name="convert")
 
 
 def main() -> None:
-    """Run the command line; a user's mistake ends in one line and exit code 1 or 2, never a traceback."""
+    """Run the command line; a user's mistake gives one line and exit code 1 or 2, never a traceback."""
     bound_threads()
     fit_streams()
     if line := settle():
@@ -58,34 +58,40 @@ def main() -> None:
 @mended
 def list_(
     kind: Annotated[
-        str | None, typer.Argument(help="tasks, models, datasets, metrics, extractors or renderers.")
+        str | None,
+        typer.Argument(
+            help="tasks, models, datasets, metrics, extractors, renderers, trainers or recipes; all if not given."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List what can be named.
+    """List tasks, plugs and recipes by name, each with a description.
 
     Example: bench list tasks
     """
     from bench.upkeep.listing import listing
 
-    found = listing(kind)
+    by_kind = listing(kind)
 
     def text() -> str:
-        width = max((len(name) for names in found.values() for name in names), default=0)
+        width = max((len(name) for names in by_kind.values() for name in names), default=0)
         blocks = [
             f"{one}\n" + "\n".join(f"  {name:{width}}  {about}" for name, about in names.items())
-            for one, names in found.items()
+            for one, names in by_kind.items()
         ]
         return "\n\n".join(blocks)
 
-    show(found, as_json, text)
+    show(by_kind, as_json, text)
 
 
 @app.command()
 @mended
 def run(
-    task: Annotated[list[str], typer.Option("--task", "-t", help="A task's name, or all; repeatable.")],
-    model: Annotated[list[str] | None, typer.Option("--model", "-m", help="A model; repeatable.")] = None,
+    task: Annotated[list[str], typer.Option("--task", "-t", help="Name of a task, or all; repeatable.")],
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", "-m", help="Name of a model; repeatable; the default ones if not given."),
+    ] = None,
     dataset: DatasetName = None,
     audio: AudioFolder = None,
     salt: Salt = None,
@@ -97,7 +103,7 @@ def run(
     out: Out = RUNS,
     as_json: AsJson = False,
 ) -> None:
-    """Build, generate, score and report, resuming what is done. `--task all` runs every task.
+    """Build, generate, score and report; what is already done is kept. `--task all` runs every task.
 
     Example: bench run --task inpaint-drums
 
@@ -133,7 +139,7 @@ def build(
     out: Out = RUNS,
     as_json: AsJson = False,
 ) -> None:
-    """Make requests (hand these out) and references (keep these).
+    """Build requests (to hand out) and references (to keep) for a task.
 
     Example: bench build --task inpaint-chords --dataset synthetic-test --out runs
     """
@@ -149,7 +155,7 @@ def build(
     with exclusive(out):
         examples = build_task(loaded, source, setting.layout, setting.executor, setting.extractors, limit)
     leaks = scan(examples.folder / "requests", examples.folder / "references")
-    found = {
+    built = {
         "folder": str(examples.folder),
         "requests": str(examples.folder / "requests"),
         "references": str(examples.folder / "references"),
@@ -159,22 +165,23 @@ def build(
     }
     for line in leaks:
         say(f"leak? {line}", err=True)
-    show(found, as_json, lambda: f"{found['n']} examples of {task} on {found['manifest']} in {found['folder']}")
+    show(built, as_json, lambda: f"{built['n']} examples of {task} on {built['manifest']} in {built['folder']}")
 
 
 @app.command()
 @mended
 def generate(
     task: TaskName,
-    model: Annotated[str, typer.Option("--model", "-m", help="A model's name; `bench list models`.")],
+    model: Annotated[str, typer.Option("--model", "-m", help="Name of a model; see `bench list models`.")],
     requests: Annotated[
-        Path | None, typer.Option("--requests", help="An examples folder that `bench build` made.")
+        Path | None,
+        typer.Option("--requests", help="Examples made by `bench build`; the newest of the run if not given."),
     ] = None,
     device: Device = "auto",
     out: Out = RUNS,
     as_json: AsJson = False,
 ) -> None:
-    """Let a model answer a task's requests, into a submission folder.
+    """Let a model answer the requests of a task, and write a submission folder.
 
     Example: bench generate --task inpaint-drums --model retrieval
     """
@@ -193,8 +200,8 @@ def generate(
         examples = examples_of(loaded, requests, None, out)
         folder = layout.submission(task, examples.manifest.name, model)
         submission = answer(examples, model, folder, Cache(layout.cache), device=device)
-    found = {"folder": str(folder), "n": len(examples.ids), "failed": submission.failures}
-    show(found, as_json, lambda: f"{found['n']} outputs of {model} in {folder}; failed: {len(submission.failures)}")
+    made = {"folder": str(folder), "n": len(examples.ids), "failed": submission.failures}
+    show(made, as_json, lambda: f"{made['n']} outputs of {model} in {folder}; failed: {len(submission.failures)}")
 
 
 for name, command in {"check": check, "score": score, "submit": submit, "report": report_, "compare": compare}.items():
@@ -204,14 +211,16 @@ for name, command in {"check": check, "score": score, "submit": submit, "report"
 @app.command()
 @mended
 def look(
-    example: Annotated[str, typer.Argument(help="An example's id.")],
+    example: Annotated[str, typer.Argument(help="Id of an example.")],
     task: TaskName,
     examples: Examples = None,
-    png: Annotated[Path | None, typer.Option("--png", help="Where to write the picture.")] = None,
+    png: Annotated[
+        Path | None, typer.Option("--png", help="File to write; OUT/looks/TASK/MANIFEST/ID.png if not given.")
+    ] = None,
     out: Out = RUNS,
     as_json: AsJson = False,
 ) -> None:
-    """Draw an example: reference, masked, control and every system's output.
+    """Draw an example: reference, masked sound, controls and every system's output.
 
     Example: bench look test-0001 --task inpaint-drums
     """

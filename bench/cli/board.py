@@ -1,4 +1,4 @@
-"""The command line of scores: check and score a submission, put it on the board, show and compare boards."""
+"""Commands about scores: check and score a submission, put it on the board, show and compare boards."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,72 +13,78 @@ from bench.errors import BenchError, CheckFailed
 @mended
 def check(
     folder: Handed,
-    task: Annotated[str | None, typer.Option("--task", "-t", help="The task; the card's when not given.")] = None,
-    requests: Annotated[Path | None, typer.Option("--requests", help="The requests that it answers.")] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Refuse what is otherwise only flagged.")] = False,
+    task: Annotated[
+        str | None, typer.Option("--task", "-t", help="Name of the task; that of the card if not given.")
+    ] = None,
+    requests: Annotated[
+        Path | None, typer.Option("--requests", help="The requests that the submission answers.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Treat flags as problems.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Report every problem of a submission at once.
+    """Report all problems of a submission at once.
 
     Example: bench check my-outputs --task inpaint-drums
     """
     from bench.checking.archive import opened
     from bench.checking.check import Findings
-    from bench.checking.check import check as look_over
+    from bench.checking.check import check as check_submission
     from bench.cli.resolve import requests_of, task_of
 
     try:
-        with opened(folder) as here:
-            loaded = task_of(here, task, requests)
+        with opened(folder) as unpacked:
+            loaded = task_of(unpacked, task, requests)
             examples = requests_of(loaded, requests) if requests else None
-            _, found = look_over(here, loaded, examples)
+            _, findings = check_submission(unpacked, loaded, examples)
     except CheckFailed as error:
         if not as_json:
             raise
-        found = Findings([str(error)])
-    is_ok = not found.problems and not (strict and found.flags)
-    payload = {"ok": is_ok, "problems": found.problems, "flags": found.flags}
+        findings = Findings([str(error)])
+    is_ok = not findings.problems and not (strict and findings.flags)
+    payload = {"ok": is_ok, "problems": findings.problems, "flags": findings.flags}
     if as_json:
         show(payload, True, str)
         raise typer.Exit(0 if is_ok else 1)
-    found.raise_if_any(folder, strict)
-    said = "ok" if requests else "ok so far: only with --requests is it known whether an output is missing"
-    show(payload, False, lambda: "\n".join([said, *(f"  flag: {flag}" for flag in found.flags)]))
+    findings.raise_if_any(folder, strict)
+    verdict = "ok" if requests else "ok so far; give --requests to check whether outputs are missing"
+    show(payload, False, lambda: "\n".join([verdict, *(f"  flag: {flag}" for flag in findings.flags)]))
 
 
 @mended
 def score(
     folder: Handed,
-    task: Annotated[str | None, typer.Option("--task", "-t", help="The task; the card's when not given.")] = None,
+    task: Annotated[
+        str | None, typer.Option("--task", "-t", help="Name of the task; that of the card if not given.")
+    ] = None,
     examples: Examples = None,
     workers: Workers = 1,
     extractor: Choice = None,
     metric: Metrics = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace rows that rest on other extractors or versions.")
+        bool, typer.Option("--overwrite", help="Replace rows made with other extractors or versions.")
     ] = False,
     out: Out = RUNS,
     as_json: AsJson = False,
 ) -> None:
-    """Check a submission and score it; audio in, numbers out.
+    """Check a submission and score it.
 
     Example: bench score my-outputs
     """
     from bench.board import report
     from bench.checking.archive import opened
-    from bench.checking.check import check as look_over
+    from bench.checking.check import check as check_submission
     from bench.cli.resolve import examples_of, setting_of, task_of
     from bench.runtime.locks import exclusive
     from bench.scoring.results import score_into
 
-    with opened(folder) as here:
-        loaded, setting = task_of(here, task), setting_of(out, workers, extractor, None, metric)
+    with opened(folder) as unpacked:
+        loaded, setting = task_of(unpacked, task), setting_of(out, workers, extractor, None, metric)
         with exclusive(out):
-            made = examples_of(loaded, examples, here, out)
-            submission, found = look_over(here, loaded, made)
-            found.raise_if_any(folder)
-            path = score_into(submission, made, setting, must_agree=not overwrite)  # type: ignore[arg-type]
-    for flag in found.flags:
+            answered = examples_of(loaded, examples, unpacked, out)
+            submission, findings = check_submission(unpacked, loaded, answered)
+            findings.raise_if_any(folder)
+            path = score_into(submission, answered, setting, must_agree=not overwrite)  # type: ignore[arg-type]
+    for flag in findings.flags:
         say(f"flag: {flag}", err=True)
     tables = report.tables_of(path.parent)
     show(report.payload(tables), as_json, lambda: report.terminal(tables))
@@ -92,7 +98,7 @@ def submit(
     out: Out = RUNS,
     as_json: AsJson = False,
 ) -> None:
-    """Put a submission onto the published board, and print the text of the pull request that brings it there.
+    """Put a submission onto the published board, and print a text for the pull request.
 
     Example: bench submit runs/submissions/inpaint-drums/synthetic-test/retrieval
     """
@@ -105,35 +111,40 @@ def submit(
     from bench.runtime.locks import exclusive
     from bench.site import present
 
-    with opened(folder) as here:
-        loaded, setting = task_of(here, None), setting_of(out, workers, None, None)
+    with opened(folder) as unpacked:
+        loaded, setting = task_of(unpacked, None), setting_of(out, workers, None, None)
         with exclusive(out):
-            entered = enter(here, loaded, examples_of(loaded, examples, here, out), setting)
+            entered = enter(unpacked, loaded, examples_of(loaded, examples, unpacked, out), setting)
     pages = [report.publish(), *present.refresh()]
     text = entered.proposal(pages)
     written = [str(path) for path in (*entered.written, *pages)]
-    found = {"written": written, "flags": entered.flags, "pull_request": asdict(text)}
-    show(found, as_json, lambda: f"written, ready for a pull request, which may say:\n\n{text}")
+    payload = {"written": written, "flags": entered.flags, "pull_request": asdict(text)}
+    show(payload, as_json, lambda: f"written; open a pull request with this text:\n\n{text}")
 
 
 @mended
 def report_(
     run: Annotated[
-        Path | None, typer.Argument(help="A run's folder or a results folder; the newest under --out.")
+        Path | None,
+        typer.Argument(help="A run's folder or its results; if not given, that of --out, else the published board."),
     ] = None,
-    published: Annotated[bool, typer.Option("--published", help="The published board.")] = False,
-    html: Annotated[bool, typer.Option("--html", help="Write a static site with players into site/ there.")] = False,
-    whole: Annotated[bool, typer.Option("--all", help="With --html: every example and system, of any size.")] = False,
+    published: Annotated[bool, typer.Option("--published", help="Show the published board.")] = False,
+    html: Annotated[
+        bool, typer.Option("--html", help="Write a static site with players into its folder site/.")
+    ] = False,
+    whole: Annotated[
+        bool, typer.Option("--all", help="With --html: write all examples and systems, of any size.")
+    ] = False,
     sounds: Annotated[
-        Path | None, typer.Option("--sounds", help="With --html: the run whose sounds are played, if another.")
+        Path | None, typer.Option("--sounds", help="With --html: another run whose sounds are played.")
     ] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Fail if the published pages and rows are out of step.")
+        bool, typer.Option("--check", help="Exit with 1 if the published pages disagree with the rows.")
     ] = False,
     out: Out = RUNS,
     as_json: AsJson = False,
 ) -> None:
-    """Print the leaderboard of a run, or the published board; or write it as pages to look at and listen to.
+    """Print the leaderboard of a run or the published board, or write it as a site with players.
 
     Example: bench report --html runs
     """
@@ -143,10 +154,12 @@ def report_(
     from bench.site import present
 
     if check and (run or html or whole or sounds):
-        raise BenchError("--check looks at the published board as it stands and writes nothing; give it alone")
+        raise BenchError("--check checks the published board and writes nothing; use it without other options")
     if check:
         if differences := audit.audit() + present.check() or history.stale_histories():
-            raise CheckFailed("leaderboard/ is out of step:\n" + "\n".join(f"  {line}" for line in differences))
+            raise CheckFailed(
+                "the pages of leaderboard/ disagree with its rows:\n" + "\n".join(f"  {line}" for line in differences)
+            )
         show({"ok": True}, as_json, lambda: "the pages of leaderboard/ agree with leaderboard/results")
         return
     folder = report.folder_of(run, published, out)
@@ -155,7 +168,7 @@ def report_(
         show(asdict(made), as_json, lambda: "\n".join(made.lines))
         return
     if whole or sounds:
-        raise BenchError("--all and --sounds say what a site holds; give --html with them")
+        raise BenchError("--all and --sounds are options of a site; give --html too")
     tables = report.tables_of(folder)
     show(report.payload(tables), as_json, lambda: report.terminal(tables))
 
@@ -163,18 +176,18 @@ def report_(
 @mended
 def compare(
     first: Annotated[str, typer.Argument(help="A system (NAME, RUN:NAME) or a board (FOLDER, board, board@REV).")],
-    second: Annotated[str, typer.Argument(help="Another of the same kind.")],
-    task: Annotated[str | None, typer.Option("--task", "-t", help="Only this task.")] = None,
-    published: Annotated[bool, typer.Option("--published", help="NAMEs are those of the published board.")] = False,
+    second: Annotated[str, typer.Argument(help="Another system or board.")],
+    task: Annotated[str | None, typer.Option("--task", "-t", help="Compare on this task only.")] = None,
+    published: Annotated[bool, typer.Option("--published", help="A NAME is a system of the published board.")] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="Two boards: exit 1 unless the first has every row of the second.")
+        bool, typer.Option("--check", help="Two boards: exit with 1 unless the first has every row of the second.")
     ] = False,
     out: Out = RUNS,
     as_json: AsJson = False,
 ) -> None:
     """Compare two systems, or two boards row by row: paired differences, intervals and corrected p-values.
 
-    A FOLDER is a run's, its results, or a checkout's leaderboard/; REV is a git revision of the clone.
+    FOLDER is a run, its results, or leaderboard/ of a checkout; REV is a git revision of this clone.
 
     Example: bench compare retrieval loop-context --task inpaint-drums
 
@@ -197,6 +210,6 @@ def compare(
             changes.must_hold(moved)
         return
     if check:
-        raise BenchError("--check looks for the rows of one board in another; give two boards or folders")
-    found = systems.compare(folder_of(None, published, out), first, second, task)
-    show([asdict(one) for one in found], as_json, lambda: systems.grids(found, first, second))
+        raise BenchError("--check compares the rows of two boards; name two boards or folders")
+    compared = systems.compare(folder_of(None, published, out), first, second, task)
+    show([asdict(one) for one in compared], as_json, lambda: systems.grids(compared, first, second))

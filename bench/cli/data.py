@@ -1,4 +1,4 @@
-"""The command line of data sets: check, describe, choose excerpts, extract ahead."""
+"""Commands about data sets: verify, describe, choose excerpts, extract controls in advance."""
 
 import json
 from pathlib import Path
@@ -15,41 +15,41 @@ data_app = typer.Typer(help="Checksums, statistics, excerpts and extraction of d
 @data_app.command("verify")
 @mended
 def verify_(dataset: str, as_json: AsJson = False) -> None:
-    """Compare a data set with what its manifests lock.
+    """Compare a data set with its locked manifests.
 
     Example: bench data verify synthetic
     """
     from bench.upkeep.data import verify
 
-    said = verify(dataset)
-    show({"ok": True, "said": said}, as_json, lambda: said)
+    line = verify(dataset)
+    show({"ok": True, "said": line}, as_json, lambda: line)
 
 
 @data_app.command("stats")
 @mended
 def stats_(dataset: str, as_json: AsJson = False) -> None:
-    """Describe a data set in numbers.
+    """Print statistics of a data set.
 
     Example: bench data stats synthetic
     """
     from bench.upkeep.data import statistics
 
-    found = statistics(dataset)
-    show(found, as_json, lambda: json.dumps(plain(found), indent=2, default=str))
+    numbers = statistics(dataset)
+    show(numbers, as_json, lambda: json.dumps(plain(numbers), indent=2, default=str))
 
 
 @data_app.command("select")
 @mended
 def select_(
     dataset: str,
-    split: Annotated[str | None, typer.Option(help="A part of the data set; its first when left out.")] = None,
-    out: Annotated[Path, typer.Option(help="Where the two files go.")] = Path("runs/manifests"),
+    split: Annotated[str | None, typer.Option(help="A split of the data set; the first if not given.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the two files.")] = Path("runs/manifests"),
     workers: Workers = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Choose excerpts of recordings by the rule, and write their list with the checksums of the files it rests on.
+    """Choose excerpts of recordings by the rule; write the manifest and the checksums of the files it depends on.
 
-    What is heard of a track is kept: when broken off, the same command goes on.
+    Measurements of tracks are kept: run an interrupted command again to continue.
 
     Example: bench data select slakh2100 --split test --workers 8
     """
@@ -57,12 +57,13 @@ def select_(
     from bench.text import printable
     from bench.upkeep.data import selected
 
-    found, paths = selected(dataset, split, out, executor_of(workers))
-    left_out = [f"  {track}: {why}" for track, why in found.left_out.items()]
-    lines = [f"{len(found.manifest.excerpts)} excerpts; {len(left_out)} tracks have none", *left_out]
-    lines.append(f"{' and '.join(map(str, paths))}: into data_manifests/{dataset}/ they are the manifest of everybody")
-    said = {"files": [str(path) for path in paths], "n": len(found.manifest.excerpts), "left_out": found.left_out}
-    show(said, as_json, lambda: printable("\n".join(lines), keep="\n"))
+    selection, paths = selected(dataset, split, out, executor_of(workers))
+    left_out = [f"  {track}: {why}" for track, why in selection.left_out.items()]
+    n_excerpts = len(selection.manifest.excerpts)
+    lines = [f"{n_excerpts} excerpts; {len(left_out)} tracks have none", *left_out]
+    lines.append(f"{' and '.join(map(str, paths))}: copy them to data_manifests/{dataset}/ to publish the manifest")
+    payload = {"files": [str(path) for path in paths], "n": n_excerpts, "left_out": selection.left_out}
+    show(payload, as_json, lambda: printable("\n".join(lines), keep="\n"))
 
 
 @data_app.command("prepare")
@@ -70,19 +71,21 @@ def select_(
 def prepare_(
     dataset: Annotated[str | None, typer.Argument(help="A data set or one of its manifests.")] = None,
     audio: AudioFolder = None,
-    task: Annotated[list[str] | None, typer.Option("--task", "-t", help="For this task; repeatable; else all.")] = None,
+    task: Annotated[
+        list[str] | None, typer.Option("--task", "-t", help="Name of a task; repeatable; all if not given.")
+    ] = None,
     manifest: Annotated[str | None, typer.Option("--manifest", help="A manifest of the data set.")] = None,
     salt: Salt = None,
     limit: Limit = None,
     workers: Workers = 1,
     extractor: Choice = None,
     references: Annotated[
-        bool, typer.Option("--references", help="Also hear the originals, hole by hole, as `bench score` will.")
+        bool, typer.Option("--references", help="Also extract from the originals' holes what `bench score` needs.")
     ] = False,
     out: Out = RUNS,
     as_json: AsJson = False,
 ) -> None:
-    """Extract all controls once, so that runs of the same --out need not; several may work on it side by side.
+    """Extract all controls in advance, for later runs with the same --out; several processes may share the work.
 
     Example: bench data prepare synthetic --task inpaint-drums --limit 2
 

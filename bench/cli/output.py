@@ -1,7 +1,4 @@
-"""Terminal: what all verbs of the command line share: errors in one line, JSON or text, the folder of runs.
-
-Whatever the encoding of a stream, it is written to: what it lacks comes out in ASCII.
-"""
+"""Output of all commands: errors in one line, JSON or text, and ASCII for characters that a stream cannot encode."""
 
 import codecs
 import io
@@ -21,7 +18,7 @@ from bench.errors import BenchError
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 RUNS = Path("runs")
 IN_ASCII = "steerbench-ascii"
-"""Name of the handler of characters that an encoding lacks."""
+"""Name of the error handler for characters that an encoding lacks."""
 _TYPOGRAPHY = {
     **dict.fromkeys("‐‑‒–—−─━", "-"),
     **dict.fromkeys("│┃", "|"),
@@ -33,7 +30,7 @@ _TYPOGRAPHY = {
 
 
 def mended(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn our own errors into one line on stderr and their exit code."""
+    """Wrap a command: print a `BenchError` or `OSError` as one line on stderr and exit with its code."""
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -53,33 +50,33 @@ def mended(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def fit_streams() -> None:
-    """Let stdout and stderr write in ASCII what their encoding lacks, instead of failing."""
+    """Let stdout and stderr replace characters that their encoding lacks by ASCII, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=IN_ASCII)
 
 
 def print_utf8() -> None:
-    """Let stdout write UTF-8 whatever its encoding: for output that is kept as a file."""
+    """Let stdout write UTF-8, for output that is redirected to a file."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def say(text: str, err: bool = False) -> None:
-    """Print a line; typer's own function writes UTF-8 to a stream that is ASCII."""
+    """Print a line; unlike typer's own function, it does not write UTF-8 to an ASCII stream."""
     print(text, file=sys.stderr if err else sys.stdout, flush=True)
 
 
 def _decoded(text: str) -> str:
-    """Return a message with the names of files in it as they are, where the locale could not decode them."""
+    """Return a message in which file names that the locale could not decode are decoded as UTF-8."""
     try:
         return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    except UnicodeEncodeError:  # half a pair out of somebody's JSON is no file's name
+    except UnicodeEncodeError:  # a lone surrogate from a JSON file is not a file name
         return text
 
 
 def in_ascii(text: str) -> str:
-    """Return a text in ASCII: typography as it is typed, letters without accents, everything else escaped."""
+    """Return a text in ASCII: typographic characters replaced, accents removed, everything else escaped."""
     return "".join(c if c.isascii() else _TYPOGRAPHY.get(c) or _escaped(c) for c in text)
 
 
@@ -98,7 +95,7 @@ codecs.register_error(IN_ASCII, _replaced)
 
 
 def _fit(part: Any, encoding: str) -> None:
-    """Replace what cannot be written before rich lays it out, so that columns stay aligned."""
+    """Replace characters that cannot be encoded before rich lays out the text, so that columns stay aligned."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -115,7 +112,7 @@ def _fit(part: Any, encoding: str) -> None:
 
 
 def show(value: Any, as_json: bool, text: Callable[[], Any]) -> None:
-    """Print a value as JSON, or what `text` makes of it: text, or something for rich."""
+    """Print a value as JSON, or the result of `text`: a string or rich renderables."""
     if as_json:
         say(json.dumps(plain(value), indent=2, default=str))
         return
@@ -132,7 +129,7 @@ def show(value: Any, as_json: bool, text: Callable[[], Any]) -> None:
 
 
 def plain(value: Any) -> Any:
-    """Replace NaN and infinity by null: JSON has neither."""
+    """Return a value for JSON, with NaN and infinity replaced by null."""
     if isinstance(value, dict):
         return {str(key): plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

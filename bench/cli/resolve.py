@@ -1,4 +1,4 @@
-"""Options: what the words of a command line stand for."""
+"""Resolve the names and options of a command line to tasks, sources, examples and settings."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -18,40 +18,40 @@ from bench.task import Task, defaults, load_task, parse_spec, task_names
 
 
 def card_of(folder: Path) -> Card:
-    """Return the card of a submission; raises `BenchError` where it has none."""
+    """Return the card of a submission; raises `BenchError` if it has none."""
     return read_submission(folder).card
 
 
 def task_of(folder: Path, name: str | None, requests: Path | None = None) -> Task:
-    """Return the task that is asked for, or else the one that a submission's card names.
+    """Return the named task, or else the one in a submission's card.
 
     Args:
         folder: The submission.
-        name: What is asked for.
-        requests: Where its requests or their examples lie: their task stands in where the card names none.
+        name: Name of the task, or None.
+        requests: Folder of its requests or examples; their task is used if the card has none.
 
     Raises:
-        UnknownName: no task has the name that is asked for.
-        CheckFailed: the card cannot be read, or names no task.
+        UnknownName: no task has this name.
+        CheckFailed: the card cannot be read, or its task is unknown.
     """
     if name:
         return load_task(name)
     try:
         return load_task(card_of(folder).task)
     except (UnknownName, CheckFailed) as error:
-        for blank in (requests / CARD, requests / "requests" / CARD) if requests else ():
-            if blank.is_file():
-                return load_task(str(read_yaml(blank, needed=["task"])["task"]))
+        for template in (requests / CARD, requests / "requests" / CARD) if requests else ():
+            if template.is_file():
+                return load_task(str(read_yaml(template, needed=["task"])["task"]))
         if isinstance(error, CheckFailed):
             raise
         raise CheckFailed(f"{folder / CARD}: task: {error}") from error
 
 
 def executor_of(workers: int) -> Executor:
-    """Return what does the work of a command with so many `--workers`.
+    """Return the executor for a number of `--workers`.
 
     Raises:
-        BenchError: fewer than one.
+        BenchError: the number is less than 1.
     """
     if workers < 1:
         raise BenchError(f"--workers {workers}: want at least 1")
@@ -66,17 +66,17 @@ def setting_of(
     metrics: list[str] | None = None,
     device: str = "cpu",
 ) -> Setting:
-    """Return how a run is to be done; raises `BenchError` or `UnknownName` for values that do not fit."""
+    """Return the settings of a run; raises `BenchError` or `UnknownName` for invalid values."""
     return Setting(Layout(out), executor_of(workers), extractors_of(chosen), limit, metrics_of(metrics), device)
 
 
 def metrics_of(names: list[str] | None) -> tuple[str, ...]:
-    """Return the metrics to score beside a task's own, once what each needs is found to be here.
+    """Return the metrics to score in addition to a task's own, after checking that each can be built.
 
     Raises:
-        BenchError: an entry is no `name` or `name[value]`, or a metric takes no such option.
+        BenchError: an entry is not `name` or `name[value]`, or a metric takes no option.
         UnknownName: no metric, or no extractor, has this name.
-        MissingComponent: weights or a package are missing, with the command that gets them.
+        MissingComponent: weights or a package are missing, with the command to get them.
     """
     for name in names or []:
         spec = parse_spec(name)
@@ -88,23 +88,23 @@ def metrics_of(names: list[str] | None) -> tuple[str, ...]:
 
 
 def extractors_of(chosen: list[str] | None) -> dict[str, str]:
-    """Return the extractor of every kind: the defaults, changed by `KIND=NAME` entries.
+    """Return the extractor of every kind: the defaults, replaced by `KIND=NAME` entries.
 
     Raises:
-        BenchError: an entry without an equals sign.
-        UnknownName: no such kind, or no such extractor.
+        BenchError: an entry has no equals sign.
+        UnknownName: there is no such kind or extractor.
     """
-    found = dict(defaults().extractors)
+    extractors = dict(defaults().extractors)
     for entry in chosen or []:
         kind, equals, name = entry.partition("=")
         if not equals:
             raise BenchError(f"--extractor {entry}: want KIND=NAME, e.g. chords=template-chords")
-        if kind not in found:
-            raise UnknownName("kind of extractor", kind, found)
+        if kind not in extractors:
+            raise UnknownName("kind of extractor", kind, extractors)
         if name not in plugins.names("extractors"):
             raise UnknownName("extractor", name, plugins.names("extractors"))
-        found[kind] = name
-    return found
+        extractors[kind] = name
+    return extractors
 
 
 def known_models(names: list[str] | None) -> None:
@@ -115,23 +115,23 @@ def known_models(names: list[str] | None) -> None:
 
 
 def known_device(device: str) -> None:
-    """Raise `UnknownName` or `BenchError` unless the device is auto or one that is here."""
-    if device != "auto":  # which it is, the first model that can use one will ask
+    """Raise `UnknownName` or `BenchError` unless the device is `auto` or available."""
+    if device != "auto":  # auto is resolved by the first model that takes a device
         chosen(device)
 
 
 def examples_of(task: Task, folder: Path | None, submission: Path | None, out: Path) -> ExampleSet:
-    """Open the examples that a command means.
+    """Open the examples for a command.
 
     Args:
         task: The task.
-        folder: What `--examples` or `--requests` named: an examples folder, or the `requests` in it.
-        submission: A submission; without `folder`, what its card names is opened under `out`, or built there.
-        out: The run's folder; without both, its newest examples of the task are opened.
+        folder: Value of `--examples` or `--requests`: an examples folder, or the `requests` in it.
+        submission: A submission; without `folder`, the examples of its card's manifest are opened or built under `out`.
+        out: The run's folder; without `folder` and `submission`, its newest examples of the task are opened.
 
     Raises:
-        BenchError: there are none, or they cannot be built again from a name.
-        CheckFailed: the submission's card names no manifest that is known.
+        BenchError: there are no examples, or they cannot be built from the name of their manifest.
+        CheckFailed: the manifest in the submission's card is unknown.
     """
     if folder is not None:
         return open_examples(folder.parent if folder.name == "requests" else folder, task)
@@ -149,15 +149,15 @@ def examples_of(task: Task, folder: Path | None, submission: Path | None, out: P
 
 
 def requests_of(task: Task, folder: Path) -> ExampleSet:
-    """Open what a submission is checked against: examples, or requests alone, as participants have them.
+    """Open the examples, or the requests alone, against which a submission is checked.
 
     Raises:
-        BenchError: the folder holds neither, or the card to fill in does not lie beside the requests.
+        BenchError: the folder holds neither, or the card template is missing beside the requests.
     """
-    home = folder.parent if folder.name == "requests" else folder
+    examples = folder.parent if folder.name == "requests" else folder
     ids = sorted(path.parent.name for path in folder.glob("*/request.yaml"))
-    if (home / "build.yaml").exists() or not ids:
-        return open_examples(home, task)
+    if (examples / "build.yaml").exists() or not ids:
+        return open_examples(examples, task)
     manifest = str(read_yaml(folder / CARD, needed=["manifest"], remedy="get the requests again")["manifest"])
     excerpts = tuple(Excerpt(name, "", "", 0.0, task.duration_s) for name in ids)
     return ExampleSet(folder.parent, task, Manifest(manifest, excerpts))
@@ -166,32 +166,32 @@ def requests_of(task: Task, folder: Path) -> ExampleSet:
 def sources_of(
     tasks: list[str] | None, dataset: str | None, manifest: str | None, audio: Path | None, salt: Path | None
 ) -> list[tuple[Task, Source]]:
-    """Return the tasks that are asked for, or all, each with the source that `source_of` gives it.
+    """Return the named tasks, or all, each with its source.
 
     Args:
-        tasks: Names; all tasks when empty.
-        dataset: A data set's name or a manifest's.
+        tasks: Names of tasks; all when empty.
+        dataset: Name of a data set or manifest.
         manifest: A manifest of that data set.
-        audio: A folder of recordings instead.
+        audio: A folder of recordings, instead of a data set.
         salt: A secret file that makes a private set.
 
     Raises:
         UnknownName: no task, data set or manifest has this name.
-        BenchError: no source or two are named.
+        BenchError: no source or two sources are named.
     """
     if (dataset is None) == (audio is None):
         raise BenchError("name a data set, or a folder of recordings with --audio; not both")
     if manifest and audio:
-        raise BenchError("--manifest names a part of a data set; a folder of recordings has none")
+        raise BenchError("--manifest names a manifest of a data set; leave it out with --audio")
     loaded = [load_task(name) for name in dict.fromkeys(tasks or task_names())]
-    found = [(task, source_of(dataset, audio, salt, task)) for task in loaded]
-    return [(task, replace(source, manifest=manifest or source.manifest)) for task, source in found]
+    sources = [(task, source_of(dataset, audio, salt, task)) for task in loaded]
+    return [(task, replace(source, manifest=manifest or source.manifest)) for task, source in sources]
 
 
 def _named(task: Task, manifest: str, out: Path) -> ExampleSet:
-    made = Layout(out).examples(task.name, manifest)
-    if (made / "build.yaml").exists():
-        return open_examples(made, task)
+    folder = Layout(out).examples(task.name, manifest)
+    if (folder / "build.yaml").exists():
+        return open_examples(folder, task)
     name, limit = limit_of(manifest)
     if name.startswith("folder-") or "-private-" in name:
         raise BenchError(f"{name} cannot be built again from its name; give the examples folder with --examples")

@@ -1,4 +1,4 @@
-"""The command line of what maintainers do: lock tasks, check a board, list training songs, convert weights."""
+"""Commands of maintainers: lock tasks, check a board, list training songs, convert weights."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,7 @@ convert_app = typer.Typer(
 
 @mended
 def lock(
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if a task differs.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit with 1 if a task differs.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write the sha256 of every task and its manifests into tasks/versions.lock; a changed task must raise its version.
@@ -24,9 +24,10 @@ def lock(
     from bench.upkeep import lock as module
 
     if check:
-        found = module.check()
-        show({"ok": not found, "problems": found}, as_json, lambda: "\n".join(found) or "every task is as it is locked")
-        raise typer.Exit(1 if found else 0)
+        problems = module.check()
+        payload = {"ok": not problems, "problems": problems}
+        show(payload, as_json, lambda: "\n".join(problems) or "every task agrees with its lock")
+        raise typer.Exit(1 if problems else 0)
     path = module.write()
     show({"written": str(path)}, as_json, lambda: f"written to {path}")
 
@@ -36,24 +37,24 @@ def expectations(
     folder: Annotated[Path | None, typer.Argument(help="A run's folder; the published board if not given.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check what every table must show; a violation means a broken metric, extractor or floor, and exit code 1.
+    """Check the expectations on every table; a violation means a broken metric, extractor or floor, and exit code 1.
 
     Example: bench expectations runs
     """
     from bench.upkeep.expectations import order
 
-    found = order(folder)
-    show({"ok": not found, "violations": found}, as_json, lambda: "\n".join(found) or "every expectation holds")
-    if found:
+    lines = order(folder)
+    show({"ok": not lines, "violations": lines}, as_json, lambda: "\n".join(lines) or "every expectation holds")
+    if lines:
         raise typer.Exit(1)
 
 
 @mended
 def fingerprint(
-    folder: Annotated[Path, typer.Argument(help="Songs (WAV, FLAC, OGG, MP3), in subfolders too.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of songs (WAV, FLAC, OGG, MP3); subfolders are searched.")],
     as_json: AsJson = False,
 ) -> None:
-    """Print a training list: the landmarks of every song, by which `bench check` finds test songs among them.
+    """Print a training list: the landmarks of every song, with which `bench check` finds test songs among them.
 
     Example: bench fingerprint my-songs > training-list.txt
     """
@@ -64,7 +65,7 @@ def fingerprint(
     if as_json:
         show([dict(zip(("name", "landmarks"), line.split("\t"), strict=True)) for line in lines], True, str)
         return
-    for line in lines:  # each as soon as it is made: a large collection takes hours
+    for line in lines:  # printed one by one, since a large collection takes hours
         say(line)
 
 
@@ -72,13 +73,13 @@ def fingerprint(
 @mended
 def clap_(
     checkpoint: Annotated[Path, typer.Argument(help="LAION's .pt file, without feature fusion.")],
-    folder: Annotated[Path, typer.Argument(help="Where to write.")],
+    folder: Annotated[Path, typer.Argument(help="Folder to write.")],
     tokenizer: Annotated[
-        Path | None, typer.Option("--tokenizer", help="A folder of tokenizer files, copied along for text.")
+        Path | None, typer.Option("--tokenizer", help="Folder of tokenizer files to copy; needed to embed text.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a CLAP checkpoint of LAION's as the folder of transformers that `clap-folder` reads.
+    """Convert a CLAP checkpoint of LAION to a folder of transformers, which `clap-folder` reads.
 
     Example: bench convert clap music_audioset_epoch_15_esc_90.14.pt ~/.cache/steerbench/weights/clap-folder
     """

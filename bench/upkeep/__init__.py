@@ -1,1 +1,1 @@
-"""Is it installed, is it still right: doctor, setup, lists, data sets, locks, expectations, noise floor."""
+"""Checks of an installation and of the suite: doctor, setup, lists, data sets, lock, expectations, noise floor."""

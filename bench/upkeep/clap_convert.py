@@ -1,4 +1,4 @@
-"""LAION's CLAP checkpoints into the format of transformers: `bench convert clap CHECKPOINT FOLDER`."""
+"""Convert LAION's CLAP checkpoints to the format of transformers: `bench convert clap CHECKPOINT FOLDER`."""
 
 import re
 import shutil
@@ -26,23 +26,23 @@ _UNUSED = re.compile(
     r"(audio|text)_transform\.|audio_branch\.(tscam_conv|head|spectrogram_extractor|logmel_extractor)\.|.*\.attn_mask$"
     r"|.*\.relative_position_index$|.*\.position_ids$|.*\.num_batches_tracked$"
 )
-"""What LAION's model holds and its embeddings do not go through: heads of its training, and constants."""
-_MADE = re.compile(r".*\.(position_ids|token_type_ids|relative_position_index|num_batches_tracked)$")
-"""Constants that transformers makes itself."""
+"""Weights of LAION's model that its embeddings do not use: heads for training, and constants."""
+_CONSTANT = re.compile(r".*\.(position_ids|token_type_ids|relative_position_index|num_batches_tracked)$")
+"""Constants that transformers computes itself."""
 
 
 def convert(checkpoint: Path, folder: Path, tokenizer: Path | None = None) -> None:
-    """Write a folder that `bench.extractors.clap.Clap` reads.
+    """Convert a checkpoint of LAION's CLAP to a folder that `bench.extractors.clap.Clap` reads.
 
-    The architecture is read from the weights' shapes. Every weight must find its place and every place its weight.
+    The architecture is inferred from the shapes of the weights. Weights and parameters must match one to one.
 
     Args:
-        checkpoint: LAION's file, HTSAT of any size with a RoBERTa text model, without feature fusion.
-        folder: Where to write; made if it is not there.
-        tokenizer: A folder with the tokenizer's files, copied along where text is to be embedded.
+        checkpoint: LAION's file: HTSAT of any size with a RoBERTa text model, without feature fusion.
+        folder: Where to write; it is made if missing.
+        tokenizer: A folder with the tokenizer's files, needed only to embed text; they are copied.
 
     Raises:
-        BenchError: the file cannot be read safely, or is no such checkpoint, naming what does not fit.
+        BenchError: the file cannot be read safely, or is not such a checkpoint; with the weights that do not match.
     """
     from transformers import ClapFeatureExtractor, ClapModel
 
@@ -50,11 +50,13 @@ def convert(checkpoint: Path, folder: Path, tokenizer: Path | None = None) -> No
     try:
         model = ClapModel(_config(state))
     except (KeyError, IndexError, ValueError) as error:
-        raise BenchError(f"{checkpoint}: is no HTSAT and RoBERTa CLAP ({type(error).__name__}: {error})") from error
+        raise BenchError(f"{checkpoint}: not a CLAP of HTSAT and RoBERTa ({type(error).__name__}: {error})") from error
     converted, left = _converted(model.state_dict(), state)
     wrong = [f"{name} is missing" for name, value in converted.items() if value is None]
     wrong += [
-        f"{name} has no place" for name in sorted(left) if not _UNUSED.fullmatch(name) and not _UNUSED.match(name)
+        f"{name} matches no parameter"
+        for name in sorted(left)
+        if not _UNUSED.fullmatch(name) and not _UNUSED.match(name)
     ]
     wrong += [
         f"{name} is {tuple(value.shape)}, want {tuple(model.state_dict()[name].shape)}"
@@ -73,20 +75,20 @@ def convert(checkpoint: Path, folder: Path, tokenizer: Path | None = None) -> No
 
 
 def _state(path: Path) -> dict[str, Any]:
-    """Read the weights by name, without the prefix of parallel training; no code of the file's own runs."""
+    """Read the weights by name, without the prefix of parallel training, without running code from the file."""
     import numpy as np
     import torch
 
-    # Beside the weights LAION's files keep numbers of their training, as numpy 1 pickled them: a type and its bytes.
+    # LAION's files also hold numbers of their training, pickled by numpy 1: a type and its bytes, no code.
     scalar: Any = (np.float64().__reduce__()[0], "numpy.core.multiarray.scalar")
     kinds = {type(np.dtype(kind)) for kind in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "?")}
     harmless: list[Any] = [np.dtype, scalar, np.float64().__reduce__()[0], *kinds]
     try:
         with torch.serialization.safe_globals(harmless):
             package = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # Damaged files break the reader in many ways.
-        said = str(error).strip().splitlines() or ["no reason given"]
-        raise BenchError(f"{path}: cannot be read safely ({type(error).__name__}: {said[0]})") from error
+    except Exception as error:  # torch raises errors of many types for damaged files.
+        reason = str(error).strip().splitlines() or ["no reason given"]
+        raise BenchError(f"{path}: cannot be read safely ({type(error).__name__}: {reason[0]})") from error
     state = package.get("state_dict", package) if isinstance(package, dict) else None
     if not isinstance(state, dict) or not all(hasattr(value, "shape") for value in state.values()):
         raise BenchError(f"{path}: holds no weights by name")
@@ -97,7 +99,7 @@ def _state(path: Path) -> dict[str, Any]:
 
 
 def _config(state: dict[str, Any]) -> Any:
-    """Read the architecture from the shapes."""
+    """Return the configuration, inferred from the shapes of the weights."""
     from transformers import ClapConfig
 
     tower, text = "audio_branch", "text_branch"
@@ -127,10 +129,10 @@ def _config(state: dict[str, Any]) -> Any:
 
 
 def _converted(wanted: dict[str, Any], state: dict[str, Any]) -> tuple[dict[str, Any], set[str]]:
-    """Return a weight (or None) for every place, and the names that found none."""
+    """Return a weight (or None) for every parameter, and the names of weights that match none."""
     result, used = {}, set()
     for name, made in wanted.items():
-        if _MADE.fullmatch(name):
+        if _CONSTANT.fullmatch(name):
             result[name] = made
             continue
         source, part = _source(name)
@@ -143,7 +145,7 @@ def _converted(wanted: dict[str, Any], state: dict[str, Any]) -> tuple[dict[str,
 
 
 def _source(name: str) -> tuple[str, int | None]:
-    """Return LAION's name for a weight of transformers, and which third of it is meant where three are one."""
+    """Return LAION's name for a parameter of transformers, and which third of that weight if it holds three."""
     if name in ("logit_scale_a", "logit_scale_t"):
         return name, None
     part = None

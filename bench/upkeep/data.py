@@ -9,22 +9,22 @@ from bench.paths import home
 from bench.recordings.library import Selected, select, write_selected
 from bench.runtime.executor import Executor
 
-_CANNOT = {"levels": "has locked lists of its own, which no rule chooses from files"}
+_CANNOT = {"levels": "has locked lists of excerpts, which are not chosen from files"}
 
 
 def verify(name: str) -> str:
-    """Compare a data set with what its manifests lock; return one line when all is well.
+    """Compare a data set with its locked manifests; return one line if everything agrees.
 
     Raises:
-        CheckFailed: something differs, each difference on a line.
-        BenchError: the data set has nothing to verify against.
+        CheckFailed: something differs; each difference is on a line.
+        BenchError: the data set has nothing to compare with.
     """
     dataset = _with(name, "verify")
     problems = dataset.verify()
     if problems:
         raise CheckFailed(f"{name}: {len(problems)} differences\n" + "\n".join(f"  {problem}" for problem in problems))
     if not any((home("data_manifests") / name).glob("*.sha256")):
-        return f"{name}: holds what its layout promises; no checksums are committed to compare with"
+        return f"{name}: complete and readable; there are no committed checksums to compare with"
     return f"{name}: everything agrees with the locked manifests"
 
 
@@ -32,32 +32,32 @@ def statistics(name: str) -> dict[str, Any]:
     """Return the descriptive statistics of a data set.
 
     Raises:
-        BenchError: the data set gives none.
+        BenchError: the data set has no statistics.
     """
-    found: dict[str, Any] = _with(name, "statistics").statistics()
-    return found
+    numbers: dict[str, Any] = _with(name, "statistics").statistics()
+    return numbers
 
 
 def selected(name: str, split: str | None, folder: Path, executor: Executor) -> tuple[Selected, list[Path]]:
-    """Choose a data set's excerpts by the rule; write their list and the checksums of the files it rests on.
+    """Choose a data set's excerpts by the rule; write the manifest and the checksums of the files that it depends on.
 
     Args:
         name: The data set.
-        split: Its part; the first when None.
-        folder: Where the two files go.
-        executor: Hears one track a job.
+        split: Its split; the first when None.
+        folder: Where the two files are written.
+        executor: Measures the tracks, one per job.
 
     Raises:
-        BenchError: the rule does not choose its excerpts, or a file cannot be read or written.
+        BenchError: the data set's excerpts are not chosen by the rule, or a file cannot be read or written.
     """
     library = _with(name, "levels")
-    found = select(library, split or library.splits[0], executor)
-    return found, write_selected(library, found, folder)
+    selection = select(library, split or library.splits[0], executor)
+    return selection, write_selected(library, selection, folder)
 
 
 def _with(name: str, method: str) -> Any:
     if name == "folder":
-        raise BenchError("folder is whatever --audio names; it has no locked list to compare with")
+        raise BenchError("folder stands for the recordings named by --audio; it has no locked list to compare with")
     dataset = plugins.load("datasets", name)
     if not hasattr(dataset, method):
         raise BenchError(f"the data set {name} {_CANNOT.get(method, f'cannot {method}')}")

@@ -1,4 +1,4 @@
-"""Doctor: what is installed, what each task still lacks, and the command that gets it."""
+"""Doctor: report what is installed and what each task needs, with the commands to get it."""
 
 import importlib.util
 import inspect
@@ -27,16 +27,16 @@ REQUIRED = {
         *("pyloudnorm", "transformers", "demucs", "safetensors", "jinja2", "typer", "rich"),
     )
 } | {"yaml": "pyyaml"}
-"""Packages that a plain installation brings: what is imported, and what pip calls it."""
+"""Packages of a plain installation: name of the import, and its name for pip."""
 OPTIONAL = {
     "matplotlib": ("report", "bench look"),
     "peft": ("train", "`bench train` of a lora recipe"),
     "mirdata": ("datasets", "`bench data verify` by published md5"),
 }
-"""Packages of an extra: the extra, and what needs it."""
+"""Packages of extras: name of the extra, and what needs the package."""
 _MB, _GB = 1e6, 1e9
-_ROOM = 100
-"""Excerpts that there should be room for."""
+_N_EXCERPTS = 100
+"""Number of excerpts for which the disk should have space."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Finding:
     Attributes:
         kind: `package`, `component`, `weights`, `data set`, `disk`, `memory` or `task`.
         subject: Its name.
-        is_ready: Whether it can be used as it is.
-        detail: Version, or what is lacking and the command that gets it.
+        is_ready: Whether it can be used.
+        detail: Version, or what is missing and the command to get it.
     """
 
     kind: str
@@ -58,10 +58,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Asked:
-    """How a task is to be run.
+    """Options of the run that is examined.
 
     Attributes:
-        extractors: Extractor by kind, where it is not the default one.
+        extractors: Extractors by kind, if not the default ones.
         dataset: A data set or one of its manifests; the default one when None.
         models: Models; the default ones when empty.
         device: `auto`, `cpu` or `cuda`.
@@ -74,11 +74,11 @@ class Asked:
 
 
 def examine(task: str | None = None, asked: Asked | None = None) -> list[Finding]:
-    """Look at packages, components, weights, data sets, room on the disk, and the readiness of one or all tasks.
+    """Examine packages, components, weights, data sets, disk and memory, and whether tasks can be run.
 
     Args:
-        task: Only whether this task can be run as asked.
-        asked: How the tasks are to be run.
+        task: Examine this task only; all tasks and components when None.
+        asked: Options of the run.
 
     Raises:
         UnknownName: no task, data set, model or extractor has this name.
@@ -89,27 +89,28 @@ def examine(task: str | None = None, asked: Asked | None = None) -> list[Finding
     return [*everything, _disk(tasks), *_memory(asked or Asked()), *readiness]
 
 
-def tables(found: list[Finding]) -> list[Any]:
-    """Return a table for every kind of finding, for rich to fit into whatever width there is."""
+def tables(findings: list[Finding]) -> list[Any]:
+    """Return a rich table for every kind of finding; columns fold to fit the terminal."""
     from rich.table import Table
     from rich.text import Text
 
-    made = {}
-    for one in found:
-        if one.kind not in made:
-            made[one.kind] = Table(box=None, show_header=False, title=one.kind, title_justify="left", pad_edge=False)
-            made[one.kind].add_column(no_wrap=True)
-            made[one.kind].add_column(overflow="fold", max_width=24)
-            made[one.kind].add_column(overflow="fold")
+    by_kind = {}
+    for one in findings:
+        if one.kind not in by_kind:
+            table = Table(box=None, show_header=False, title=one.kind, title_justify="left", pad_edge=False)
+            table.add_column(no_wrap=True)
+            table.add_column(overflow="fold", max_width=24)
+            table.add_column(overflow="fold")
+            by_kind[one.kind] = table
         mark = Text("ok", "green") if one.is_ready else Text("--", "red")
-        made[one.kind].add_row(mark, Text(one.subject), Text(one.detail))
-    return list(made.values())
+        by_kind[one.kind].add_row(mark, Text(one.subject), Text(one.detail))
+    return list(by_kind.values())
 
 
 def _packages() -> list[Finding]:
-    found = [_package(name, f"pip install {project}") for name, project in REQUIRED.items()]
+    packages = [_package(name, f"pip install {project}") for name, project in REQUIRED.items()]
     extras = {name: f"{use}: pip install 'steerbench[{extra}]'" for name, (extra, use) in OPTIONAL.items()}
-    return found + [_package(name, remedy) for name, remedy in extras.items()]
+    return packages + [_package(name, remedy) for name, remedy in extras.items()]
 
 
 def _package(name: str, remedy: str) -> Finding:
@@ -122,27 +123,27 @@ def _package(name: str, remedy: str) -> Finding:
 
 
 def _components() -> list[Finding]:
-    found = []
+    findings = []
     for name, component in setup.components().items():
         ready = setup.installed(name)
         detail = str(component) if ready else f"missing; bench setup {name} ({component})"
-        found.append(Finding("component", name, ready, detail))
-    return found
+        findings.append(Finding("component", name, ready, detail))
+    return findings
 
 
 def _weights() -> list[Finding]:
-    found = []
+    findings = []
     for weights in plugins.weights().values():
         ready = weights.is_here()
-        found.append(Finding("weights", weights.name, ready, str(weights) if ready else str(weights.missing())))
-    return found
+        findings.append(Finding("weights", weights.name, ready, str(weights) if ready else str(weights.missing())))
+    return findings
 
 
 def _datasets() -> list[Finding]:
-    """Ask every data set that needs no option whether it is here."""
+    """Report for every data set without required options whether it can be read."""
     data = os.environ.get(library.VARIABLE, "")
-    said = data or f"not set; export {library.VARIABLE}=FOLDER, the one that the folders of data sets lie in"
-    found = [Finding("data set", f"${library.VARIABLE}", bool(data), said)]
+    detail = data or f"not set; export {library.VARIABLE}=FOLDER, the folder that holds those of the data sets"
+    findings = [Finding("data set", f"${library.VARIABLE}", bool(data), detail)]
     for name in plugins.names("datasets"):
         options = inspect.signature(plugins.builder("datasets", name)).parameters.values()
         if any(option.default is option.empty for option in options):
@@ -151,42 +152,44 @@ def _datasets() -> list[Finding]:
         try:
             root = getattr(plugins.load("datasets", name), "root", None)
             where = f"in {root}" if root else "made when it is read"
-            found.append(Finding("data set", name, True, f"{where}; {card.get('licence', '')}"))
+            findings.append(Finding("data set", name, True, f"{where}; {card.get('licence', '')}"))
         except BenchError as error:
-            found.append(Finding("data set", name, False, f"{error} (licence: {card.get('licence', 'see its card')})"))
-    return found
+            findings.append(
+                Finding("data set", name, False, f"{error} (licence: {card.get('licence', 'see its card')})")
+            )
+    return findings
 
 
 def _disk(tasks: list[Task]) -> Finding:
-    """Compare what is free with what preparing takes."""
+    """Compare the free space of the disk with what `bench data prepare` needs."""
     free, each = shutil.disk_usage(Path.cwd()).free, bytes_of(tasks)
-    said = f"{free / _GB:.1f} GB free here; `bench data prepare` writes up to {each / _MB:.0f} MB an excerpt"
-    if free >= _ROOM * each:
-        return Finding("disk", "room", True, said)
-    return Finding("disk", "room", False, f"{said}; make room, or give an --out where there is more")
+    space = f"{free / _GB:.1f} GB free here; `bench data prepare` writes up to {each / _MB:.0f} MB an excerpt"
+    if free >= _N_EXCERPTS * each:
+        return Finding("disk", "room", True, space)
+    return Finding("disk", "room", False, f"{space}; free some, or choose another disk with --out")
 
 
 def _memory(asked: Asked) -> list[Finding]:
-    """Compare what is free on the device with what every model that is asked for needs, its files being here or not."""
-    found = []
+    """Compare the device's free memory with what every chosen model needs, even if its weights are missing."""
+    findings = []
     for model in asked.models:
         try:
-            room = plugins.memory("models", model, chosen(asked.device))
+            estimate = plugins.memory("models", model, chosen(asked.device))
         except BenchError:
-            continue  # no such device, which the task's own line says
-        if room is not None:
-            remedy = "" if room.is_enough else "; take a smaller size, or a --device with more"
-            found.append(Finding("memory", model, room.is_enough, f"{room}{remedy}"))
-    return found
+            continue  # a missing device is reported by the task's own line
+        if estimate is not None:
+            remedy = "" if estimate.is_enough else "; choose a smaller size, or a --device with more memory"
+            findings.append(Finding("memory", model, estimate.is_enough, f"{estimate}{remedy}"))
+    return findings
 
 
 def _task(task: Task, asked: Asked) -> Finding:
-    """Build every extractor, metric, renderer, model and data set that a run of the task would."""
-    lacks = list(dict.fromkeys(_lacks(task, asked)))
-    return Finding("task", task.name, not lacks, "\n".join(lacks) or "ready")
+    """Build every extractor, metric, renderer, model and data set of a run of the task; report what is missing."""
+    problems = list(dict.fromkeys(_problems(task, asked)))
+    return Finding("task", task.name, not problems, "\n".join(problems) or "ready")
 
 
-def _lacks(task: Task, asked: Asked) -> Iterator[str]:
+def _problems(task: Task, asked: Asked) -> Iterator[str]:
     for kind, plug, load in _wanted(task, asked):
         try:
             load()
@@ -204,7 +207,7 @@ def _lacks(task: Task, asked: Asked) -> Iterator[str]:
 
 
 def _wanted(task: Task, asked: Asked) -> list[tuple[str, str, Callable[[], object]]]:
-    """Return kind and name of everything that a run would load, and how it loads it."""
+    """Return kind, name and loading function of everything that a run would load."""
     source = source_of(asked.dataset, None, None, task)
     plain = [("extractors", plug) for plug in {**defaults().extractors, **asked.extractors}.values()]
     if any(control.kind != "drums" for control in task.controls):
@@ -221,7 +224,7 @@ def _wanted(task: Task, asked: Asked) -> list[tuple[str, str, Callable[[], objec
 def _dataset(task: Task, source: Source) -> None:
     dataset = plugins.load("datasets", source.dataset)
     check_served(task, source.dataset, dataset)
-    if hasattr(dataset, "levels"):  # Choosing its excerpts may take hours.
+    if hasattr(dataset, "levels"):  # choosing its excerpts may take hours, so only a list that exists is read
         library.listed(dataset, source.manifest)
     else:
         dataset.select(source.manifest)

@@ -1,4 +1,4 @@
-"""Expectations: what every table must show, else a metric, an extractor or a floor is broken.
+"""Expectations that every table must meet; a violation means a broken metric, extractor or floor.
 
 The list is in docs/design.md, section 11. `bench expectations [FOLDER]` checks a run's folder or, without one, the
 published board.
@@ -22,15 +22,15 @@ from bench.scoring.columns import columns_of
 from bench.task import load_task
 
 EXACT = 1e-6
-"""How far a value may lie from what it must equal."""
+"""Tolerance of a value that must equal another."""
 ONSETS_LEAST, CHORDS_LEAST = 0.90, 0.85
 NOISE_CHROMA_MOST, PLAIN_ABOVE = 0.05, 0.3
 SYNTHETIC = "synthetic"
-"""What the manifests of exact chord truth begin with."""
+"""Manifests with exact chord truth begin with this."""
 NO_MUSIC = ("silence", "noise")
 FLOORS = ("other-song", "noise", "silence")
 EVERYWHERE = ("oracle", "copy-control", "other-song", "noise", "silence")
-"""What every table must hold; `copy-control` where the task has a control."""
+"""Systems that every table must have; `copy-control` only if the task has a control."""
 
 _Test = Callable[[float], bool]
 _FIXED: tuple[tuple[str, str, str, _Test], ...] = (
@@ -48,8 +48,7 @@ def order(folder: Path | None = None) -> list[str]:
     """List every violation on the tables of a run's folder, or of the published board.
 
     Raises:
-        BenchError: there are no rows, so that nothing would be checked; a results file cannot be read, or names no
-            task of the suite.
+        BenchError: there are no rows to check, or a results file cannot be read or names an unknown task.
     """
     folder = folder or home("leaderboard")
     by_task: dict[str, list[Row]] = {}
@@ -68,33 +67,33 @@ def order(folder: Path | None = None) -> list[str]:
 def violations(rows: Iterable[Row], columns: Sequence[Column], primary: Mapping[str, str]) -> list[str]:
     """List the violations of one task's rows.
 
-    A value that the reference or the mask leaves undefined is passed over; one that failed outputs spoil is
-    a violation.
+    Values that reference or mask leave undefined are skipped; values that are undefined because outputs failed are
+    violations.
 
     Args:
-        rows: Of one task, any manifests.
-        columns: Of the task; the direction of its primary columns is read from here.
-        primary: The task's `control` (or none) and `quality` columns.
+        rows: Rows of one task, on any manifests.
+        columns: Columns of the task, with the direction of its primary columns.
+        primary: The task's primary columns: `quality`, and `control` if it has a control.
 
     Returns:
-        One line each: task and manifest, system, column, value, what was expected.
+        One line per violation: task and manifest, system, column, value, expected value.
     """
     directions = {column.name: column.direction for column in columns}
     lines = []
     for (task, _, manifest, _), group in _manifests(rows):
         scores = readings(group)
-        found = _fixed(scores, manifest.startswith(SYNTHETIC)) + _plain_chroma(scores)
+        violated = _fixed(scores, manifest.startswith(SYNTHETIC)) + _plain_chroma(scores)
         if "control" in primary and COPY in scores:
-            found += _copy_follows(scores, primary["control"], directions.get(primary["control"], "higher"))
-            found += _copy_is_worst(
+            violated += _copy_follows(scores, primary["control"], directions.get(primary["control"], "higher"))
+            violated += _copy_is_worst(
                 scores, _silent(group), primary["quality"], directions.get(primary["quality"], "lower")
             )
-        lines += [f"{task}, {manifest}: {line}" for line in found]
+        lines += [f"{task}, {manifest}: {line}" for line in violated]
     return lines
 
 
 def absent(rows: Iterable[Row], primary: Mapping[str, str]) -> list[str]:
-    """List the floors and ceilings that a table must hold and does not; without them nothing would be checked."""
+    """List the floors and ceilings that are missing from tables; the expectations need them."""
     wanted = [system for system in EVERYWHERE if system != COPY or "control" in primary]
     lines = []
     for (task, _, manifest, _), group in _manifests(rows):
@@ -124,7 +123,7 @@ def _plain_chroma(scores: Scores) -> list[str]:
 
 
 def _copy_follows(scores: Scores, metric: str, direction: str) -> list[str]:
-    """The control itself must follow the control better than every other floor."""
+    """List floors that follow the control as well as a copy of the control or better."""
     copy = scores[COPY].get(metric)
     lines = []
     for floor in FLOORS:
@@ -137,38 +136,38 @@ def _copy_follows(scores: Scores, metric: str, direction: str) -> list[str]:
 
 
 def _copy_is_worst(scores: Scores, silent: set[str], metric: str, direction: str) -> list[str]:
-    """The control alone must be the worst music, or tied with it: significantly better than no other sound of music.
+    """List systems whose quality is significantly worse than that of a copy of the control; there should be none.
 
-    Silence and noise are no music, and may well lie further from it; so may whatever hands in silence.
+    Silence, noise and systems whose outputs are mostly silent may have worse quality and are not compared.
     """
     copy = scores[COPY].get(metric)
     if copy is None:
         return []
     others = {
-        s: found[metric] for s, found in scores.items() if metric in found and s not in {COPY, *NO_MUSIC, *silent}
+        s: columns[metric] for s, columns in scores.items() if metric in columns and s not in {COPY, *NO_MUSIC, *silent}
     }
     others = {s: reading for s, reading in others.items() if reading.whole.identity == copy.whole.identity}
-    found = [advantage(copy, reading, direction) for reading in others.values()]
-    adjusted = statistics.holm([difference.p for difference in found])
+    differences = [advantage(copy, reading, direction) for reading in others.values()]
+    adjusted = statistics.holm([difference.p for difference in differences])
     return [
         _line(COPY, metric, copy, f"no better than {system} ({others[system].whole.value:.4g}, p {p:.2g})")
-        for system, difference, p in zip(others, found, adjusted, strict=True)
+        for system, difference, p in zip(others, differences, adjusted, strict=True)
         if difference.mean > 0 and not np.isnan(p) and p < ALPHA
     ]
 
 
 def _silent(rows: Iterable[Row]) -> set[str]:
-    """Return the systems that handed in silence more often than not."""
+    """Return the systems of which more than half of the outputs are silent."""
     outputs: dict[str, dict[str, bool]] = {}
     for row in rows:
         if not row.example.startswith(WHOLE_SET):
-            found = outputs.setdefault(row.system, {})
-            found[row.example] = found.get(row.example, False) or row.state == "silent"
-    return {system for system, found in outputs.items() if sum(found.values()) * 2 > len(found)}
+            states = outputs.setdefault(row.system, {})
+            states[row.example] = states.get(row.example, False) or row.state == "silent"
+    return {system for system, states in outputs.items() if sum(states.values()) * 2 > len(states)}
 
 
 def _line(system: str, metric: str, reading: Readings, wanted: str) -> str:
-    value = "spoiled by failed outputs" if reading.is_incomplete else f"{reading.whole.value:.4g}"
+    value = "undefined because outputs failed" if reading.is_incomplete else f"{reading.whole.value:.4g}"
     return f"{system}, {metric} = {value}; expected {wanted}"
 
 

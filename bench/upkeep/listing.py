@@ -1,4 +1,4 @@
-"""List: what can be named on the command line, read without importing anything heavy."""
+"""List everything that can be named on the command line, without importing heavy packages."""
 
 from bench import plugins
 from bench.errors import UnknownName
@@ -8,7 +8,7 @@ KINDS = ("tasks", *plugins.KINDS, "recipes")
 
 
 def listing(kind: str | None = None) -> dict[str, dict[str, str]]:
-    """Return name and one line on everything of a kind, or of all kinds.
+    """Return the names of a kind, or of all kinds, each with a one-line description.
 
     Raises:
         UnknownName: there is no such kind.
@@ -23,8 +23,8 @@ def _plugs(kind: str) -> dict[str, str]:
 
 
 def _described(kind: str) -> dict[str, str]:
-    """Take `description` from the text: reading YAML proper would cost more than the whole listing."""
-    found = {}
+    """Read the key `description` from YAML files line by line; a YAML parser would take longer than all the rest."""
+    descriptions = {}
     for path in sorted(home(kind).glob("*.yaml")):
         lines = [
             line
@@ -32,5 +32,5 @@ def _described(kind: str) -> dict[str, str]:
             if line.startswith("description: ")
         ]
         if lines:
-            found[path.stem] = lines[0].removeprefix("description: ").strip("\"'")
-    return found
+            descriptions[path.stem] = lines[0].removeprefix("description: ").strip("\"'")
+    return descriptions

@@ -1,4 +1,4 @@
-"""Lock: the sha256 of every task and the manifests it is scored on, so that no score changes its meaning unnoticed.
+"""Lock: the sha256 of every task and its manifests, so that no score changes its meaning unnoticed.
 
 `bench lock` writes tasks/versions.lock; a test compares. A task that changes must raise its version.
 """
@@ -17,21 +17,21 @@ LOCK = "versions.lock"
 
 
 def locks() -> dict[str, dict[str, str]]:
-    """Return, per `name@version`, the sha256 of the task's file and of each of its manifests."""
-    found = {}
+    """Return the sha256 of every task's file and of each of its manifests, by `name@version`."""
+    hashes = {}
     for name in task_names():
         task = load_task(name)
         text = (home("tasks") / f"{name}.yaml").read_bytes()
         manifests = dict.fromkeys((task.manifest, defaults().manifest))
-        found[f"{name}@{task.version}"] = {
+        hashes[f"{name}@{task.version}"] = {
             "task": hashlib.sha256(text).hexdigest(),
             **{manifest: _manifest_sha(manifest) for manifest in manifests},
         }
-    return found
+    return hashes
 
 
 def check() -> list[str]:
-    """Return what differs between the tasks and the committed lock, one line each."""
+    """List differences between the tasks and the committed lock."""
     committed = read_yaml(home("tasks") / LOCK)
     problems = []
     for key, wanted in locks().items():

@@ -1,4 +1,4 @@
-"""Noise floor: how far every extractor is from the truth, on songs whose truth is known."""
+"""Noise floor: the errors of every extractor on songs with known truth."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -27,20 +27,20 @@ Values = dict[str, float]
 
 @dataclass(frozen=True, eq=False)
 class _Song:
-    """An excerpt with its truth; the separated drums are found once for all extractors."""
+    """An excerpt with its truth; the drums are separated once for all extractors."""
 
     dataset: Dataset
     excerpt: Excerpt
     separator: Extractor
 
     def part(self, what: str) -> Any:
-        """Return a part that the data set must know."""
-        found = self.dataset.read(self.excerpt, what)
-        if found is None:
+        """Return a part of the excerpt; an error if the data set does not have it."""
+        content = self.dataset.read(self.excerpt, what)
+        if content is None:
             raise BenchError(
                 f"{self.excerpt.id}: {self.excerpt.dataset} has no {what}; the noise floor needs the truth"
             )
-        return found
+        return content
 
     @cached_property
     def mix(self) -> Audio:
@@ -50,9 +50,9 @@ class _Song:
 
     @cached_property
     def separated(self) -> Audio:
-        """The drums as the separator hears them."""
-        found: Any = self.separator.extract(self.mix)
-        drums: Audio = found
+        """The drums that the separator extracts from the mix."""
+        extracted: Any = self.separator.extract(self.mix)
+        drums: Audio = extracted
         return drums
 
     @cached_property
@@ -66,17 +66,17 @@ class _Song:
 def noise_floor(
     manifest: str | None = None, limit: int | None = None, separator: str | None = None
 ) -> list[dict[str, Any]]:
-    """Let every extractor that is available hear songs whose truth is known.
+    """Measure every available extractor on songs with known truth.
 
     Args:
-        manifest: Of a data set that knows chords, beats, notes and drum stems; the default manifest when None.
-        limit: Only the first so many songs.
-        separator: Whose drums the onsets are sought in; the default separator when None.
+        manifest: Manifest of a data set that has chords, beats, notes and drum stems; the default one when None.
+        limit: Number of songs, from the first; all when None.
+        separator: Extractor of drums, in whose output onsets are searched; the default one when None.
 
     Returns:
         One row per extractor and measure: `extractor`, `kind`, `measure`, `unit`, `mean` and `std` over songs (standard
         deviation with n - 1; NaN for one song), `n` songs for which the measure is defined, `n_songs`, `manifest`.
-        Kinds without a truth (chroma, embedding) have no row.
+        Kinds without truth (chroma, embedding) have no rows.
 
     Raises:
         BenchError: the data set lacks a truth, or no data set has this manifest.
@@ -92,7 +92,7 @@ def noise_floor(
         for name, extractor in extractors:
             for measure, value in MEASURES[extractor.kind](song, extractor).items():
                 values.setdefault((name, extractor.kind, measure), []).append(value)
-    return [_row(*key, found, chosen.name) for key, found in sorted(values.items())]
+    return [_row(*key, of_songs, chosen.name) for key, of_songs in sorted(values.items())]
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -105,7 +105,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def _available() -> Iterator[tuple[str, Extractor]]:
-    """Build every extractor whose findings can be compared with a truth; those with missing parts are left out."""
+    """Build every extractor whose results have a truth to compare with; skip those with missing components."""
     for name in plugins.names("extractors"):
         try:
             extractor: Extractor = plugins.load("extractors", name)
@@ -131,61 +131,66 @@ def _row(extractor: str, kind: str, measure: str, values: list[float], manifest:
 
 
 def _drums(song: _Song, extractor: Extractor) -> Values:
-    """SDR over the whole excerpt, 10 log10(sum s^2 / sum (s - found)^2); undefined for songs without drums."""
+    """Return the SDR over the whole excerpt, 10 log10(sum s^2 / sum (s - estimate)^2); NaN for songs without drums."""
     truth = song.part("drums").mono.astype(np.float64)
-    found: Any = extractor.extract(song.mix)
+    estimate: Any = extractor.extract(song.mix)
     if is_silent(truth):
         return {"drum sdr": math.nan}
-    error = np.sum((truth - found.mono) ** 2)
+    error = np.sum((truth - estimate.mono) ** 2)
     return {"drum sdr": float(10 * np.log10(np.sum(truth**2) / max(error, 1e-20)))}
 
 
 def _onsets(song: _Song, extractor: Extractor) -> Values:
-    """Onset F against the percussion's notes, those within 30 ms merged, +-50 ms."""
+    """Return the F-measure of onsets, +-50 ms, against the percussion's notes, merged within 30 ms."""
     import mir_eval
 
     truth = drum_onsets(song.part("notes")).times_s
-    heard = {"F on the stem": song.part("drums"), "F on separated drums": song.separated}
-    found: dict[str, Any] = {measure: extractor.extract(audio) for measure, audio in heard.items()}
+    sounds = {"F on the stem": song.part("drums"), "F on separated drums": song.separated}
+    onsets: dict[str, Any] = {measure: extractor.extract(audio) for measure, audio in sounds.items()}
     if not len(truth):
-        return dict.fromkeys(heard, math.nan)
-    return {m: float(mir_eval.onset.f_measure(truth, beats.times_s, window=ONSET_S)[0]) for m, beats in found.items()}
+        return dict.fromkeys(sounds, math.nan)
+    return {m: float(mir_eval.onset.f_measure(truth, beats.times_s, window=ONSET_S)[0]) for m, beats in onsets.items()}
 
 
 def _beats(song: _Song, extractor: Extractor) -> Values:
-    """F of beats and downbeats, +-70 ms, nothing trimmed."""
+    """Return the F-measures of beats and downbeats, +-70 ms, without trimming the first seconds."""
     import mir_eval
 
     truth: Beats = song.part("beats")
-    found: Any = extractor.extract(song.mix)
+    estimated: Any = extractor.extract(song.mix)
 
     def score(reference: npt.NDArray[np.float64], estimate: npt.NDArray[np.float64]) -> float:
         return float(mir_eval.beat.f_measure(reference, estimate, BEAT_S)) if len(reference) else math.nan
 
-    return {"beat F": score(truth.times_s, found.times_s), "downbeat F": score(truth.downbeats_s, found.downbeats_s)}
+    return {
+        "beat F": score(truth.times_s, estimated.times_s),
+        "downbeat F": score(truth.downbeats_s, estimated.downbeats_s),
+    }
 
 
 def _chords(song: _Song, extractor: Extractor) -> Values:
-    """mir_eval's duration-weighted accuracy of majmin and sevenths on the mix."""
+    """Return mir_eval's duration-weighted accuracies of majmin and sevenths on the mix."""
     import mir_eval
 
     truth: Chords = song.part("chords")
-    found: Any = extractor.extract(song.mix)
+    estimate: Any = extractor.extract(song.mix)
     start, end = truth.intervals_s[0, 0], truth.intervals_s[-1, 1]
-    intervals, labels = mir_eval.util.adjust_intervals(found.intervals_s, list(found.labels), start, end, "N", "N")
-    merged, wanted, heard = mir_eval.util.merge_labeled_intervals(
+    intervals, labels = mir_eval.util.adjust_intervals(
+        estimate.intervals_s, list(estimate.labels), start, end, "N", "N"
+    )
+    merged, wanted, estimated = mir_eval.util.merge_labeled_intervals(
         truth.intervals_s, list(truth.labels), intervals, labels
     )
     durations = mir_eval.util.intervals_to_durations(merged)
     comparisons = {"majmin": mir_eval.chord.majmin, "sevenths": mir_eval.chord.sevenths}
     return {
-        name: float(mir_eval.chord.weighted_accuracy(compare(wanted, heard), durations))
+        name: float(mir_eval.chord.weighted_accuracy(compare(wanted, estimated), durations))
         for name, compare in comparisons.items()
     }
 
 
 def _notes(song: _Song, extractor: Extractor) -> Values:
-    """F of onset and pitch, +-50 ms, offsets ignored: the mix against all pitched notes, the piano against its own."""
+    """Return F-measures of onset and pitch, +-50 ms, offsets ignored: on the mix, and on the piano reduction."""
     notes: Notes = song.part("notes")
     cover, piano = song.cover
     in_mix: Any = extractor.extract(song.mix)
@@ -196,21 +201,21 @@ def _notes(song: _Song, extractor: Extractor) -> Values:
     }
 
 
-def _note_f(truth: Notes, found: Notes) -> float:
+def _note_f(truth: Notes, estimate: Notes) -> float:
     import mir_eval
 
     if not len(truth):
         return math.nan
-    if not len(found):
+    if not len(estimate):
         return 0.0
     scores = mir_eval.transcription.precision_recall_f1_overlap(
-        *_intervals_and_hz(truth), *_intervals_and_hz(found), onset_tolerance=ONSET_S, offset_ratio=None
+        *_intervals_and_hz(truth), *_intervals_and_hz(estimate), onset_tolerance=ONSET_S, offset_ratio=None
     )
     return float(scores[2])
 
 
 def _intervals_and_hz(notes: Notes) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return what mir_eval takes; notes of no length get a millisecond, since it refuses them."""
+    """Return the arguments of mir_eval; it refuses notes of no length, so they last a millisecond."""
     intervals = notes.intervals_s.copy()
     intervals[:, 1] = np.maximum(intervals[:, 1], intervals[:, 0] + 0.001)
     return intervals, 440 * 2 ** ((notes.pitches - 69) / 12)

@@ -1,4 +1,4 @@
-"""Setup: build an optional component into this environment, the way that works, or fetch a model's weights."""
+"""Setup: install an optional component into this environment, or download a model's weights."""
 
 import importlib.util
 import subprocess
@@ -15,13 +15,13 @@ _TIMEOUT_S = 1800.0
 
 @dataclass(frozen=True)
 class Component:
-    """Something that a plain installation cannot carry.
+    """A component that is not part of a plain installation.
 
     Attributes:
-        description: What it brings, in a few words.
-        licence: What its code and its weights may be used for.
+        description: Its contents, in a few words.
+        licence: Licence of its code and weights.
         pip: Arguments of `python -m pip`, one tuple per call, in order.
-        probe: Whether it is here; imports nothing heavy.
+        probe: Returns whether it is installed; imports nothing heavy.
     """
 
     description: str
@@ -30,7 +30,7 @@ class Component:
     probe: Callable[[], bool]
 
     def __str__(self) -> str:
-        """What it brings and under which licence."""
+        """Description and licence."""
         return f"{self.description}; {self.licence}"
 
 
@@ -39,8 +39,8 @@ def _has_madmom() -> bool:
 
 
 COMPONENTS: dict[str, Component] = {
-    # Its metadata declares neither a build dependency nor a release that runs with numpy 2: it is built against what is
-    # already here, and its dependencies (numpy, scipy, mido) are not resolved by pip.
+    # Its metadata declare no build dependencies, and no release for numpy 2: it is built against the packages that are
+    # installed, and pip does not resolve its dependencies (numpy, scipy, mido).
     "madmom": Component(
         description="chord, piano note and beat recognisers madmom-chords-deep, -chords-cnn, -notes and -beats",
         licence="code BSD, models CC BY-NC-SA 4.0 (non-commercial)",
@@ -60,7 +60,7 @@ def components() -> dict[str, Component]:
 
 
 def installed(name: str) -> bool:
-    """Return whether the component is here.
+    """Return whether the component is installed.
 
     Raises:
         UnknownName: no component has this name.
@@ -69,15 +69,15 @@ def installed(name: str) -> bool:
 
 
 def setup(name: str) -> str:
-    """Build the component into the environment that runs this, or fetch the weights, unless they are there.
+    """Install a component into this environment, or download weights, unless they are there.
 
     Returns:
-        What was done, with its licence, in one line.
+        One line about what was done, with the licence.
 
     Raises:
         UnknownName: no component and no weights have this name.
-        BenchError: pip failed, with the command and the end of what it said, or the component is still not found; a
-            file could not be fetched, or is not the published one.
+        BenchError: pip failed (with the command and the end of its output), the component cannot be imported
+            afterwards, or a file cannot be downloaded or is not the published one.
     """
     if name not in COMPONENTS and (one := plugins.weights().get(name)):
         one.fetch()
@@ -89,7 +89,7 @@ def setup(name: str) -> str:
         _pip(name, arguments)
     importlib.invalidate_caches()
     if not component.probe():
-        raise BenchError(f"pip installed {name}, yet {sys.executable} does not find it; is that the one you use?")
+        raise BenchError(f"pip installed {name}, but {sys.executable} does not find it; check which Python pip uses")
     return f"{name} is installed: {component}"
 
 
@@ -108,10 +108,10 @@ def _pip(name: str, arguments: tuple[str, ...]) -> None:
             command, capture_output=True, encoding="utf-8", errors="replace", timeout=_TIMEOUT_S, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise BenchError(f"bench setup {name}: `{shown}` could not be run to its end ({error})") from error
+        raise BenchError(f"bench setup {name}: `{shown}` could not be completed ({error}); run it again") from error
     if done.returncode:
-        said = "\n".join(f"  {line}" for line in (done.stdout + done.stderr).strip().splitlines()[-_LAST_LINES:])
+        output = "\n".join(f"  {line}" for line in (done.stdout + done.stderr).strip().splitlines()[-_LAST_LINES:])
         raise BenchError(
             f"bench setup {name}: `{shown}` failed with exit code {done.returncode}. It needs a C compiler, Python's "
-            f"headers and a package index. The end of what it said:\n{said}"
+            f"headers and a package index. The end of its output:\n{output}"
         )

@@ -165,7 +165,7 @@ def test_the_command_compares_boards_and_refuses_a_mixture(two: tuple[Path, Path
     mixed = CliRunner().invoke(app, ["compare", old, "a"])
     assert mixed.exit_code == 2 and "is a board and a is none" in mixed.output
     wrong = CliRunner().invoke(app, ["compare", "a", "b", "--check"])
-    assert wrong.exit_code == 2 and "--check looks for the rows of one board" in wrong.output
+    assert wrong.exit_code == 2 and "--check compares the rows of two boards" in wrong.output
 
 
 def test_a_submission_in_the_working_folder_does_not_hide_its_system(

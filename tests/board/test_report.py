@@ -202,7 +202,7 @@ def test_a_run_is_preferred_to_the_published_board(board, tmp_path, monkeypatch)
 @pytest.mark.parametrize("words", [["runs"], ["--html"], ["--sounds", "runs"]])
 def test_check_takes_no_other_option(words):
     said = CliRunner().invoke(app, ["report", "--check", *words])
-    assert said.exit_code == 2 and "--check looks at the published board" in said.output
+    assert said.exit_code == 2 and "--check checks the published board" in said.output
 
 
 def test_a_run_gets_its_page_beside_its_results(board):

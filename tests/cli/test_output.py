@@ -1,4 +1,4 @@
-"""Terminal: nothing that is printed dies of the encoding that it is printed in."""
+"""Output: text is printed without errors in any encoding."""
 
 import io
 import os
@@ -32,7 +32,7 @@ def bench(words, settings):
 
 
 @pytest.mark.parametrize("name", ENCODINGS)
-def test_the_board_is_printed_in_any_encoding(name):
+def test_a_board_can_be_printed_in_any_encoding(name):
     code, out, _ = bench(["report"], ENCODINGS[name])
     assert code == 0
     first = out.splitlines()[1:8]
@@ -42,7 +42,7 @@ def test_the_board_is_printed_in_any_encoding(name):
 
 
 @pytest.mark.parametrize("name", ["ascii", "C"])
-def test_an_error_names_a_file_in_ascii(name, tmp_path):
+def test_errors_name_files_in_ascii(name, tmp_path):
     code, out, error = bench(["check", str(tmp_path / "Café – 1")], ENCODINGS[name])
     assert code == 2 and not out
     assert (
@@ -51,14 +51,14 @@ def test_an_error_names_a_file_in_ascii(name, tmp_path):
     )
 
 
-def test_typography_is_written_as_it_is_typed():
+def test_typography_is_replaced_by_ascii():
     assert in_ascii("2–4 ± 0.5 × … → ↑ ↓ − “a” ‘b’ ┃━ 3°") == "2-4 +- 0.5 x ... -> ^ v - \"a\" 'b' |- 3 deg"
     assert in_ascii("Café Ñandú Åse\xa0ö") == "Cafe Nandu Ase o"
     assert in_ascii("歌 ß ½ \udce9") == "\\u6b4c \\xdf \\xbd \\udce9"
 
 
 @pytest.mark.parametrize(("encoding", "said"), [("ascii", "a->0 - e"), ("cp1252", "a->0 – é"), ("utf-8", "a→0 – é")])
-def test_what_cannot_be_written_is_replaced_before_columns_are_laid_out(encoding, said):
+def test_characters_are_replaced_before_columns_are_laid_out(encoding, said):
     table = Table(title=Text("a→0 – é"), caption=Text("a→0 – é"))
     table.add_column(Text("a→0 – é"))
     table.add_row(Text("a→0 – é"))
@@ -71,7 +71,7 @@ def test_what_cannot_be_written_is_replaced_before_columns_are_laid_out(encoding
     assert raw.getvalue().decode(encoding).count(said) == 4
 
 
-def test_a_training_list_is_utf_8_whatever_the_stream(tmp_path):
+def test_a_training_list_is_utf_8_with_any_stream(tmp_path):
     time_s = np.arange(3 * 16000) / 16000
     soundfile.write(tmp_path / "Café – 1.wav", 0.1 * np.sin(2 * np.pi * 300 * time_s**1.5), 16000)
     environment = dict(os.environ, PYTHONPATH=str(ROOT), PYTHONIOENCODING="ascii")

@@ -1,4 +1,4 @@
-"""Options: every word of a command line becomes what it stands for, or a line that says why not."""
+"""Resolution of names and options on the command line to objects, and one-line errors for wrong ones."""
 
 import os
 from pathlib import Path
@@ -27,7 +27,7 @@ from bench.task import defaults, load_task
 TASK = load_task("inpaint-free")
 
 
-def test_nothing_chosen_gives_the_defaults_and_leaves_them_alone() -> None:
+def test_without_choices_the_defaults_are_returned_and_unchanged() -> None:
     found = extractors_of(None)
     assert found == defaults().extractors
     found["chords"] = "changed"
@@ -56,7 +56,7 @@ def test_a_bad_choice_is_refused(entry: str, said: str) -> None:
         extractors_of([entry])
 
 
-def test_models_and_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_models_and_devices_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     known_models(None), known_models(["silence", "noise"])
     with pytest.raises(UnknownName, match="no model is called 'nois'; did you mean noise"):
         known_models(["silence", "nois"])
@@ -89,7 +89,7 @@ def test_a_card_is_read_from_its_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("last", ["", "requests"])
-def test_requests_name_the_task_where_the_card_does_not(tmp_path: Path, last: str) -> None:
+def test_the_task_is_taken_from_requests_if_the_card_has_none(tmp_path: Path, last: str) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "requests").mkdir()
     (tmp_path / "requests" / "submission.yaml").write_text(f"system:\ntask: {TASK.name}\n")
@@ -152,13 +152,13 @@ def test_a_submissions_examples_are_built_again_from_their_name(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("manifest", ["folder-12345678", "synthetic-private-1a2b3c4d", "synthetic-private-1a2b-first2"])
-def test_what_only_its_owner_has_cannot_be_built_from_a_name(tmp_path: Path, manifest: str) -> None:
+def test_private_manifests_cannot_be_built_from_a_name(tmp_path: Path, manifest: str) -> None:
     with pytest.raises(BenchError, match="cannot be built again from its name; give the examples folder with"):
         examples_of(TASK, None, submitted(tmp_path, manifest), tmp_path)
 
 
 @pytest.mark.parametrize("manifest", ["nonsense", "synthetic-tset"])
-def test_a_card_that_names_no_manifest_is_named(tmp_path: Path, manifest: str) -> None:
+def test_a_card_with_an_unknown_manifest_is_named(tmp_path: Path, manifest: str) -> None:
     with pytest.raises(CheckFailed, match=rf"mine/submission\.yaml: manifest: no .* is called '{manifest}'"):
         examples_of(TASK, None, submitted(tmp_path, manifest), tmp_path)
 
@@ -175,7 +175,7 @@ def test_added_metrics_must_exist_and_have_what_they_need(tmp_path, monkeypatch)
         metrics_of(["sdr[x]"])
 
 
-def test_requests_whose_card_names_no_manifest_are_named(tmp_path: Path) -> None:
+def test_requests_whose_card_has_no_manifest_are_named(tmp_path: Path) -> None:
     (tmp_path / "requests" / "a--1").mkdir(parents=True)
     (tmp_path / "requests" / "a--1" / "request.yaml").write_text("id: a--1\n")
     (tmp_path / "requests" / "submission.yaml").write_text("task: inpaint-drums\n")

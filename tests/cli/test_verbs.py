@@ -1,4 +1,4 @@
-"""The small verbs: list, doctor, data, options; and what the command line imports."""
+"""Small commands: list, doctor, data, options; and what the command line imports."""
 
 import importlib.util
 import json
@@ -32,12 +32,12 @@ def test_listing_imports_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize("kind", [*plugins.KINDS, "recipes"])
-def test_everything_listed_says_what_it_is(kind: str) -> None:
+def test_every_entry_of_the_list_has_a_description(kind: str) -> None:
     names = listing(kind)[kind]
     assert names and all(about.endswith((".", ")")) and len(about) > 20 for about in names.values())
 
 
-def test_listing_as_json_and_wrong_kinds() -> None:
+def test_list_as_json_and_unknown_kinds() -> None:
     found = json.loads(CliRunner().invoke(app, ["list", "--json"]).output)
     assert set(found) == {"tasks", *plugins.KINDS, "recipes"}
     assert "inpaint-drums" in found["tasks"] and "mini-codec" in found["recipes"]
@@ -45,17 +45,16 @@ def test_listing_as_json_and_wrong_kinds() -> None:
         listing("model")
 
 
-def test_a_file_that_is_no_text_hides_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_undecodable_file_does_not_hide_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.yaml").write_bytes(b"\xff\xfe")
     (tmp_path / "b.yaml").write_text("description: What it is.\n")
     monkeypatch.setattr("bench.upkeep.listing.home", lambda kind: tmp_path)
     assert listing("tasks") == {"tasks": {"b": "What it is."}}
 
 
-def test_the_examples_that_are_shown_to_a_newcomer_are_there() -> None:
-    shown = "".join(
-        path.read_text(encoding="utf-8") for path in (PACKAGE.parent / "README.md", PACKAGE / "cli" / "app.py")
-    )
+def test_the_examples_in_readme_and_help_texts_exist() -> None:
+    pages = [PACKAGE.parent / "README.md", *sorted((PACKAGE / "cli").glob("*.py"))]
+    shown = "".join(path.read_text(encoding="utf-8") for path in pages)
     ids = {excerpt.id for excerpt in plugins.load("datasets", "synthetic").select(defaults().manifest).excerpts}
     names = re.findall(r"bench look (\S+)", shown)
     assert names and set(names) <= ids
@@ -69,7 +68,7 @@ def test_plugs_are_loaded_by_name_with_their_options() -> None:
         plugins.load("extractors", "hpps")
 
 
-def test_the_defaults_name_what_is_there() -> None:
+def test_the_defaults_exist() -> None:
     found = defaults()
     assert set(found.extractors.values()) <= set(plugins.names("extractors"))
     assert set(found.systems) <= set(plugins.names("models")) and found.renderer in plugins.names("renderers")
@@ -82,7 +81,7 @@ def test_the_doctor_finds_every_task_ready() -> None:
     assert found["numpy"].is_ready and "madmom" in found
 
 
-def test_the_doctor_names_what_lacks_and_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_doctor_names_what_is_missing_and_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(kind: str, name: str, **options: object) -> object:
         raise MissingComponent(f"{name} needs a thing; get it with `thing`")
 
@@ -121,20 +120,20 @@ def test_extractors_are_chosen_by_kind() -> None:
         extractors_of(["chord=template-chords"])
 
 
-def test_examples_that_are_not_there_are_asked_for(tmp_path: Path) -> None:
+def test_missing_examples_are_named_with_the_command(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"no examples of inpaint-drums; make them with `bench build"):
         examples_of(load_task("inpaint-drums"), None, None, tmp_path)
     with pytest.raises(BenchError, match="holds no examples"):
         examples_of(load_task("inpaint-drums"), tmp_path, None, tmp_path)
 
 
-def test_provenance_says_what_a_row_rests_on(tmp_path: Path) -> None:
+def test_provenance_names_everything_that_a_row_depends_on(tmp_path: Path) -> None:
     Provenance({"system": "x"}, {"score": 1.234}).write(tmp_path / "x.run.yaml")
     keys = read_yaml(tmp_path / "x.run.yaml")
     assert keys["system"] == "x" and keys["packages"]["numpy"] and keys["seconds"] == {"score": 1.23}
     assert keys["bench"] == version() and keys["commit"] == commit()
 
 
-def test_the_committed_page_and_rows_agree() -> None:
+def test_the_published_page_and_rows_agree() -> None:
     done = subprocess.run([sys.executable, "-m", "bench", "report", "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -165,7 +165,7 @@ def test_excerpts_begin_just_before_a_beat_and_carry_the_instruments(root):
 
 def test_from_files_to_a_table(root, tmp_path):
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
-    assert "holds what its layout promises" in bench("data", "verify", "slakh2100")
+    assert "complete and readable" in bench("data", "verify", "slakh2100")
     found = json.loads(bench("data", "stats", "slakh2100", "--json"))
     assert found["tracks"] == {"test": 2, "validation": 1, "train": 1}
     assert found["test"]["share_with_drums"] == found["test"]["share_with_beats"] == 1

@@ -46,7 +46,7 @@ def test_examples_left_out_are_named(tmp_path):
 def test_options_of_a_site_need_html(run):
     found = ran("--all", run.folder)
     assert found.exit_code == 2
-    assert "give --html with them" in found.output
+    assert "give --html too" in found.output
 
 
 def test_sounds_of_a_run_without_examples_are_refused(run, tmp_path):

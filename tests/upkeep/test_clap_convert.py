@@ -1,4 +1,4 @@
-"""The converter's way with strangers' files; that it converts rightly is tested beside laion-clap (tests/agreement)."""
+"""The converter with untrusted files; its results are compared with laion-clap in tests/agreement."""
 
 import os
 import re
@@ -32,11 +32,11 @@ class Payload:
         (b"noise", "cannot be read safely"),
         ([1], "holds no weights by name"),
         ({"state_dict": {"x": 1}}, "holds no weights by name"),
-        ({"state_dict": {"module.x": torch.zeros(1)}}, "is no HTSAT and RoBERTa CLAP"),
+        ({"state_dict": {"module.x": torch.zeros(1)}}, "not a CLAP of HTSAT and RoBERTa"),
         ({"state_dict": {"audio_branch.patch_embed.fusion_model.x": torch.zeros(1)}}, "feature fusion"),
     ],
 )
-def test_what_is_no_such_checkpoint_is_refused(tmp_path: Path, content: object, reason: str) -> None:
+def test_files_that_are_not_laions_checkpoints_are_refused(tmp_path: Path, content: object, reason: str) -> None:
     path = tmp_path / "x.pt"
     if isinstance(content, bytes):
         path.write_bytes(content)
@@ -98,7 +98,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, torc
     return folder, as_laion(ClapModel.from_pretrained(folder).state_dict())
 
 
-def test_a_checkpoint_in_laions_form_embeds_as_the_one_it_was_made_of(tiny, tmp_path: Path) -> None:
+def test_a_converted_checkpoint_gives_the_same_embeddings(tiny, tmp_path: Path) -> None:
     folder, state = tiny
     package = {"epoch": 15, "name": "x", "best": np.float64(0.9), "optimizer": {}, "state_dict": state}
     torch.save(package, tmp_path / "music_epoch_15.pt")
@@ -109,7 +109,7 @@ def test_a_checkpoint_in_laions_form_embeds_as_the_one_it_was_made_of(tiny, tmp_
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.999])
-def test_a_checkpoint_that_broke_off_and_one_of_other_shapes_are_refused(tiny, tmp_path: Path, share: float) -> None:
+def test_truncated_checkpoints_and_other_shapes_are_refused(tiny, tmp_path: Path, share: float) -> None:
     path, state = tmp_path / "x.pt", tiny[1]
     torch.save({"state_dict": state}, path)
     path.write_bytes(path.read_bytes()[: round(share * path.stat().st_size)])
@@ -121,7 +121,7 @@ def test_a_checkpoint_that_broke_off_and_one_of_other_shapes_are_refused(tiny, t
     assert not (tmp_path / "out").exists()
 
 
-def test_no_code_of_a_file_runs(tmp_path: Path) -> None:
+def test_loading_runs_no_code_from_the_file(tmp_path: Path) -> None:
     torch.save({"state_dict": Payload(str(tmp_path / "harm"))}, tmp_path / "x.pt")
     with pytest.raises(BenchError, match="cannot be read safely"):
         convert(tmp_path / "x.pt", tmp_path / "out")

@@ -8,7 +8,7 @@ from bench.upkeep.data import statistics, verify
 
 def test_a_folder_of_recordings_has_nothing_locked() -> None:
     for verb in (verify, statistics):
-        with pytest.raises(BenchError, match="folder is whatever --audio names"):
+        with pytest.raises(BenchError, match="folder stands for the recordings named by --audio"):
             verb("folder")
         with pytest.raises(UnknownName, match="did you mean synthetic"):
             verb("sinthetic")

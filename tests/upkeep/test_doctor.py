@@ -1,4 +1,4 @@
-"""The doctor: a finding for every package, component and task, and a command for everything that lacks."""
+"""The doctor: a finding for every package, component and task, and a command for everything that is missing."""
 
 import importlib.util
 import io
@@ -39,7 +39,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("package", REQUIRED)
-def test_a_missing_package_comes_with_its_command(monkeypatch: pytest.MonkeyPatch, quick: None, package: str) -> None:
+def test_a_missing_package_is_named_with_its_command(
+    monkeypatch: pytest.MonkeyPatch, quick: None, package: str
+) -> None:
     without(monkeypatch, package)
     found = {one.subject: one for one in examine()}
     assert found[package] == Finding("package", package, False, f"missing; pip install {REQUIRED[package]}")
@@ -47,7 +49,7 @@ def test_a_missing_package_comes_with_its_command(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("package", OPTIONAL)
-def test_a_missing_extra_says_what_it_is_for(monkeypatch: pytest.MonkeyPatch, quick: None, package: str) -> None:
+def test_a_missing_extra_names_its_use(monkeypatch: pytest.MonkeyPatch, quick: None, package: str) -> None:
     without(monkeypatch, package)
     (found,) = [one for one in examine() if one.subject == package]
     assert not found.is_ready and "pip install 'steerbench[" in found.detail
@@ -55,7 +57,7 @@ def test_a_missing_extra_says_what_it_is_for(monkeypatch: pytest.MonkeyPatch, qu
 
 
 @pytest.mark.parametrize("name", components())
-def test_a_missing_component_comes_with_its_command(monkeypatch: pytest.MonkeyPatch, quick: None, name: str) -> None:
+def test_a_missing_component_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch, quick: None, name: str) -> None:
     without(monkeypatch, name)
     (found,) = [one for one in examine() if one.subject == name]
     assert not found.is_ready and found.detail.startswith(f"missing; bench setup {name} (")
@@ -73,7 +75,7 @@ def test_an_installed_package_shows_its_version(monkeypatch: pytest.MonkeyPatch,
     assert {one.subject: one.detail for one in examine()}["numpy"] == "installed"
 
 
-def test_a_task_is_ready_or_names_everything_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_task_is_ready_or_names_everything_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     load = plugins.load
 
     def lacking(kind: str, name: str, **options: object) -> object:
@@ -89,7 +91,7 @@ def test_a_task_is_ready_or_names_everything_it_lacks(monkeypatch: pytest.Monkey
     assert "bench setup soundfont" in chords.detail
 
 
-def test_the_chosen_extractor_is_the_one_that_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_chosen_extractor_is_examined(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[tuple[str, str]] = []
     load = plugins.load
 
@@ -157,11 +159,11 @@ def lacking(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return found
 
 
-def test_on_a_bare_machine_every_missing_thing_has_a_remedy(lacking: list[Finding]) -> None:
+def test_without_optional_packages_every_finding_has_a_remedy(lacking: list[Finding]) -> None:
     assert [one for one in lacking if not one.is_ready and not REMEDY.search(one.detail)] == []
 
 
-def test_every_command_it_prints_exists(lacking: list[Finding]) -> None:
+def test_every_printed_command_exists(lacking: list[Finding]) -> None:
     said = "\n".join(one.detail for one in lacking)
     group = typer.main.get_command(app)
     commands = set(re.findall(r"\bbench (\w+)(?: (prepare|verify|stats|select)\b)?", said))
@@ -183,12 +185,12 @@ def test_required_packages_are_those_of_a_plain_installation() -> None:
     assert {name.replace("-", "_") for name in REQUIRED.values()} == wanted
 
 
-def test_on_a_bare_machine_the_embedded_default_still_runs(tmp_path: Path) -> None:
+def test_without_optional_packages_the_default_task_is_ready(tmp_path: Path) -> None:
     said = bare(tmp_path, EXTRAS, "--task", "inpaint-drums")
     assert said.returncode == 0 and "ready" in said.stdout
 
 
-def test_a_task_that_cannot_run_as_asked_says_all_that_lacks_and_ends_in_one(tmp_path: Path) -> None:
+def test_a_task_that_cannot_run_names_everything_missing_and_exits_with_1(tmp_path: Path) -> None:
     asked = ["--task", "inpaint-drums", "--model", "air-large", "-x", "drums=demucs-drums", "--device", "cuda"]
     said = bare(tmp_path, EXTRAS, *asked, "--json")
     if "CUDA" not in said.stdout:
@@ -223,7 +225,7 @@ def test_a_data_set_that_cannot_serve_the_task_is_named(
     assert found.is_ready == (not why) and why in found.detail
 
 
-def test_a_task_lacks_the_data_set_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_data_set_that_was_asked_for_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     load = plugins.load
 
     def lacking(kind: str, name: str, **options: object) -> object:
@@ -238,7 +240,7 @@ def test_a_task_lacks_the_data_set_that_is_asked_for(monkeypatch: pytest.MonkeyP
     assert not there["synthetic"].is_ready and "licence: " in there["synthetic"].detail
 
 
-def test_a_package_that_a_plug_imports_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_that_a_plug_imports_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def lacking(kind: str, name: str, **options: object) -> object:
         raise ModuleNotFoundError("No module named 'yaml'", name="yaml")
 
@@ -246,10 +248,10 @@ def test_a_package_that_a_plug_imports_is_named(monkeypatch: pytest.MonkeyPatch)
     assert "hpss needs yaml; pip install pyyaml" in examine("inpaint-drums", Asked({"drums": "hpss"}))[-1].detail
 
 
-def test_a_full_disk_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**9, 10**9 - 10**6, 10**6))
     disk = examine("inpaint-drums")[0]
-    assert disk.kind == "disk" and not disk.is_ready and "give an --out where there is more" in disk.detail
+    assert disk.kind == "disk" and not disk.is_ready and "choose another disk with --out" in disk.detail
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -266,11 +268,11 @@ def test_the_tables_fit_the_terminal(lacking: list[Finding], width: int) -> None
 
 
 @pytest.mark.parametrize(("free", "is_enough"), [(10**12, True), (10**9, False), (None, True)])
-def test_what_a_model_needs_is_held_against_what_is_free(
+def test_the_memory_of_a_model_is_compared_with_the_free_memory(
     monkeypatch: pytest.MonkeyPatch, free: int | None, is_enough: bool
 ) -> None:
     monkeypatch.setattr("bench.air.memory.free_bytes", lambda device: free)
     asked = Asked(models=("air-large", "retrieval", "air-mini"), device="cpu")
     (memory,) = [one for one in examine("inpaint-drums", asked) if one.kind == "memory"]
     assert (memory.subject, memory.is_ready) == ("air-large", is_enough)
-    assert memory.detail.startswith("needs about ") and ("take a smaller size" in memory.detail) is not is_enough
+    assert memory.detail.startswith("needs about ") and ("choose a smaller size" in memory.detail) is not is_enough

@@ -1,4 +1,4 @@
-"""The noise floor: perfect extractors score perfectly, deaf ones the worst, and what is undefined is not averaged."""
+"""The noise floor: scores of perfect and of silent extractors, and undefined values that are not averaged."""
 
 import math
 from typing import Any
@@ -99,7 +99,7 @@ def means(rows: list[dict[str, Any]]) -> dict[tuple[str, str], float]:
 
 
 @pytest.mark.usefixtures("truth")
-def test_scores_of_known_ears() -> None:
+def test_scores_of_perfect_and_silent_extractors() -> None:
     found = means(floor.noise_floor("truthful-set"))
     assert found["perfect-drums", "drum sdr"] > 100
     assert found["half-drums", "drum sdr"] == pytest.approx(20 * np.log10(2))
@@ -123,7 +123,7 @@ def test_songs_without_drums_are_counted_and_not_averaged() -> None:
 
 
 @pytest.mark.usefixtures("truth")
-def test_only_what_is_here_and_has_a_truth_gets_a_row() -> None:
+def test_only_available_extractors_with_a_truth_have_rows() -> None:
     rows = floor.noise_floor("truthful", limit=1)
     assert {row["extractor"] for row in rows}.isdisjoint({"absent", "any-chroma"})
     assert {row["n_songs"] for row in rows} == {1}
@@ -156,13 +156,13 @@ def test_the_table_is_markdown(monkeypatch: pytest.MonkeyPatch) -> None:
     ("words", "why"),
     [(["--dataset", "untruthful"], "no dataset is called 'untruthful'"), (["--limit", "0"], "--limit 0")],
 )
-def test_what_cannot_be_measured_is_said_in_a_line(words: list[str], why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_is_one_line(words: list[str], why: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.cli.resolve.extractors_of", lambda chosen: defaults().extractors)
     said = CliRunner().invoke(app, ["doctor", "--noise-floor", "--dataset", "truthful-set", *words])
     assert said.exit_code == 2 and why in said.stderr and not said.stdout
 
 
-def test_the_doctor_passes_on_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_doctor_passes_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[Any, ...]] = []
     monkeypatch.setattr(floor, "noise_floor", lambda *given: asked.append(given) or [])
     given = ["--dataset", "synthetic-test", "--extractor", "drums=hpss", "--limit", "2"]
@@ -171,6 +171,6 @@ def test_the_doctor_passes_on_what_was_asked_for(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("other", [("--task", "inpaint-drums"), ("--model", "oracle")])
-def test_the_doctor_refuses_beside_it_what_it_would_pass_over(other):
+def test_the_doctor_refuses_options_that_noise_floor_would_ignore(other):
     said = CliRunner().invoke(app, ["doctor", "--noise-floor", *other])
     assert said.exit_code == 2 and "leave out --task and --model" in " ".join(said.output.split())

@@ -1,4 +1,4 @@
-"""Optional components: what is known, what is said, and how a failing pip is reported."""
+"""Optional components: what is known, what is printed, and how a failing pip is reported."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ def absent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(setup.importlib.util, "find_spec", lambda package: None)
 
 
-def test_components_say_what_they_bring_and_their_licence() -> None:
+def test_components_have_a_description_and_a_licence() -> None:
     madmom = setup.components()["madmom"]
     assert "chord" in str(madmom)
     assert "CC BY-NC-SA 4.0 (non-commercial)" in str(madmom)
@@ -54,7 +54,7 @@ def test_pip_builds_without_isolation_in_this_environment(monkeypatch: pytest.Mo
     ]
 
 
-def test_what_is_there_is_not_built_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_installed_component_is_not_built_again(monkeypatch: pytest.MonkeyPatch) -> None:
     pip = Pip()
     monkeypatch.setattr(setup.subprocess, "run", pip)
     monkeypatch.setattr(setup.importlib.util, "find_spec", lambda package: object())
@@ -64,7 +64,7 @@ def test_what_is_there_is_not_built_again(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.usefixtures("absent")
-def test_a_failing_pip_is_one_error_with_the_end_of_what_it_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_pip_is_one_error_with_the_end_of_its_output(monkeypatch: pytest.MonkeyPatch) -> None:
     pip = Pip(1, "\n".join(f"line {k}" for k in range(100)))
     monkeypatch.setattr(setup.subprocess, "run", pip)
     with pytest.raises(BenchError, match=r"`python -m pip install cython .*` failed with exit code 1") as got:
@@ -79,12 +79,12 @@ def test_a_pip_that_cannot_run_is_reported(monkeypatch: pytest.MonkeyPatch) -> N
         raise subprocess.TimeoutExpired(command, timeout)
 
     monkeypatch.setattr(setup.subprocess, "run", stuck)
-    with pytest.raises(BenchError, match=r"could not be run to its end .*timed out"):
+    with pytest.raises(BenchError, match=r"could not be completed .*timed out"):
         setup.setup("madmom")
 
 
 @pytest.mark.usefixtures("absent")
 def test_an_installation_that_is_not_found_afterwards_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(setup.subprocess, "run", Pip())
-    with pytest.raises(BenchError, match=r"pip installed madmom, yet .* does not find it"):
+    with pytest.raises(BenchError, match=r"pip installed madmom, but .* does not find it"):
         setup.setup("madmom")

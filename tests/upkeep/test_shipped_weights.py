@@ -1,4 +1,4 @@
-"""The weight files that ship: their size, their cards, and that each card speaks of this file and this recipe."""
+"""The shipped weight files: their size, their cards, and that each card is of this file and its recipe."""
 
 import hashlib
 from pathlib import Path
@@ -15,14 +15,14 @@ FILES = sorted(home("weights").glob("*.safetensors"))
 ONE_FILE, ALL_FILES = 16 * 2**20, 40 * 2**20
 
 
-def test_there_are_weights_and_nothing_beside_them_and_their_cards() -> None:
+def test_the_folder_has_weights_and_cards_and_nothing_else() -> None:
     assert {path.stem for path in FILES} >= {"mini-tokens", "mini-codec", "mini-language", "sep-mini"}
     assert {path.suffix for path in home("weights").iterdir()} == {".safetensors", ".yaml"}
     assert sum(path.stat().st_size for path in FILES) <= ALL_FILES
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_card_speaks_of_its_file_its_recipe_and_what_it_rests_on(path: Path) -> None:
+def test_a_card_matches_its_file_its_recipe_and_its_base(path: Path) -> None:
     card = read_yaml(path.with_suffix(".yaml"))
     assert path.stem in recipe_names()
     recipe = load_recipe(path.stem)

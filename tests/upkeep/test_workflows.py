@@ -1,4 +1,4 @@
-"""The workflows: nothing of a stranger's is run or told a secret, and every `bench` line is a line that bench takes."""
+"""The workflows: no untrusted code is run or given a secret, and every `bench` command in them is valid."""
 
 import re
 import shlex
@@ -39,7 +39,7 @@ def test_there_is_one_for_the_tests_and_one_for_submissions() -> None:
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
-def test_a_workflow_may_read_and_nothing_else(path: Path) -> None:
+def test_workflows_have_read_permission_only(path: Path) -> None:
     text, found = path.read_text(encoding="utf-8"), read(path)
     assert found["permissions"] == {"contents": "read"}
     assert "secrets" not in text and "pull_request_target" not in text and "GITHUB_TOKEN" not in text
@@ -51,11 +51,11 @@ def test_a_workflow_may_read_and_nothing_else(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
-def test_no_foreign_text_stands_in_a_script(path: Path) -> None:
+def test_no_untrusted_text_is_expanded_in_a_script(path: Path) -> None:
     assert [line for line in commands(path) if "${{" in line] == []
 
 
-def test_what_was_handed_in_is_never_run() -> None:
+def test_submissions_are_never_executed() -> None:
     for job in read(FOLDER / "submission.yml")["jobs"].values():
         code, handed_in = (step["with"] for step in job["steps"] if "checkout" in step.get("uses", ""))
         assert "path" not in code and "refs/pull" not in str(code)
@@ -66,12 +66,12 @@ def test_what_was_handed_in_is_never_run() -> None:
     assert {line.split()[0] for line in touched} == {"git", "find", "test", "mv", "bench"}
 
 
-def test_the_tests_are_run_as_the_readme_says() -> None:
+def test_the_tests_run_with_the_command_of_the_readme() -> None:
     (command,) = commands(FOLDER / "ci.yml")
     assert command in (PACKAGE.parent / "README.md").read_text(encoding="utf-8").splitlines()
 
 
-def test_every_bench_line_is_one_that_bench_takes() -> None:
+def test_every_bench_command_is_valid() -> None:
     lines = [line for line in commands(FOLDER / "submission.yml") if line.startswith("bench ")]
     assert [line.split()[1] for line in lines] == ["compare", "report", "build", "check", "score", "compare"]
     group = typer.main.get_command(app)
