@@ -23,7 +23,7 @@ from bench.cli.options import (
     TaskName,
     Workers,
 )
-from bench.cli.output import RUNS, AsJson, fit_streams, mended, say, show
+from bench.cli.output import RUNS, AsJson, fit_streams, reports_errors, say, show
 from bench.cli.setup import doctor, setup, train
 from bench.cli.upkeep import convert_app, expectations, fingerprint, lock
 from bench.runtime.executor import bound_threads
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 @app.command("list")
-@mended
+@reports_errors
 def list_(
     kind: Annotated[
         str | None,
@@ -85,7 +85,7 @@ def list_(
 
 
 @app.command()
-@mended
+@reports_errors
 def run(
     task: Annotated[list[str], typer.Option("--task", "-t", help="Name of a task, or all; repeatable.")],
     model: Annotated[
@@ -127,7 +127,7 @@ def run(
 
 
 @app.command()
-@mended
+@reports_errors
 def build(
     task: TaskName,
     dataset: DatasetName = None,
@@ -169,7 +169,7 @@ def build(
 
 
 @app.command()
-@mended
+@reports_errors
 def generate(
     task: TaskName,
     model: Annotated[str, typer.Option("--model", "-m", help="Name of a model; see `bench list models`.")],
@@ -209,7 +209,7 @@ for name, command in {"check": check, "score": score, "submit": submit, "report"
 
 
 @app.command()
-@mended
+@reports_errors
 def look(
     example: Annotated[str, typer.Argument(help="Id of an example.")],
     task: TaskName,

@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from bench.cli.options import Choice, Examples, Handed, Metrics, Out, Workers
-from bench.cli.output import RUNS, AsJson, mended, say, show
+from bench.cli.output import RUNS, AsJson, reports_errors, say, show
 from bench.errors import BenchError, CheckFailed
 
 
-@mended
+@reports_errors
 def check(
     folder: Handed,
     task: Annotated[
@@ -50,7 +50,7 @@ def check(
     show(payload, False, lambda: "\n".join([verdict, *(f"  flag: {flag}" for flag in findings.flags)]))
 
 
-@mended
+@reports_errors
 def score(
     folder: Handed,
     task: Annotated[
@@ -90,7 +90,7 @@ def score(
     show(report.payload(tables), as_json, lambda: report.terminal(tables))
 
 
-@mended
+@reports_errors
 def submit(
     folder: Handed,
     examples: Examples = None,
@@ -122,7 +122,7 @@ def submit(
     show(payload, as_json, lambda: f"written; open a pull request with this text:\n\n{text}")
 
 
-@mended
+@reports_errors
 def report_(
     run: Annotated[
         Path | None,
@@ -173,7 +173,7 @@ def report_(
     show(report.payload(tables), as_json, lambda: report.terminal(tables))
 
 
-@mended
+@reports_errors
 def compare(
     first: Annotated[str, typer.Argument(help="A system (NAME, RUN:NAME) or a board (FOLDER, board, board@REV).")],
     second: Annotated[str, typer.Argument(help="Another system or board.")],

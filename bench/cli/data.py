@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 
 from bench.cli.options import AudioFolder, Choice, Limit, Out, Salt, Workers
-from bench.cli.output import RUNS, AsJson, mended, plain, show
+from bench.cli.output import RUNS, AsJson, plain, reports_errors, show
 
 data_app = typer.Typer(help="Checksums, statistics, excerpts and extraction of data sets.", no_args_is_help=True)
 
 
 @data_app.command("verify")
-@mended
+@reports_errors
 def verify_(dataset: str, as_json: AsJson = False) -> None:
     """Compare a data set with its locked manifests.
 
@@ -26,7 +26,7 @@ def verify_(dataset: str, as_json: AsJson = False) -> None:
 
 
 @data_app.command("stats")
-@mended
+@reports_errors
 def stats_(dataset: str, as_json: AsJson = False) -> None:
     """Print statistics of a data set.
 
@@ -39,7 +39,7 @@ def stats_(dataset: str, as_json: AsJson = False) -> None:
 
 
 @data_app.command("select")
-@mended
+@reports_errors
 def select_(
     dataset: str,
     split: Annotated[str | None, typer.Option(help="A split of the data set; the first if not given.")] = None,
@@ -67,7 +67,7 @@ def select_(
 
 
 @data_app.command("prepare")
-@mended
+@reports_errors
 def prepare_(
     dataset: Annotated[str | None, typer.Argument(help="A data set or one of its manifests.")] = None,
     audio: AudioFolder = None,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from bench.cli.output import RUNS, AsJson, mended, say, show
+from bench.cli.output import RUNS, AsJson, reports_errors, say, show
 from bench.errors import BenchError
 
 
@@ -32,7 +32,7 @@ Names = Annotated[list[str] | None, typer.Option("--systems", help="Systems to c
 
 
 @listen_app.command("make")
-@mended
+@reports_errors
 def make(
     run: Annotated[Path, typer.Argument(help="The run whose outputs are compared.")],
     task: Annotated[str, typer.Option("--task", "-t", help="Name of a task; see `bench list tasks`.")],
@@ -72,7 +72,7 @@ def make(
 
 
 @listen_app.command("serve")
-@mended
+@reports_errors
 def serve(
     folder: Annotated[Path, typer.Argument(help="Folder of a test made by `bench listen`.")],
     port: Annotated[int, typer.Option("--port", help="Port; 0 chooses a free one.", min=0, max=65535)] = 8000,
@@ -96,7 +96,7 @@ def serve(
 
 
 @listen_app.command("import")
-@mended
+@reports_errors
 def import_(
     what: Annotated[list[Path], typer.Argument(help="Folder of the test, files of ratings, or folders of them.")],
     key: Annotated[

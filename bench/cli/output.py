@@ -29,7 +29,7 @@ _TYPOGRAPHY = {
 }
 
 
-def mended(function: Callable[..., Any]) -> Callable[..., Any]:
+def reports_errors(function: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap a command: print a `BenchError` or `OSError` as one line on stderr and exit with its code."""
 
     @wraps(function)

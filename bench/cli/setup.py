@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from bench.cli.options import Choice, DatasetName, Device, Limit, Workers
-from bench.cli.output import RUNS, AsJson, mended, show
+from bench.cli.output import RUNS, AsJson, reports_errors, show
 from bench.errors import BenchError
 
 
-@mended
+@reports_errors
 def doctor(
     task: Annotated[
         str | None, typer.Option("--task", "-t", help="Examine this task only; exit with 1 if it is not ready.")
@@ -54,7 +54,7 @@ def doctor(
         raise typer.Exit(1)
 
 
-@mended
+@reports_errors
 def setup(
     name: Annotated[
         str, typer.Argument(help="Name of a component or of a model's weights; `bench doctor` lists them.")
@@ -67,11 +67,11 @@ def setup(
     """
     from bench.upkeep.setup import setup as install
 
-    said = install(name)
-    show({"said": said}, as_json, lambda: said)
+    report = install(name)
+    show({"said": report}, as_json, lambda: report)
 
 
-@mended
+@reports_errors
 def train(
     recipe: Annotated[str, typer.Argument(help="Name of a recipe; see `bench list recipes`.")],
     budget: Annotated[

@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.output import AsJson, mended, print_utf8, say, show
+from bench.cli.output import AsJson, print_utf8, reports_errors, say, show
 
 convert_app = typer.Typer(
     help="Convert weight files between the formats of other packages and ours.", no_args_is_help=True
 )
 
 
-@mended
+@reports_errors
 def lock(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit with 1 if a task differs.")] = False,
     as_json: AsJson = False,
@@ -32,7 +32,7 @@ def lock(
     show({"written": str(path)}, as_json, lambda: f"written to {path}")
 
 
-@mended
+@reports_errors
 def expectations(
     folder: Annotated[Path | None, typer.Argument(help="A run's folder; the published board if not given.")] = None,
     as_json: AsJson = False,
@@ -49,7 +49,7 @@ def expectations(
         raise typer.Exit(1)
 
 
-@mended
+@reports_errors
 def fingerprint(
     folder: Annotated[Path, typer.Argument(help="Folder of songs (WAV, FLAC, OGG, MP3); subfolders are searched.")],
     as_json: AsJson = False,
@@ -70,7 +70,7 @@ def fingerprint(
 
 
 @convert_app.command("clap")
-@mended
+@reports_errors
 def clap_(
     checkpoint: Annotated[Path, typer.Argument(help="LAION's .pt file, without feature fusion.")],
     folder: Annotated[Path, typer.Argument(help="Folder to write.")],
@@ -90,7 +90,7 @@ def clap_(
 
 
 @convert_app.command("audiocraft")
-@mended
+@reports_errors
 def audiocraft_(
     source: Annotated[Path, typer.Argument(help="audiocraft's state_dict.bin, or a MusicGen folder of transformers.")],
     target: Annotated[Path, typer.Argument(help="The folder or file to write.")],

@@ -71,7 +71,7 @@ def written(tmp_path_factory):
 
 @pytest.fixture
 def root(written, tmp_path, monkeypatch):
-    """A copy to spoil, found through $BENCH_DATA; its songs' folder."""
+    """A copy for tests to damage, found through $BENCH_DATA; the folder of its songs."""
     shutil.copytree(written, tmp_path / "data" / "moisesdb")
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("BENCH_MANIFESTS", str(tmp_path / "kept"))

@@ -49,7 +49,7 @@ def written(tmp_path_factory):
 
 @pytest.fixture
 def root(written, tmp_path, monkeypatch):
-    """A copy to spoil, found through $BENCH_DATA, as if these songs were all there are."""
+    """A copy for tests to damage, found through $BENCH_DATA, with only these songs in the list of songs."""
     shutil.copytree(written, tmp_path / "data" / "musdb18hq")
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("BENCH_MANIFESTS", str(tmp_path / "kept"))

@@ -56,7 +56,7 @@ def written(tmp_path_factory):
 
 @pytest.fixture
 def root(written, tmp_path, monkeypatch):
-    """A copy to spoil, found through $BENCH_DATA."""
+    """A copy for tests to damage, found through $BENCH_DATA."""
     shutil.copytree(written, tmp_path / "data" / "pop909")
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("BENCH_MANIFESTS", str(tmp_path / "kept"))

@@ -39,12 +39,12 @@ def written(tmp_path_factory):
 
 @pytest.fixture(params=["discs", "release"])
 def whole(request, written):
-    """Either layout, not to be spoilt."""
+    """The data set in either layout; read only."""
     return written[request.param]
 
 
 def copied(source, tmp_path, monkeypatch):
-    """A copy found through $BENCH_DATA, as if its songs were all there are."""
+    """A copy found through $BENCH_DATA, with only its songs in the list of pieces."""
     dataset_of.cache_clear()
     shutil.copytree(source, tmp_path / "data" / "rwc-pop")
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "data"))

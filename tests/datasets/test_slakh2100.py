@@ -34,7 +34,7 @@ def written(tmp_path_factory):
 
 @pytest.fixture
 def root(written, tmp_path, monkeypatch):
-    """A copy to spoil, found through $BENCH_DATA, with lists in a place of its own."""
+    """A copy for tests to damage, found through $BENCH_DATA, with its own folder of manifests."""
     shutil.copytree(written, tmp_path / "data" / "slakh2100")
     monkeypatch.setenv("BENCH_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("BENCH_MANIFESTS", str(tmp_path / "kept"))

@@ -36,7 +36,7 @@ def beats(first_s: float = 0.04) -> list[tuple[float, int]]:
 
 
 def chords() -> list[tuple[float, float, str]]:
-    """Return ten chords of 2 s, the last of which goes on behind the sound's end."""
+    """Return ten chords of 2 s, the last of which ends after the sound."""
     return [(2.0 * k, 2.0 * k + (2 if k < 9 else 5), label) for k, label in enumerate(CHORDS)]
 
 

@@ -152,7 +152,7 @@ def test_pickled_weights_and_a_two_file_tokenizer_give_the_same_embeddings(
     for name in ("model.safetensors", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
         (folder / name).unlink(missing_ok=True)
     other = Clap("x", folder)
-    # Where the weights lie in memory may change how sums are split, so not bit for bit.
+    # Not bit for bit: the alignment of weights in memory may change how sums are split.
     assert other.extract(sound(2.0)).values == pytest.approx(plug.extract(sound(2.0)).values, abs=1e-6)
     assert other.embed_text("a piano") == pytest.approx(plug.embed_text("a piano"), abs=1e-6)
 

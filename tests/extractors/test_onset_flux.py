@@ -47,7 +47,7 @@ def test_steady_noise_has_no_onsets() -> None:
 
 
 def test_hits_below_the_threshold_are_ignored() -> None:
-    """What a separator leaves of other instruments lies far under full scale; nothing is normalised to it."""
+    """Residues of other instruments in separated drums are far below full scale, and levels are not normalised."""
     faint = mixed([(0.2 + 0.4 * k, 0.003 * hit(32000, k)) for k in range(10)], 5.0, 32000)
     assert not len(onsets_of(faint))
 

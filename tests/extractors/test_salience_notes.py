@@ -40,7 +40,7 @@ def test_chords_are_transcribed() -> None:
 
 
 def test_a_note_lasts_until_its_next_onset_or_half_a_second() -> None:
-    # A whole number of periods apart, so that the second stroke does not cancel what is left of the first.
+    # A whole number of periods apart, so that the second stroke does not cancel the rest of the first.
     second = 0.2 + 80 / (440 * 2 ** (-9 / 12))
     audio = mixed([(t, tone(60, 0.9, 32000)) for t in (0.2, second, 2.0)], 3.0, 32000)
     found = notes_of(audio)

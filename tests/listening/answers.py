@@ -24,7 +24,7 @@ def key_of(
 
 
 def answered(key, means, participant=0, spread=0.0, **changes):
-    """A listener's file: every stimulus rated as `means` says of what it is, give or take `spread`."""
+    """Return a listener's file: every stimulus has its rating in `means`, plus noise up to `spread`."""
     rng = np.random.default_rng(participant)
     ratings = {}
     for trial in key.trials:

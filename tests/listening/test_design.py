@@ -24,7 +24,7 @@ def planned(form="mushra", axes=("transition", "quality"), n=4, systems=SYSTEMS,
 
 
 def sitting(made, participant):
-    """What a page shows a listener: (trial code, stimuli in order), as docs/listening.md says it."""
+    """Return the screens of a listener as described in docs/listening.md: (trial code, stimuli in order)."""
     trials, orders = made.key.trials, made.orders
     axes = [made.key.axes[k] for k in orders["axes"][participant % len(orders["axes"])]]
     for axis in axes:

@@ -41,7 +41,7 @@ def test_the_page_is_alone_in_its_folder_without_the_key(made):
 
 
 def test_nothing_in_the_page_names_a_system_or_an_example(made):
-    # Sounds are left out: base64 may spell anything.
+    # Sounds are left out, because base64 may contain any word.
     said = re.sub(r"[A-Za-z0-9+/=]{200,}", "", text_of(made))
     for name in [*EVERYBODY, "song-0", MANIFEST, TASK, "low-pass", REFERENCE, ANCHOR, SCRIPT, HOSTILE[:8]]:
         if name != "strong":  # an element of HTML

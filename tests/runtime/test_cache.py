@@ -30,7 +30,7 @@ def are_equal(one: Content, other: Content) -> bool:
 
 @pytest.mark.parametrize("content", CONTENTS, ids=lambda c: type(c).__name__)
 def test_damaged_entries_count_as_absent(tmp_path: Path, content: Content) -> None:
-    """Whatever bytes rot or are cut off, the entry reads as it was or is made again."""
+    """An entry with changed or missing bytes is read as written or recomputed."""
     Cache(tmp_path).content("ab12", lambda: content)
     (path,) = tmp_path.rglob("*.npz")
     whole, rng, n_again = path.read_bytes(), random.Random(len(CONTENTS)), 0
@@ -101,7 +101,7 @@ for k in range(60):
 
 
 def test_processes_can_share_a_cache(tmp_path: Path) -> None:
-    """Two write the same keys at the same time; each always reads whole entries."""
+    """Two processes write the same keys at the same time; both always read complete entries."""
     command = [sys.executable, "-c", WRITE, str(tmp_path / "gate"), str(tmp_path / "cache")]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     for one in both:

@@ -41,7 +41,7 @@ class TestAtomic:
             write_text(tmp_path / "file" / "a.txt", "x")
 
     def test_a_full_disk_gives_one_line_and_exit_code_2(self, tmp_path: Path) -> None:
-        """A limit on file sizes stands in for the disk."""
+        """A full disk is simulated by a limit on file sizes."""
         code = (
             "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
             "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000));"

@@ -112,7 +112,7 @@ def whoami(x: int) -> int:
 
 
 def test_an_unknown_name_raised_in_a_worker_keeps_its_hint() -> None:
-    """An error that cannot be unpickled would break the pool and be told as a worker's death."""
+    """An error that cannot be unpickled would break the pool and be reported as a worker's death."""
     with pytest.raises(UnknownName, match=r"no task is called 'inpant'; did you mean inpaint\?"):
         Processes(2).map(misname, [1], "looking")
 
@@ -133,7 +133,7 @@ def test_workers_are_kept_and_are_other_processes() -> None:
 
 
 def leave_a_trace(job: tuple[str, int]) -> int:
-    """Note begin and end; the first job is slow, so that any company would begin before its end."""
+    """Log start and end; the first job is slow, so that a parallel job would start before its end."""
     folder, k = Path(job[0]), job[1]
     with (folder / "log").open("a") as log:
         log.write(f"+{k}\n")
@@ -144,7 +144,7 @@ def leave_a_trace(job: tuple[str, int]) -> int:
 
 
 def test_the_first_job_runs_alone(tmp_path: Path) -> None:
-    """Processes that fill a compiler's cache at the same time would spoil it for all that come after."""
+    """Processes that write a compiler's cache at the same time would break it for later processes."""
     runner = Processes(2)
     runner.map(square, [1, 2, 3, 4], "starting both workers")
     assert runner.map(leave_a_trace, [(str(tmp_path), k) for k in range(4)], "tracing") == [0, 1, 2, 3]

@@ -27,7 +27,7 @@ def can_be_a_stranger():
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
-    """Let temporary folders lie in one of the test's own, which anybody may write."""
+    """Make temporary folders in a folder of the test that every user can write."""
     for name in ("NUMBA_CACHE_DIR", "MPLCONFIGDIR", "BENCH_MANIFESTS", "BENCH_WEIGHTS", "HOME"):
         monkeypatch.setenv(name, "")  # so that what is set in the test is taken back
         monkeypatch.delenv(name)

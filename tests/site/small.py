@@ -57,7 +57,7 @@ def measured(sha, system, metric, mean, **changes):
 
 
 def clicks(seconds=SECONDS, every=0.5, hz=880.0):
-    """Short clicks that say where in a track one is."""
+    """Return short clicks at known times of a track."""
     at = np.arange(round(seconds * RATE)) / RATE
     return Audio(0.5 * np.sin(2 * np.pi * hz * at) * np.exp(-(at % every) * 60), RATE)
 

@@ -13,7 +13,7 @@ from tests.site.small import HOSTILE, MANIFEST, SYSTEMS, TASK, write_small
 
 @pytest.fixture
 def light(monkeypatch):
-    """Pages that are written without their sounds; what would have stood in them."""
+    """Replace player pages by short ones without sounds; return their arguments."""
     written = {}
 
     def page(example, stage):

@@ -18,7 +18,7 @@ PAGES = ["index.html", "systems.html", PLAYER]
 
 
 class Reader(HTMLParser):
-    """What a browser would see: elements with attributes, the text of all, the scripts and styles."""
+    """A parsed page: elements with attributes, all text, scripts and styles."""
 
     def __init__(self, page):
         super().__init__()

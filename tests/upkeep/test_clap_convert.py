@@ -66,7 +66,7 @@ SWIN = (
 
 
 def as_laion(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Name a checkpoint of transformers as LAION's own code does: its q, k and v are one, and it keeps more beside."""
+    """Return a checkpoint of transformers in LAION's form: q, k and v in one weight, and further weights."""
     found: dict[str, torch.Tensor] = {}
     for name, value in state.items():
         if name.endswith(("position_ids", "token_type_ids", "relative_position_index", "num_batches_tracked")):

@@ -34,7 +34,7 @@ def without(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the tasks alone, whose plugs take long to import."""
+    """Skip the tasks, whose plugs take long to import."""
     monkeypatch.setattr(doctor, "_task", lambda task, asked: Finding("task", task.name, True, "ready"))
 
 
@@ -141,7 +141,7 @@ REMEDY = re.compile(r"pip install|bench setup|bench train|put (it|them) |export 
 
 
 def bare(tmp_path: Path, hidden: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the doctor where neither these packages, nor weights, nor data sets are."""
+    """Return the doctor's findings without these packages, weights and data sets."""
     kept = {name: value for name, value in os.environ.items() if name != "BENCH_DATA"}
     empty = {"BENCH_WEIGHTS": str(tmp_path / "weights"), "BENCH_MANIFESTS": str(tmp_path / "manifests")}
     command = [sys.executable, "-c", BARE, hidden, "doctor", *arguments]

@@ -49,7 +49,7 @@ class Truthful:
 
 
 class Ear:
-    """Finds what it is told to, whatever it hears."""
+    """An extractor that returns a given result for any sound."""
 
     def __init__(self, kind: str, finding: Any) -> None:
         self.kind, self.finding, self.identity = kind, finding, "ear"

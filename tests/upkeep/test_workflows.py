@@ -17,7 +17,7 @@ PATHS = sorted(FOLDER.glob("*.yml"))
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Read a workflow with every value as text: YAML 1.1 takes its key `on` for a truth."""
+    """Read a workflow with every value as text: YAML 1.1 reads its key `on` as true."""
     found: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506 - our own files
     return found
 
