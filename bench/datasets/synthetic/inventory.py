@@ -4,6 +4,9 @@ At least 30 % of every list is for test only, so that systems trained on the tra
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
 
 Change = tuple[int, str]
 """A chord: semitones of its root above the tonic, and Harte's quality."""
@@ -151,3 +154,14 @@ TEMPOS = (
     Tempo(70, 80), Tempo(86, 94), Tempo(100, 108), Tempo(114, 122), Tempo(130, 140),
     Tempo(80, 86, True), Tempo(94, 100, True), Tempo(108, 114, True), Tempo(122, 130, True),
 )  # fmt: skip
+
+
+Kind = TypeVar("Kind", Progression, Groove, Pattern, Band, Tempo)
+
+
+def pick(rng: np.random.Generator, kinds: tuple[Kind, ...], is_test: bool) -> Kind:
+    """Draw an entry: in test songs a test-only one half of the time, otherwise one for all songs."""
+    draw = rng.random(2)
+    only = [kind for kind in kinds if kind.is_test_only]
+    pool = only if is_test and draw[0] < 0.5 else [kind for kind in kinds if not kind.is_test_only]
+    return pool[int(draw[1] * len(pool))]
