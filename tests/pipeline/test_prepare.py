@@ -251,7 +251,7 @@ def test_a_folder_in_use_by_a_run_is_refused(songs: Path, tmp_path: Path, monkey
     [
         ([], "name a data set, or a folder of recordings with --audio; not both"),
         (["synthetic", "--audio", "."], "name a data set, or a folder of recordings with --audio; not both"),
-        (["--audio", ".", "--manifest", "x"], "a folder of recordings has none"),
+        (["--audio", ".", "--manifest", "x"], "leave it out with --audio"),
         (["synthetic", "--manifest", "synthetic-tst"], "did you mean synthetic-test"),
         (["sinthetic"], "did you mean synthetic"),
         (["synthetic", "--task", "inpaint-drum"], "did you mean inpaint-drums"),

@@ -97,7 +97,7 @@ def test_a_submission_is_checked_and_scored_like_our_own(runs: Path, tmp_path: P
     folder = runs / "submissions" / "inpaint-drums" / f"synthetic-quick-first{LIMIT}" / "noise"
     examples = runs / "examples" / "inpaint-drums" / f"synthetic-quick-first{LIMIT}"
     assert bench("check", folder, "--requests", examples).splitlines()[0] == "ok"
-    assert "only with --requests" in bench("check", folder)
+    assert "give --requests to check" in bench("check", folder)
     bench("score", folder, "--examples", examples, "--out", tmp_path)
     again = next((tmp_path / "results").rglob("noise.csv"))
     assert again.read_bytes() == next((runs / "results").rglob("noise.csv")).read_bytes()
