@@ -170,7 +170,7 @@ def test_the_command_selects_and_names_the_tracks_left_out(shelf, tmp_path, monk
     said = json.loads(CliRunner().invoke(app, ["data", "select", "shelf", "--out", str(tmp_path), "--json"]).output)
     assert said["n"] == 2 and [Path(path).name for path in said["files"]] == ["shelf-test.csv", "shelf-test.sha256"]
     said = CliRunner().invoke(app, ["data", "verify", "shelf"]).output
-    assert "no checksums are committed" in said
+    assert "there are no committed checksums" in said
     (shelf.root / "train" / "c").write_text("0")
     found = CliRunner().invoke(app, ["data", "verify", "shelf"])
     assert found.exit_code == CheckFailed.exit_code and "train/c: holds nothing" in found.output
@@ -178,7 +178,7 @@ def test_the_command_selects_and_names_the_tracks_left_out(shelf, tmp_path, monk
 
 def test_a_data_set_with_locked_manifests_is_refused(tmp_path):
     found = CliRunner().invoke(app, ["data", "select", "synthetic", "--out", str(tmp_path)])
-    assert found.exit_code == 2 and "no rule chooses from files" in " ".join(found.output.split())
+    assert found.exit_code == 2 and "which are not chosen from files" in " ".join(found.output.split())
 
 
 def test_ids_of_names():
