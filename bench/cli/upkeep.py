@@ -41,9 +41,9 @@ def expectations(
 
     Example: bench expectations runs
     """
-    from bench.upkeep.expectations import order
+    from bench.upkeep.expectations import violated
 
-    lines = order(folder)
+    lines = violated(folder)
     show({"ok": not lines, "violations": lines}, as_json, lambda: "\n".join(lines) or "every expectation holds")
     if lines:
         raise typer.Exit(1)

@@ -44,7 +44,7 @@ _FIXED: tuple[tuple[str, str, str, _Test], ...] = (
 _SYNTHETIC = ("oracle", "chord-accuracy", f"at least {CHORDS_LEAST:.2f}", lambda value: value >= CHORDS_LEAST)
 
 
-def order(folder: Path | None = None) -> list[str]:
+def violated(folder: Path | None = None) -> list[str]:
     """List every violation on the tables of a run's folder, or of the published board.
 
     Raises:

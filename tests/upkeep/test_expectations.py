@@ -12,7 +12,7 @@ from bench.cli.app import app
 from bench.errors import BenchError
 from bench.protocols import Column
 from bench.scores import WHOLE_SET, Row, write_rows
-from bench.upkeep.expectations import absent, order, violations
+from bench.upkeep.expectations import absent, violated, violations
 
 NAN = float("nan")
 ONSETS, KAD = "drum-onset-f1", "kad[logmel-stats]"
@@ -156,7 +156,7 @@ def said_of(*words):
 
 
 def test_a_board_without_violations_exits_with_0(board):
-    assert order(board) == []
+    assert violated(board) == []
     said = said_of(board)
     assert (said.exit_code, said.stdout) == (0, "every expectation holds\n")
     assert json.loads(said_of(board, "--json").stdout) == {"ok": True, "violations": []}
@@ -176,7 +176,7 @@ def test_unreadable_rows_exit_with_2(board):
     said = said_of(board)
     assert said.exit_code == 2 and "oracle.csv:1" in said.stderr
     with pytest.raises(BenchError, match="want the columns"):
-        order(board)
+        violated(board)
 
 
 def test_no_rows_is_an_error(tmp_path):
