@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
+from bench.board.history import place_of
 from bench.board.readings import leftovers, readings
-from bench.board.report import PAGE, listening_files, place_of, read_results, render, score_files
+from bench.board.report import PAGE, listening_files, read_results, render, score_files
 from bench.paths import home
 from bench.scores import WHOLE_SET, Row, read_rows
 from bench.task import task_names

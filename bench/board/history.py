@@ -132,7 +132,7 @@ def history_of(board: Path, task: str, manifest: str, system: str) -> list[Scori
 
 def keep(board: Path, path: Path) -> Path:
     """Add a line for the rows in `path` unless the last line describes them already; return the history's path."""
-    place = _place(path)
+    place = place_of(path)
     if not _is_kept(board, path):
         out = StringIO()
         lines = [_line(one) for one in [*history_of(board, *place), scoring_of(path)]]
@@ -156,20 +156,20 @@ def stale_histories(board: Path | None = None) -> list[str]:
     problems = []
     for path in _results(board):
         if not _is_kept(board, path):
-            history = _path(board, *_place(path))
+            history = _path(board, *place_of(path))
             wrong = "its last line does not describe the present rows" if history.is_file() else "missing"
             problems.append(f"{history.relative_to(board)}: {wrong}; `bench submit` adds a line")
     return problems
 
 
 def _is_kept(board: Path, path: Path) -> bool:
-    known = history_of(board, *_place(path))
+    known = history_of(board, *place_of(path))
     return bool(known) and _line(known[-1]) == _line(scoring_of(path))
 
 
 def _results(board: Path) -> list[Path]:
     tasks = task_names()
-    return sorted(path for path in board.glob("results/*/*/*.csv") if _place(path)[0] in tasks)
+    return sorted(path for path in board.glob("results/*/*/*.csv") if place_of(path)[0] in tasks)
 
 
 def _column(name: str, columns: Mapping[str, Readings]) -> tuple[str, str, float, float, float]:
@@ -190,7 +190,8 @@ def _scoring(values: Mapping[str, str]) -> Scoring:
     return Scoring(**{**keys, "task_version": int(values["task_version"])})
 
 
-def _place(path: Path) -> tuple[str, str, str]:
+def place_of(path: Path) -> tuple[str, str, str]:
+    """Return the task, manifest and system that a results file's path names."""
     return path.parent.parent.name, path.parent.name, path.stem
 
 

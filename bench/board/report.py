@@ -10,7 +10,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from bench import plugins
-from bench.board.history import history_of
+from bench.board.history import history_of, place_of
 from bench.board.outdated import outdated
 from bench.board.page import Origin, head, lines, markdown, notes, title
 from bench.board.tables import Table, tables
@@ -191,8 +191,3 @@ def _origins(folder: Path) -> dict[tuple[str, str, str], Origin]:
             earlier = tuple(str(scoring) for scoring in history_of(folder, *place_of(path))[:-1])
             origins[place_of(path)] = Origin(str(keys.get("bench", "")), str(keys.get("visibility", "")), earlier)
     return origins
-
-
-def place_of(path: Path) -> tuple[str, str, str]:
-    """Return the task, manifest and system that a results file's path names."""
-    return path.parent.parent.name, path.parent.name, path.stem
