@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from bench import plugins
-from bench.datasets.synthetic import inventory as inv
-from bench.datasets.synthetic.composer import compose, streams
+from bench.composing import inventory as inv
+from bench.composing.composer import compose, streams
 from bench.datasets.synthetic.description import _duplicates
 from bench.errors import BenchError, UnknownName
 from bench.manifest import Excerpt

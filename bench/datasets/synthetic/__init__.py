@@ -11,8 +11,8 @@ import numpy as np
 
 from bench import plugins
 from bench.audio import Audio
+from bench.composing.composer import VERSION, Song, compose
 from bench.datasets.synthetic import stems as sound
-from bench.datasets.synthetic.composer import VERSION, Song, compose
 from bench.errors import BenchError, UnknownName
 from bench.manifest import Excerpt, Manifest, read_manifest
 from bench.mask import seed_of

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from bench.audio import level_db
-from bench.datasets.synthetic import inventory as inv
-from bench.datasets.synthetic.composer import Song
+from bench.composing import inventory as inv
+from bench.composing.composer import Song
 from bench.formats import dump_yaml
 from bench.manifest import Manifest
 from bench.paths import home, write_text

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.audio import rms
-from bench.datasets.synthetic.composer import Song, streams
+from bench.composing.composer import Song, streams
 from bench.protocols import Renderer
 
 SAMPLE_RATE = 32000

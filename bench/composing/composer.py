@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.datasets.synthetic import inventory as inv
-from bench.datasets.synthetic.inventory import pick
-from bench.datasets.synthetic.players import Bar, bass, comping, drums, guitar, lead, pad
+from bench.composing import inventory as inv
+from bench.composing.inventory import pick
+from bench.composing.players import Bar, bass, comping, drums, guitar, lead, pad
 from bench.symbols import Beats, Chords, Notes
 
 VERSION = 1
@@ -107,7 +107,7 @@ def compose(name: str, seed: int, is_test: bool) -> Song:
         groove.beats,
         tonic,
         mode,
-        _chords(only, tonic),
+        chords_of(only, tonic),
         beats,
         parts,
         other_drums,
@@ -148,7 +148,8 @@ def _bars(rng: np.random.Generator, bpm: float, beats: int, is_test: bool) -> li
     return bars
 
 
-def _chords(bars: tuple[Bar, ...], tonic: int) -> Chords:
+def chords_of(bars: tuple[Bar, ...], tonic: int) -> Chords:
+    """Return the labels of the bars' chords; a chord that goes on is one interval."""
     intervals: list[tuple[float, float]] = []
     labels: list[str] = []
     for bar in bars:
