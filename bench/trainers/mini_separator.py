@@ -11,13 +11,16 @@ from bench.mini.separator import SAMPLE_RATE, Separator
 from bench.runtime.executor import Executor
 from bench.training import streams
 from bench.training.loop import Learner
+from bench.training.mixtures import PARTS, Mixture, mixed, rest_of, treated
 
-_NO_DRUMS, _OTHER_SONG = 0.06, 0.3
-_GAIN_DB = 7.0
+_NO_DRUMS, _NO_REST, _OTHER_SONG, _SECOND_REST = 0.06, 0.04, 0.5, 0.2
+_AVERAGE = 0.998
+_VALIDATION_S = 15
+_DB_WEIGHT = 0.01
 
 
 class MiniSeparator:
-    """Trains on drums plus the rest at random gains; some mixtures have no drums, some come from two songs."""
+    """Trains on drums plus the rest, each with effects and at random levels; half of the rests are another song's."""
 
     def __init__(self, data: Path, sources: dict[str, str], sizes: dict[str, Any], seed: int, device: str) -> None:
         """Take the folder of songs, the manifests, the network's sizes with the budget's options, seed and device."""
@@ -25,18 +28,19 @@ class MiniSeparator:
 
     def prepare(self, executor: Executor) -> None:
         """Make the streams and build the network."""
-        parts = ("mix", "drums")
-        made = self._data / "streams"
-        self._songs = streams.prepare("synthetic", self._sources["train"], made, parts=parts, executor=executor)
-        self._unseen = streams.prepare("synthetic", self._sources["validation"], made, parts=parts, executor=executor)
+        made = self._data / "streams-varied"
+        self._songs = streams.prepare("varied", self._sources["train"], made, parts=PARTS, executor=executor)
+        self._unseen = streams.prepare("varied", self._sources["validation"], made, parts=PARTS, executor=executor)
         torch.manual_seed(self._seed)
         network = Separator(self._sizes["width"], self._sizes["depth"]).to(self._device)
-        self.learner = Learner(network, self._sizes["rate"], self._sizes["steps"])
+        self.learner = Learner(network, self._sizes["rate"], self._sizes["steps"], average=_AVERAGE)
 
     def step(self, k: int) -> dict[str, float]:
         """Take step `k` on a batch that depends only on seed and `k`."""
-        mix, drums = self._batch(np.random.default_rng([self._seed, k]))
-        return self.learner.learn(k, loss=self._loss(mix, drums))
+        rng = np.random.default_rng([self._seed, k])
+        crops = [self._mixture(rng) for _ in range(self._sizes["batch"])]
+        mix, drums = (torch.from_numpy(np.stack([getattr(crop, part) for crop in crops])) for part in ("mix", "drums"))
+        return self.learner.learn(k, loss=self._loss(mix.to(self._device), drums.to(self._device)))
 
     def _loss(self, mix: Tensor, drums: Tensor) -> Tensor:
         network = self.learner.network
@@ -46,36 +50,51 @@ class MiniSeparator:
         gap = (drum_bins - wanted).abs() / level
         # Square roots of magnitudes give soft hi-hats some weight against loud kicks.
         soft = (drum_bins.abs() / level + 1e-4).sqrt() - (wanted.abs() / level + 1e-4).sqrt()
-        return gap.mean() + soft.abs().mean()
+        # Decibels give quiet drums the weight that a mean of SDRs gives them.
+        error = (drum_bins - wanted).abs().pow(2).mean(dim=(1, 2)) / level[:, 0, 0].pow(2)
+        power = wanted.abs().pow(2).mean(dim=(1, 2)) / level[:, 0, 0].pow(2)
+        decibels = 10 * torch.log10((error + 1e-3) / (power + 1e-3))
+        return gap.mean() + soft.abs().mean() + _DB_WEIGHT * decibels.mean()
 
-    def _batch(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    def _mixture(self, rng: np.random.Generator) -> Mixture:
         n = round(self._sizes["crop_s"] * SAMPLE_RATE)
-        mixes, stems = [], []
-        for _ in range(self._sizes["batch"]):
-            track, start = self._place(rng, n)
-            drums = self._songs.cut(track, "drums", start, n)
-            other, at = self._place(rng, n) if rng.random() < _OTHER_SONG else (track, start)
-            rest = self._songs.cut(other, "mix", at, n) - self._songs.cut(other, "drums", at, n)
-            drums = drums * np.float32(0 if rng.random() < _NO_DRUMS else _gain(rng))
-            mixes.append(drums + rest * np.float32(_gain(rng)))
-            stems.append(drums)
-        return tuple(torch.from_numpy(np.stack(one)).to(self._device) for one in (mixes, stems))  # type: ignore[return-value]
+        track, start = self._place(rng, n)
+        drums = treated(self._songs.cut(track, "drums", start, n), rng)
+        other, at = self._place(rng, n) if rng.random() < _OTHER_SONG else (track, start)
+        rest = treated(rest_of(self._songs, other, at, n, rng), rng)
+        if rng.random() < _SECOND_REST:
+            rest = rest + treated(rest_of(self._songs, *self._place(rng, n), n, rng), rng)
+        missing = rng.random()
+        if missing < _NO_DRUMS + _NO_REST:
+            drums, rest = (np.zeros_like(drums), rest) if missing < _NO_DRUMS else (drums, np.zeros_like(rest))
+        return mixed(drums, rest, rng)
 
     def _place(self, rng: np.random.Generator, n: int) -> tuple[str, int]:
         return str(rng.choice(self._songs.tracks)), int(rng.integers(self._songs.n_samples - n))
 
     def validate(self) -> dict[str, float]:
-        """Return the drums' SDR in dB on 15 s of validation songs: median of 10 log10(|s|^2 / |s - e|^2) over songs."""
-        sdrs_db = []
+        """Return mean SDRs in dB over 15 s of the validation songs: as they are, and half of them with effects and
+        another song's rest.
+
+        The SDR is 10 log10(|s|^2 / |s - e|^2) over the 15 s; the second is `sdr_mixed`.
+        """
+        n, rng = _VALIDATION_S * SAMPLE_RATE, np.random.default_rng([self._seed, 1])
+        plain, anew = [], []
+        tracks = self._unseen.tracks
+        for k, track in enumerate(tracks):
+            mix, drums = (self._unseen.cut(track, part, 10 * SAMPLE_RATE, n) for part in ("mix", "drums"))
+            plain.append(self._sdr(Mixture(mix, drums)))
+            if k % 2:
+                continue
+            rest = rest_of(self._unseen, tracks[(k + 7) % len(tracks)], 10 * SAMPLE_RATE, n, rng)
+            anew.append(self._sdr(mixed(treated(drums, rng), treated(rest, rng), rng)))
+        return {"sdr": float(np.mean(plain)), "sdr_mixed": float(np.mean(anew))}
+
+    def _sdr(self, mixture: Mixture) -> float:
         with torch.inference_mode():
-            for track in self._unseen.tracks[:24]:
-                mix, drums = (
-                    torch.from_numpy(self._unseen.cut(track, part, 10 * SAMPLE_RATE, 15 * SAMPLE_RATE))[None]
-                    for part in ("mix", "drums")
-                )
-                error = self.learner.network(mix.to(self._device)).cpu() - drums
-                sdrs_db.append(10 * float(torch.log10(drums.pow(2).sum() / error.pow(2).sum().clamp(min=1e-9))))
-        return {"sdr": float(np.median(sdrs_db))}
+            drums = self.learner.averaged(torch.from_numpy(mixture.mix)[None].to(self._device))[0].cpu().numpy()
+        error = float(np.sum(np.square(drums - mixture.drums, dtype=np.float64)))
+        return 10 * float(np.log10(np.sum(np.square(mixture.drums, dtype=np.float64)) / max(error, 1e-9)))
 
     def state(self) -> dict[str, Any]:
         """Return the state for a checkpoint."""
@@ -86,23 +105,19 @@ class MiniSeparator:
         self.learner.restore(state)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the weight file's tensors, in half precision."""
-        return {name: value.half() for name, value in self.learner.network.state_dict().items()}
-
-
-def _gain(rng: np.random.Generator) -> float:
-    return float(10 ** (rng.uniform(-_GAIN_DB, _GAIN_DB) / 20))
+        """Return the weight file's tensors, averaged over the last steps, in half precision."""
+        return {name: value.half() for name, value in self.learner.averaged.state_dict().items()}
 
 
 def build(
     folder: Path,
     data: Path,
-    train: str = "synthetic-train-320",
-    validation: str = "synthetic-validation-32",
-    width: int = 192,
-    depth: int = 6,
+    train: str = "varied-train-256",
+    validation: str = "varied-validation-24",
+    width: int = 224,
+    depth: int = 7,
     rate: float = 2e-3,
-    steps: int = 3000,
+    steps: int = 8000,
     batch: int = 8,
     crop_s: float = 2.0,
     seed: int = 1,
@@ -113,7 +128,7 @@ def build(
     Args:
         folder: Working folder of this training.
         data: Folder of songs and tokens, shared with other trainers.
-        train: Manifest of training songs.
+        train: Manifest of training songs, of the data set `varied`.
         validation: Manifest of validation songs.
         width: Channels.
         depth: Blocks.

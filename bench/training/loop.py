@@ -66,7 +66,10 @@ class Schedule:
 
 
 class Learner:
-    """A network with its optimiser (AdamW) and schedule; tensors without a gradient are not changed."""
+    """A network with its optimiser (AdamW) and schedule; tensors without a gradient are not changed.
+
+    With `average`, an exponential moving average of the trained tensors is kept beside the network.
+    """
 
     def __init__(
         self,
@@ -77,11 +80,17 @@ class Learner:
         weight_decay: float = 0.01,
         clip: float = 1.0,
         warm_up: int = 100,
+        average: float = 0.0,
     ) -> None:
         """Take the network, the highest learning rate and the number of steps."""
+        import copy
+
         import torch
 
         self.network = network
+        self.average = average
+        self.averaged = copy.deepcopy(network).requires_grad_(False) if average else network
+        """The network with the averaged tensors; the network itself without `average`."""
         self._trained = [value for value in network.parameters() if value.requires_grad]
         self._optimiser = torch.optim.AdamW(self._trained, lr=rate, betas=(0.9, 0.95), weight_decay=weight_decay)
         self._schedule, self._clip = Schedule(rate, steps, min(warm_up, max(steps // 10, 1))), clip
@@ -96,12 +105,18 @@ class Learner:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self._trained, self._clip)
         self._optimiser.step()
+        if self.average:
+            share = min(self.average, (1 + k) / (10 + k))  # the first steps are forgotten sooner
+            with torch.no_grad():
+                for kept, value in zip(self.averaged.parameters(), self.network.parameters(), strict=True):
+                    kept.lerp_(value, 1 - share)
         return {"loss": float(loss.detach())}
 
     def state(self) -> dict[str, Any]:
         """Return the state for a checkpoint: the trained tensors and the optimiser's state."""
         kept = {name: value.detach() for name, value in self.network.named_parameters() if value.requires_grad}
-        return {"network": kept, "optimiser": self._optimiser.state_dict()}
+        averaged = {"averaged": dict(self.averaged.named_parameters())} if self.average else {}
+        return {"network": kept, "optimiser": self._optimiser.state_dict(), **averaged}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Resume from a checkpoint's state.
@@ -117,6 +132,9 @@ class Learner:
         with torch.no_grad():
             for name, value in trained.items():
                 value.copy_(state["network"][name])
+            if self.average:
+                for name, value in self.averaged.named_parameters():
+                    value.copy_(state["averaged"][name])
         self._optimiser.load_state_dict(state["optimiser"])
 
 

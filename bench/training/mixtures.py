@@ -1,0 +1,84 @@
+"""Mixtures: stems of the data set `varied` mixed anew, each with effects, at drawn levels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import maximum_filter1d, uniform_filter1d
+
+from bench.music import effects
+from bench.training.streams import Streams
+
+PARTS = ("mix", "drums", "bass", "other")
+SAMPLE_RATE = 32000
+Sound = npt.NDArray[np.float32]
+_DRUMS_DB, _BESIDE_DB = (-12.0, 9.0), (-18.0, 3.0)
+_UNACCOMPANIED = 0.3
+_REMIXED, _STEM_DB = 0.5, 6.0
+_TREATED = 0.7
+_HISS, _HISS_DB = 0.15, (-55.0, -30.0)
+_LIMITED = 0.25
+_LEVEL_DB = (-34.0, -14.0)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """A mixture and its parts, which sum to it; shape (n,) each.
+
+    Attributes:
+        mix: The mixture.
+        drums: Its drums.
+    """
+
+    mix: Sound
+    drums: Sound
+
+
+def rest_of(songs: Streams, track: str, start: int, n: int, rng: np.random.Generator) -> Sound:
+    """Return all but the drums of a crop; half of the time the bass and the accompaniment at other levels."""
+    mix, drums, bass, other = (songs.cut(track, part, start, n) for part in PARTS)
+    piano = mix - drums - bass - other
+    if rng.random() >= _REMIXED:
+        return mix - drums
+    gains = 10 ** (rng.uniform(-_STEM_DB, _STEM_DB, 3) / 20)
+    return np.asarray(
+        sum(part * np.float32(g) for part, g in zip((bass, other, piano), gains, strict=True)), np.float32
+    )
+
+
+def treated(sound: Sound, rng: np.random.Generator) -> Sound:
+    """Return the sound with drawn effects, or as it is."""
+    chain = effects.draw(rng)
+    return chain.apply(sound, SAMPLE_RATE) if rng.random() < _TREATED else sound
+
+
+def accompanied(songs: Streams, track: str, start: int, n: int, rng: np.random.Generator) -> Sound:
+    """Return a mixture of the rest of a crop with the drums of any song, mostly quieter, or of the rest alone."""
+    rest = treated(rest_of(songs, track, start, n, rng), rng)
+    drums = np.zeros_like(rest)
+    if rng.random() >= _UNACCOMPANIED:
+        other, at = str(rng.choice(songs.tracks)), int(rng.integers(songs.n_samples - n))
+        drums = treated(songs.cut(other, "drums", at, n), rng)
+    return mixed(drums, rest, rng, _BESIDE_DB).mix
+
+
+def mixed(drums: Sound, rest: Sound, rng: np.random.Generator, drums_db: tuple[float, float] = _DRUMS_DB) -> Mixture:
+    """Mix drums, at a drawn level in dB against the rest, now and then with hiss and a limiter, at a drawn level."""
+    balance = 10 ** (float(rng.uniform(*drums_db)) / 20)
+    own, other = _rms(drums), _rms(rest)
+    if own > 0 and other > 0:
+        drums = drums * np.float32(balance * other / own)
+    if rng.random() < _HISS:
+        level = 10 ** (float(rng.uniform(*_HISS_DB)) / 20) * max(_rms(rest), _rms(drums))
+        rest = rest + np.float32(level) * rng.standard_normal(len(rest), dtype=np.float32)
+    mix = drums + rest
+    gain = np.float32(10 ** (float(rng.uniform(*_LEVEL_DB)) / 20) / max(_rms(mix), 1e-9))
+    if rng.random() < _LIMITED:
+        envelope = maximum_filter1d(np.abs(mix), 640)
+        threshold = float(rng.uniform(0.3, 0.8)) * float(envelope.max())
+        gain = gain * uniform_filter1d(np.minimum(1.0, threshold / np.maximum(envelope, 1e-9)), 1280).astype(np.float32)
+    return Mixture(mix * gain, drums * gain)
+
+
+def _rms(sound: Sound) -> float:
+    return float(np.sqrt(np.mean(np.square(sound, dtype=np.float64))))
