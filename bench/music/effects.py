@@ -60,7 +60,7 @@ def draw(rng: np.random.Generator) -> Effects:
     )
 
 
-def _curve(seed: int, hz: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+def _curve(seed: int, hz: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
     """Return gains: a slope, up to three bells, and now and then a low-pass."""
     rng = np.random.default_rng(seed)
     octaves = np.log2(np.maximum(hz, 30.0) / 1000.0)
@@ -70,7 +70,7 @@ def _curve(seed: int, hz: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
         gain_db += rng.uniform(-_BELL_DB, _BELL_DB) * np.exp(-0.5 * ((octaves - centre) / width) ** 2)
     if rng.random() < _LOW_PASS_SHARE:
         gain_db -= 24 * np.maximum(octaves - rng.uniform(1.5, 3.5), 0)
-    return (10 ** (gain_db / 20)).astype(np.float32)
+    return np.asarray(10 ** (gain_db / 20), dtype=np.float32)
 
 
 def _reverb(sound: Sound, decay_s: float, level_db: float, sample_rate: int, seed: int) -> Sound:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench import plugins
 from bench.errors import BenchError, UnknownName
@@ -20,18 +21,55 @@ class Component:
     Attributes:
         description: Its contents, in a few words.
         licence: Licence of its code and weights.
-        pip: Arguments of `python -m pip`, one tuple per call, in order.
+        pip: Arguments of `python -m pip`, one tuple per call, in order; none where it takes Debian packages.
         probe: Returns whether it is installed; imports nothing heavy.
+        debian: Packages that a person installs with apt.
     """
 
     description: str
     licence: str
     pip: tuple[tuple[str, ...], ...]
     probe: Callable[[], bool]
+    debian: tuple["Package", ...] = ()
 
     def __str__(self) -> str:
         """Description and licence."""
         return f"{self.description}; {self.licence}"
+
+
+@dataclass(frozen=True)
+class Package:
+    """A Debian package.
+
+    Attributes:
+        name: Its name.
+        licence: Its licence.
+        file: A file that shows that it is installed.
+    """
+
+    name: str
+    licence: str
+    file: str
+
+
+CORPUS = (
+    Package("fluidsynth", "LGPL-2.1+", "/usr/bin/fluidsynth"),
+    Package("fluid-soundfont-gm", "MIT", "/usr/share/sounds/sf2/FluidR3_GM.sf2"),
+    Package("musescore-general-soundfont", "MIT", "/usr/share/sounds/sf3/MuseScore_General_Full.sf3"),
+    Package("timgm6mb-soundfont", "GPL-2+", "/usr/share/sounds/sf2/TimGM6mb.sf2"),
+    Package("csound-soundfont", "LGPL-2.1+", "/usr/share/sounds/sf2/sf_GMbank.sf2"),
+    Package("avldrums.lv2-soundfont", "CC-BY-SA-3.0", "/usr/share/sounds/sf2/Red_Zeppelin_4_LV2.sf2"),
+    Package(
+        "hydrogen-drumkits",
+        "by kit: CC0, CC-BY-3.0, CC-BY-SA-3.0, GPL-2+",
+        "/usr/share/hydrogen/data/drumkits/ForzeeStereo/drumkit.xml",
+    ),
+)
+"""What the sounds of the data set `varied` come from; data_manifests/varied/sources.sha256 has their files' hashes."""
+
+
+def _has_corpus() -> bool:
+    return all(Path(package.file).is_file() for package in CORPUS)
 
 
 def _has_madmom() -> bool:
@@ -50,7 +88,14 @@ COMPONENTS: dict[str, Component] = {
             ("install", "mido"),
         ),
         probe=_has_madmom,
-    )
+    ),
+    "corpus": Component(
+        description="synthesiser, SoundFonts and drum kits of the data set varied, on which the extractors are trained",
+        licence=", ".join(f"{package.name} {package.licence}" for package in CORPUS),
+        pip=(),
+        probe=_has_corpus,
+        debian=CORPUS,
+    ),
 }
 
 
@@ -76,7 +121,8 @@ def setup(name: str) -> str:
 
     Raises:
         UnknownName: no component and no weights have this name.
-        BenchError: pip failed (with the command and the end of its output), the component cannot be imported
+        BenchError: it consists of Debian packages, of which some are missing (with the command that installs them);
+            pip failed (with the command and the end of its output), the component cannot be imported
             afterwards, or a file cannot be downloaded or is not the published one.
     """
     if name not in COMPONENTS and (one := plugins.weights().get(name)):
@@ -85,6 +131,13 @@ def setup(name: str) -> str:
     component = _component(name)
     if component.probe():
         return f"{name} is already installed: {component}"
+    if component.debian:
+        missing = [package for package in component.debian if not Path(package.file).is_file()]
+        names = " ".join(package.name for package in missing)
+        raise BenchError(
+            f"bench setup {name}: {missing[0].file} and {len(missing) - 1} more are missing; install them with "
+            f"`apt-get install --no-install-recommends {names}` (Debian 12; {component})"
+        )
     for arguments in component.pip:
         _pip(name, arguments)
     importlib.invalidate_caches()

@@ -4,6 +4,7 @@ import hashlib
 import re
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from bench.composing.variation import VERSION, vary
 from bench.datasets.varied import sources, stems
 from bench.errors import UnknownName
 from bench.manifest import Excerpt, Manifest, read_manifest
-from bench.paths import home
+from bench.paths import home, write_text
 from bench.protocols import Content
 
 SPLITS = ("train", "validation", "test")
@@ -72,6 +73,32 @@ class Varied:
         """Return the excerpt of a song."""
         return excerpt_of(self.song(track), "varied", _seed(track))
 
+    def verify(self) -> list[str]:
+        """Compose every test song again and read its sources; list differences from the locked hashes."""
+        sources.require(["test"])
+        folder = home("data_manifests") / "varied"
+        scores = {line.split()[1]: line.split()[0] for line in _lines(folder / "scores.sha256")}
+        problems = [
+            f"{track}: the score's sha256 is {self.song(track).sha256[:12]}, locked is {sha[:12]}"
+            for track, sha in scores.items()
+            if self.song(track).sha256 != sha
+        ]
+        locked = dict(line.split(maxsplit=1)[::-1] for line in _lines(folder / "sources.sha256"))
+        for name, sha in sources.hashes("test").items():
+            if sha != locked.get(name):
+                problems.append(
+                    f"{sources.FOLDER / name}: sha256 is {sha[:12]}, locked is {locked.get(name, 'none')[:12]}"
+                )
+        return problems
+
+    def lock(self) -> None:
+        """Write the manifest, the hashes of the scores and those of the sources under data_manifests/varied."""
+        folder, tracks = home("data_manifests") / "varied", [f"test-{k:04d}" for k in range(1, N_TEST + 1)]
+        write_text(folder / f"{LOCKED}.csv", Manifest(LOCKED, tuple(map(self.excerpt, tracks))).text)
+        write_text(folder / "scores.sha256", "".join(f"{self.song(track).sha256}  {track}\n" for track in tracks))
+        hashes = {name: sha for split in SPLITS for name, sha in sources.hashes(split).items()}
+        write_text(folder / "sources.sha256", "".join(f"{sha}  {name}\n" for name, sha in sorted(hashes.items())))
+
     @lru_cache(maxsize=2)  # noqa: B019 - a few songs of sound, not all
     def _stems(self, track: str) -> dict[str, Any]:
         return stems.stems(self.song(track), _split_of(track), _seed(track))
@@ -80,6 +107,10 @@ class Varied:
 def build() -> Varied:
     """Return the data set."""
     return Varied()
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines()
 
 
 def _split_of(track: str) -> str:

@@ -147,23 +147,22 @@ def synthetic(seed: int) -> Kit:
     """Make a kit of swept sines, filtered noise and clusters of square waves, as drum machines do."""
     rng = np.random.default_rng([seed, 8])
     low = float(rng.uniform(40, 65))
-    drum = lambda hz, decay, noise: _membrane(rng, hz, decay, noise)  # noqa: E731
     metal = float(rng.uniform(0, 1))
     return {
-        36: [Hit(0, drum(low, rng.uniform(0.08, 0.6), 0.03))],
-        38: [Hit(0, drum(rng.uniform(150, 260), rng.uniform(0.06, 0.2), rng.uniform(0.4, 1.2)))],
+        36: [Hit(0, _membrane(rng, low, rng.uniform(0.08, 0.6), 0.03))],
+        38: [Hit(0, _membrane(rng, rng.uniform(150, 260), rng.uniform(0.06, 0.2), rng.uniform(0.4, 1.2)))],
         39: [Hit(0, _clap(rng))],
-        37: [Hit(0, drum(rng.uniform(400, 1700), 0.03, 0.2))],
+        37: [Hit(0, _membrane(rng, rng.uniform(400, 1700), 0.03, 0.2))],
         42: [Hit(0, _cymbal(rng, rng.uniform(0.02, 0.08), metal))],
         46: [Hit(0, _cymbal(rng, rng.uniform(0.2, 0.6), metal))],
         49: [Hit(0, _cymbal(rng, rng.uniform(0.8, 2.0), 0.3 * metal))],
         51: [Hit(0, _cymbal(rng, rng.uniform(0.4, 1.2), 1.0))],
         70: [Hit(0, 0.6 * _cymbal(rng, 0.05, 0.0))],
-        45: [Hit(0, drum(2.0 * low, 0.3, 0.05))],
-        47: [Hit(0, drum(2.7 * low, 0.25, 0.05))],
-        50: [Hit(0, drum(3.5 * low, 0.2, 0.05))],
+        45: [Hit(0, _membrane(rng, 2.0 * low, 0.3, 0.05))],
+        47: [Hit(0, _membrane(rng, 2.7 * low, 0.25, 0.05))],
+        50: [Hit(0, _membrane(rng, 3.5 * low, 0.2, 0.05))],
         56: [Hit(0, _bell(rng))],
-        63: [Hit(0, drum(rng.uniform(250, 400), 0.12, 0.1))],
+        63: [Hit(0, _membrane(rng, rng.uniform(250, 400), 0.12, 0.1))],
     }
 
 

@@ -5,18 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import MissingComponent
+from bench.runtime.weights import sha256_of
 
 FOLDER = Path("/usr/share")
-PACKAGES = {
-    "fluidsynth": "synthesiser; LGPL-2.1+",
-    "fluid-soundfont-gm": "MIT",
-    "musescore-general-soundfont": "MIT",
-    "timgm6mb-soundfont": "GPL-2+",
-    "hydrogen-drumkits": "one licence per kit: CC0, CC-BY-3.0, CC-BY-SA-3.0, GPL-2+",
-    "csound-soundfont": "LGPL-2.1+",
-    "avldrums.lv2-soundfont": "CC-BY-SA-3.0",
-}
-"""Debian packages with their licences."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +67,13 @@ def kit_folder(name: str) -> Path:
 def files(split: str) -> list[Path]:
     """Return what a split needs: the files of its fonts and the descriptions of its kits."""
     return [*(font.file for font in FONTS[split]), *(kit_folder(kit) / "drumkit.xml" for kit in KITS[split])]
+
+
+def hashes(split: str) -> dict[str, str]:
+    """Return the sha256 of every file that a split's sounds come from, by its path below `/usr/share`."""
+    sounds = [path for kit in KITS[split] for path in sorted(kit_folder(kit).iterdir()) if path.is_file()]
+    paths = [*(font.file for font in FONTS[split]), *sounds]
+    return {str(path.relative_to(FOLDER)): sha256_of(path) for path in paths}
 
 
 def require(splits: Iterable[str]) -> None:

@@ -29,10 +29,8 @@ def sing(notes: Notes, duration_s: float, seed: int) -> Sound:
         hz = 440 * 2 ** ((int(pitch) - 69) / 12)
         seconds = min(max(float(end_s - start_s), 0.12), 4.0)
         first = round(float(start_s) * RATE)
-        tone = sum(
-            _tone(rng, hz * 2 ** (rng.normal(0, 0.08 if voices > 1 else 0.02) / 12), seconds, size, vibrato, breath)
-            for _ in range(voices)
-        )
+        bends = 2 ** (rng.normal(0, 0.08 if voices > 1 else 0.02, voices) / 12)
+        tone = np.sum([_tone(rng, hz * bend, seconds, size, vibrato, breath) for bend in bends], axis=0)
         loud = (float(velocity) / 127) ** 1.5 * (0.7 if is_deep else 1.0)
         out[first : first + len(tone)] += loud * tone[: len(out) - first]
         if rng.random() < 0.5:
