@@ -61,9 +61,7 @@ class ChordsMini:
             scores = torch.log_softmax(self._network(torch.from_numpy(np.pad(sound, (0, whole)))[None])[0], dim=-1)
         states = harmony.path(scores.double().numpy(), self.change_cost)
         firsts = np.flatnonzero(np.diff(states, prepend=-1))
-        times = firsts / harmony.RATE_HZ
-        is_inside = times < audio.duration_s
-        return tiled(times[is_inside], [_LABELS[state] for state in states[firsts[is_inside]]], audio.duration_s)
+        return tiled(firsts / harmony.RATE_HZ, [_LABELS[state] for state in states[firsts]], audio.duration_s)
 
 
 def build(change_cost: float = CHANGE_COST) -> ChordsMini:

@@ -60,9 +60,7 @@ class NotesMini:
             logits = self._network(torch.from_numpy(np.pad(sound, (0, HOP)))[None])[0, ..., 0]
             probabilities = torch.sigmoid(logits).numpy()
         times, keys, heights = transcriber.onsets(probabilities, self.threshold)
-        is_inside = times < audio.duration_s
-        velocities = (40 + 70 * heights[is_inside]).round()
-        return held(times[is_inside], keys[is_inside] + LOWEST_PITCH, velocities, audio.duration_s)
+        return held(times, keys + LOWEST_PITCH, (40 + 70 * heights).round(), audio.duration_s)
 
 
 def build(threshold: float = THRESHOLD) -> NotesMini:
