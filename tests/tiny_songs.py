@@ -12,7 +12,10 @@ TRACKS = ("train-0001", "train-0002", "validation-0001")
 
 
 def write_songs(folder: Path) -> Path:
-    """Write every part of every track below `folder`/streams, the mix being the sum of its stems; return `folder`."""
+    """Write every part of every track below `folder`/streams, the mix being the sum of its stems; return `folder`.
+
+    `folder`/streams-synthetic, where trainers on remixed stems look, is the same folder.
+    """
     n = round(DURATION_S * RATE)
     at = np.arange(n) / RATE
     for seed, track in enumerate(TRACKS):
@@ -32,6 +35,7 @@ def write_songs(folder: Path) -> Path:
         for part, sound in sounds.items():
             whole = np.clip(np.rint(sound * 32767), -32767, 32767).astype(np.int16)
             np.save(folder / "streams" / track / f"{part}.npy", whole)
+    (folder / "streams-synthetic").symlink_to(folder / "streams")
     return folder
 
 

@@ -14,9 +14,8 @@ from bench.manifest import Excerpt
 from bench.mini.harmony import N_CHORDS, QUALITIES, RATE_HZ, Harmony, path
 from bench.runtime.executor import Executor
 from bench.symbols import Chords
-from bench.training import streams
 from bench.training.loop import Learner
-from bench.training.mixtures import PARTS, SAMPLE_RATE, accompanied, treated
+from bench.training.mixtures import SAMPLE_RATE, accompanied, dataset_of, songs_of, treated
 
 _AVERAGE, _WIDEST_SHIFT, _SMOOTHING, _NO_REST = 0.998, 6, 0.05, 0.04
 _VALIDATION_S, _CHANGE_COST = 15, 4.0
@@ -32,9 +31,9 @@ class MiniChords:
 
     def prepare(self, executor: Executor) -> None:
         """Make the streams and build the network."""
-        made = self._data / "streams-varied"
-        self._songs = streams.prepare("varied", self._sources["train"], made, parts=PARTS, executor=executor)
-        self._unseen = streams.prepare("varied", self._sources["validation"], made, parts=PARTS, executor=executor)
+        self._songs, self._unseen = (
+            songs_of(self._sources[split], self._data, executor) for split in ("train", "validation")
+        )
         torch.manual_seed(self._seed)
         network = Harmony(self._sizes["width"], self._sizes["depth"]).to(self._device)
         self.learner = Learner(network, self._sizes["rate"], self._sizes["steps"], average=_AVERAGE)
@@ -42,11 +41,11 @@ class MiniChords:
     @cached_property
     def _chords(self) -> dict[str, Any]:
         """Class of every frame, by track."""
-        dataset = plugins.load("datasets", "varied")
         known = {}
-        for songs in (self._songs, self._unseen):
+        for songs, manifest in ((self._songs, self._sources["train"]), (self._unseen, self._sources["validation"])):
+            dataset = plugins.load("datasets", dataset_of(manifest))
             for track in songs.tracks:
-                chords = dataset.read(Excerpt(track, "varied", track, 0.0, songs.duration_s), "chords")
+                chords = dataset.read(Excerpt(track, "", track, 0.0, songs.duration_s), "chords")
                 known[track] = _classes(chords, songs.duration_s)
         return known
 

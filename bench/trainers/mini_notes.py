@@ -16,9 +16,8 @@ from bench.mini.pitch import FRAME_RATE, LOWEST_PITCH, N_PITCHES, PER_SEMITONE
 from bench.mini.transcriber import Transcriber, onsets
 from bench.runtime.executor import Executor
 from bench.symbols import DRUM_PROGRAM, Notes
-from bench.training import streams
 from bench.training.loop import Learner
-from bench.training.mixtures import PARTS, SAMPLE_RATE, accompanied
+from bench.training.mixtures import SAMPLE_RATE, accompanied, dataset_of, songs_of
 
 _AVERAGE, _WIDEST_SHIFT, _RARE = 0.998, 5, 3.0
 _BESIDE = 0.4
@@ -36,9 +35,9 @@ class MiniNotes:
 
     def prepare(self, executor: Executor) -> None:
         """Make the streams and build the network."""
-        made = self._data / "streams-varied"
-        self._songs = streams.prepare("varied", self._sources["train"], made, parts=PARTS, executor=executor)
-        self._unseen = streams.prepare("varied", self._sources["validation"], made, parts=PARTS, executor=executor)
+        self._songs, self._unseen = (
+            songs_of(self._sources[split], self._data, executor) for split in ("train", "validation")
+        )
         torch.manual_seed(self._seed)
         network = Transcriber(self._sizes["width"], self._sizes["depth"]).to(self._device)
         self.learner = Learner(network, self._sizes["rate"], self._sizes["steps"], average=_AVERAGE)
@@ -46,11 +45,11 @@ class MiniNotes:
     @cached_property
     def _notes(self) -> dict[str, Notes]:
         """Notes of everything but percussion, by track."""
-        dataset = plugins.load("datasets", "varied")
         known = {}
-        for songs in (self._songs, self._unseen):
+        for songs, manifest in ((self._songs, self._sources["train"]), (self._unseen, self._sources["validation"])):
+            dataset = plugins.load("datasets", dataset_of(manifest))
             for track in songs.tracks:
-                notes = dataset.read(Excerpt(track, "varied", track, 0.0, songs.duration_s), "notes")
+                notes = dataset.read(Excerpt(track, "", track, 0.0, songs.duration_s), "notes")
                 known[track] = notes.where(notes.programs != DRUM_PROGRAM)
         return known
 

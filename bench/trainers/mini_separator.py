@@ -9,9 +9,8 @@ from torch import Tensor
 
 from bench.mini.separator import SAMPLE_RATE, Separator
 from bench.runtime.executor import Executor
-from bench.training import streams
 from bench.training.loop import Learner
-from bench.training.mixtures import PARTS, Mixture, mixed, rest_of, treated
+from bench.training.mixtures import Mixture, mixed, rest_of, songs_of, treated
 
 _NO_DRUMS, _NO_REST, _OTHER_SONG, _SECOND_REST = 0.06, 0.04, 0.5, 0.2
 _AVERAGE = 0.998
@@ -28,9 +27,9 @@ class MiniSeparator:
 
     def prepare(self, executor: Executor) -> None:
         """Make the streams and build the network."""
-        made = self._data / "streams-varied"
-        self._songs = streams.prepare("varied", self._sources["train"], made, parts=PARTS, executor=executor)
-        self._unseen = streams.prepare("varied", self._sources["validation"], made, parts=PARTS, executor=executor)
+        self._songs, self._unseen = (
+            songs_of(self._sources[split], self._data, executor) for split in ("train", "validation")
+        )
         torch.manual_seed(self._seed)
         network = Separator(self._sizes["width"], self._sizes["depth"]).to(self._device)
         self.learner = Learner(network, self._sizes["rate"], self._sizes["steps"], average=_AVERAGE)

@@ -1,12 +1,15 @@
 """Mixtures: stems of the data set `varied` mixed anew, each with effects, at drawn levels."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
 from bench.music import effects
+from bench.runtime.executor import Executor
+from bench.training import streams
 from bench.training.streams import Streams
 
 PARTS = ("mix", "drums", "bass", "other")
@@ -32,6 +35,17 @@ class Mixture:
 
     mix: Sound
     drums: Sound
+
+
+def dataset_of(manifest: str) -> str:
+    """Return the data set of a manifest of training songs, e.g. `varied` for `varied-train-256`."""
+    return manifest.partition("-")[0]
+
+
+def songs_of(manifest: str, data: Path, executor: Executor) -> Streams:
+    """Return the stems of a manifest's songs; missing ones are made below `data`."""
+    dataset = dataset_of(manifest)
+    return streams.prepare(dataset, manifest, data / f"streams-{dataset}", parts=PARTS, executor=executor)
 
 
 def rest_of(songs: Streams, track: str, start: int, n: int, rng: np.random.Generator) -> Sound:
