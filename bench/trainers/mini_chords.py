@@ -15,7 +15,7 @@ from bench.mini.harmony import N_CHORDS, QUALITIES, RATE_HZ, Harmony, path
 from bench.runtime.executor import Executor
 from bench.symbols import Chords
 from bench.training.loop import Learner
-from bench.training.mixtures import SAMPLE_RATE, accompanied, dataset_of, songs_of, treated
+from bench.training.mixtures import LICENCE, SAMPLE_RATE, accompanied, dataset_of, songs_of, treated
 
 _AVERAGE, _WIDEST_SHIFT, _SMOOTHING, _NO_REST = 0.998, 6, 0.05, 0.04
 _VALIDATION_S, _CHANGE_COST = 15, 4.0
@@ -24,6 +24,8 @@ _PITCH_CLASSES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 class MiniChords:
     """Trains on songs remixed with effects, with and without drums; spectra and chords are moved to all keys."""
+
+    licence = LICENCE
 
     def __init__(self, data: Path, sources: dict[str, str], sizes: dict[str, Any], seed: int, device: str) -> None:
         """Take the folder of songs, the manifests, the network's sizes with the budget's options, seed and device."""

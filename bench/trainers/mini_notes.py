@@ -17,7 +17,7 @@ from bench.mini.transcriber import Transcriber, onsets
 from bench.runtime.executor import Executor
 from bench.symbols import DRUM_PROGRAM, Notes
 from bench.training.loop import Learner
-from bench.training.mixtures import SAMPLE_RATE, accompanied, dataset_of, songs_of
+from bench.training.mixtures import LICENCE, SAMPLE_RATE, accompanied, dataset_of, songs_of
 
 _AVERAGE, _WIDEST_SHIFT, _RARE = 0.998, 5, 3.0
 _BESIDE = 0.4
@@ -28,6 +28,8 @@ _VALIDATION_S, _WITHIN_S = 15, 0.05
 
 class MiniNotes:
     """Trains on songs remixed with effects, with and without drums; spectra are moved by up to 5 semitones."""
+
+    licence = LICENCE
 
     def __init__(self, data: Path, sources: dict[str, str], sizes: dict[str, Any], seed: int, device: str) -> None:
         """Take the folder of songs, the manifests, the network's sizes with the budget's options, seed and device."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from bench.mini.separator import SAMPLE_RATE, Separator
 from bench.runtime.executor import Executor
 from bench.training.loop import Learner
-from bench.training.mixtures import Mixture, mixed, rest_of, songs_of, treated
+from bench.training.mixtures import LICENCE, Mixture, mixed, rest_of, songs_of, treated
 
 _NO_DRUMS, _NO_REST, _OTHER_SONG, _SECOND_REST = 0.06, 0.04, 0.5, 0.2
 _AVERAGE = 0.998
@@ -20,6 +20,8 @@ _DB_WEIGHT = 0.01
 
 class MiniSeparator:
     """Trains on drums plus the rest, each with effects and at random levels; half of the rests are another song's."""
+
+    licence = LICENCE
 
     def __init__(self, data: Path, sources: dict[str, str], sizes: dict[str, Any], seed: int, device: str) -> None:
         """Take the folder of songs, the manifests, the network's sizes with the budget's options, seed and device."""

@@ -24,6 +24,13 @@ _LIMITED = 0.25
 _LEVEL_DB = (-34.0, -14.0)
 
 
+LICENCE = (
+    "MIT, as this repository; trained on composed songs in the sounds of the packages that `bench setup corpus` lists, "
+    "each under its own free licence; none of these sounds is part of the file"
+)
+"""Of weight files that are trained on `varied`."""
+
+
 @dataclass(frozen=True)
 class Mixture:
     """A mixture and its parts, which sum to it; shape (n,) each.
