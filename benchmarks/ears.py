@@ -119,11 +119,11 @@ def _chords(item: Item, estimate: Any) -> dict[str, float]:
 MEASURES = {"drums": _drums, "notes": _notes, "chords": _chords}
 
 
-def build(material: str, root: Path, sources: Sources, pop909: str) -> None:
-    """Build the items of a material below `root`, unless that was done before."""
+def build(material: str, root: Path, sources: Sources, pop909: str) -> bool:
+    """Build the items of a material below `root`, unless that was done before; return whether they are new."""
     done = root / f"{material}.done"
     if done.is_file():
-        return
+        return False
     made = {
         "a": lambda: real_mixtures(sources),
         "b": lambda: song_mixtures(sources),
@@ -133,6 +133,7 @@ def build(material: str, root: Path, sources: Sources, pop909: str) -> None:
     for item in made:
         save_item(root, item)
     done.touch()
+    return True
 
 
 def read_values(path: Path) -> list[Value]:
@@ -195,13 +196,14 @@ def _main(chosen: argparse.Namespace) -> None:
     sources, root = Sources(chosen.sources), chosen.out / "items"
     root.mkdir(parents=True, exist_ok=True)
     items: list[Item] = []
+    path = chosen.out / "values.csv"
+    known = read_values(path)
     for material in materials:
         if chosen.fetch:
             sources.fetch(needed(material))
-        build(material, root, sources, chosen.pop909)
+        if build(material, root, sources, chosen.pop909):
+            known = [one for one in known if one.condition[0] != material]
         items += load_items(root, material, chosen.limit)
-    path = chosen.out / "values.csv"
-    known = read_values(path)
     plugs = list(extractors(chosen.kind or list(KINDS), chosen.extractor))
     fresh = list(run(items, plugs, known))
     again = {(one.identity, one.condition, one.item) for one in fresh}

@@ -61,7 +61,7 @@ def pop_songs(sources: Sources, root: str = "", limit: int | None = None) -> Ite
         sounds = {name: _played(sources.path(FONT), notes, start) for name, notes in cut_parts.items()}
         rest = sum(sound * _gain(sound, LEVELS_DB[name]) for name, sound in sounds.items())
         hits = pattern(beats.cut(start - LEAD_S, start + DURATION_S), number % len(_PATTERNS))
-        drums = _played(sources.path(KITS[number % len(KITS)]), hits, start)
+        drums = _played(sources.path(KITS[number % len(KITS)]), _as_melodic(hits), start)
         here = chords.cut(start, start + DURATION_S).shifted(-start)
         whole = mixed("c-mix", song, drums, np.asarray(rest), DRUMS_LU[number // 2 % len(DRUMS_LU)])
         inside = {name: n.cut(start, start + DURATION_S).shifted(-start) for name, n in parts.items()}
@@ -82,6 +82,11 @@ def pattern(beats: Beats, number: int) -> Notes:
     table = np.array(sorted(hits)).reshape(-1, 3)
     intervals = np.column_stack([table[:, 0], table[:, 0] + 0.1])
     return Notes(intervals, table[:, 1], table[:, 2], np.full(len(table), DRUM_PROGRAM))
+
+
+def _as_melodic(hits: Notes) -> Notes:
+    """Return drum notes for the kits' fonts, which hold a kit as their melodic program 0."""
+    return Notes(hits.intervals_s, hits.pitches, hits.velocities)
 
 
 def _played(font: Path, notes: Notes, start_s: float) -> Sound:
