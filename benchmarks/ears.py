@@ -34,7 +34,7 @@ from benchmarks.ears_items import Item, load_items, save_item
 from benchmarks.ears_material import needed, real_mixtures, song_mixtures, suite_songs
 from benchmarks.ears_pop909 import pop_songs
 from benchmarks.ears_sources import Sources
-from benchmarks.ears_tables import tables
+from benchmarks.ears_tables import in_page, tables
 
 MATERIALS, KINDS = ("a", "b", "c", "d"), ("drums", "notes", "chords")
 MIX = "the mix itself"
@@ -182,6 +182,7 @@ def main() -> None:
     words.add_argument("--sources", type=Path, default=caches() / "ears", help="folder of unpacked packages")
     words.add_argument("--fetch", action="store_true", help="download and unpack the packages that are missing")
     words.add_argument("--pop909", default="", help="folder of POP909")
+    words.add_argument("--page", type=Path, help="page whose tables are replaced, e.g. docs/extractors.md")
     chosen = words.parse_args()
     try:
         _main(chosen)
@@ -212,6 +213,8 @@ def _main(chosen: argparse.Namespace) -> None:
     text = tables(fresh)
     (chosen.out / "tables.md").write_text(text + "\n", encoding="utf-8")
     print(text)
+    if chosen.page:
+        chosen.page.write_text(in_page(chosen.page.read_text(encoding="utf-8"), text), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -5,20 +5,17 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean, median
 from typing import Protocol
 
-TITLES = {
-    "a": "recorded loops over recorded music",
-    "b": "produced song",
-    "c-mix": "POP909, mix",
-    "c-piano": "POP909, piano",
-    "d-mix": "suite, mix",
-    "d-piano": "suite, piano",
-}
+from bench.errors import BenchError
+
+TITLES = {"a": "a", "b": "b", "c-mix": "c", "c-piano": "c, piano", "d-mix": "d", "d-piano": "d, piano"}
+"""The materials as docs/extractors.md calls them."""
 MEASURES = {
     "drums": ("sdr", "onset F", "nothing found", "found without drums"),
     "notes": ("note F",),
     "chords": ("majmin", "root", "sevenths"),
 }
 UNITS = {"sdr": "SDR, dB"}
+MARKERS = ("<!-- benchmarks/ears.py -->", "<!-- end -->")
 
 
 class Value(Protocol):
@@ -39,6 +36,19 @@ def tables(values: Iterable[Value]) -> str:
     return "\n\n".join(block for block in blocks if block)
 
 
+def in_page(page: str, text: str) -> str:
+    """Return a page with the text between its two markers replaced.
+
+    Raises:
+        BenchError: it lacks a marker.
+    """
+    head, first, rest = page.partition(MARKERS[0])
+    _, last, tail = rest.partition(MARKERS[1])
+    if not first or not last:
+        raise BenchError(f"the page has no {' … '.join(MARKERS)}; put both where the tables belong")
+    return f"{head}{first}\n\n{text}\n\n{last}{tail}"
+
+
 def _table(kind: str, values: Sequence[Value]) -> str:
     cells: dict[tuple[str, str, str], list[float]] = {}
     for one in values:
@@ -46,8 +56,7 @@ def _table(kind: str, values: Sequence[Value]) -> str:
     columns = [(c, m) for c in TITLES for m in MEASURES[kind] if any((c, m) == key[1:] for key in cells)]
     if not columns:
         return ""
-    n_items = {c: len({one.item for one in values if one.condition == c}) for c, _ in columns}
-    titles = [f"{TITLES[c]} ({n_items[c]}): {UNITS.get(m, m)}" for c, m in columns]
+    titles = [f"{TITLES[c]}: {UNITS.get(m, m)}" for c, m in columns]
     lines = ["| " + " | ".join([f"{kind} by", *titles, "s per 15 s"]) + " |", "|---|" + "---:|" * (len(columns) + 1)]
     for extractor in dict.fromkeys(one.extractor for one in values):
         row = [_mean(cells.get((extractor, c, m), []), 1 if m == "sdr" else 2) for c, m in columns]
