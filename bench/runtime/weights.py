@@ -145,7 +145,7 @@ def missing(
     )
 
 
-def shipped(name: str, needed_by: str, on: str = "", instead: str = "") -> Path:
+def shipped(name: str, needed_by: str, on: str = "", instead: str = "", has_recipe: bool = True) -> Path:
     """Return a weight file that comes with the installation, or the one of its name in `$BENCH_WEIGHTS`/mini.
 
     Args:
@@ -153,6 +153,7 @@ def shipped(name: str, needed_by: str, on: str = "", instead: str = "") -> Path:
         needed_by: What cannot run without it, for the message.
         on: The file that it rests on: beside one of the user's own, what comes with the installation does not count.
         instead: What runs without it, for the message.
+        has_recipe: Whether a recipe makes it; False for weights that others published.
 
     Raises:
         MissingComponent: there is neither.
@@ -163,7 +164,8 @@ def shipped(name: str, needed_by: str, on: str = "", instead: str = "") -> Path:
         if (path := folder / f"{name}.safetensors").is_file():
             return path
     about = f"it has to be trained on your {on}" if len(folders) == 1 else ""
-    raise missing(own / path.name, needed_by, recipe=name, about=about, instead=instead)
+    recipe, about = (name, about) if has_recipe else ("", "it comes with the installation; install it again")
+    raise missing(own / path.name, needed_by, recipe=recipe, about=about, instead=instead)
 
 
 def verify(path: Path, file: File) -> None:

@@ -1,7 +1,7 @@
 """Noise floor: the errors of every extractor on songs with known truth."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -130,26 +130,36 @@ def _row(extractor: str, kind: str, measure: str, values: list[float], manifest:
     }
 
 
+def drum_sdr(truth: Audio, estimate: Audio) -> float:
+    """Return 10 log10(sum s^2 / sum (s - estimate)^2) over the whole sound in dB; NaN where the truth is silent."""
+    drums = truth.mono.astype(np.float64)
+    if is_silent(drums):
+        return math.nan
+    error = np.sum((drums - estimate.mono) ** 2)
+    return float(10 * np.log10(np.sum(drums**2) / max(error, 1e-20)))
+
+
+def onset_f(truth: Beats, estimate: Beats) -> float:
+    """Return the F-measure of onsets, +-50 ms; NaN without true onsets."""
+    import mir_eval
+
+    if not len(truth.times_s):
+        return math.nan
+    return float(mir_eval.onset.f_measure(truth.times_s, estimate.times_s, window=ONSET_S)[0])
+
+
 def _drums(song: _Song, extractor: Extractor) -> Values:
-    """Return the SDR over the whole excerpt, 10 log10(sum s^2 / sum (s - estimate)^2); NaN for songs without drums."""
-    truth = song.part("drums").mono.astype(np.float64)
+    """Return the SDR over the whole excerpt; NaN for songs without drums."""
     estimate: Any = extractor.extract(song.mix)
-    if is_silent(truth):
-        return {"drum sdr": math.nan}
-    error = np.sum((truth - estimate.mono) ** 2)
-    return {"drum sdr": float(10 * np.log10(np.sum(truth**2) / max(error, 1e-20)))}
+    return {"drum sdr": drum_sdr(song.part("drums"), estimate)}
 
 
 def _onsets(song: _Song, extractor: Extractor) -> Values:
     """Return the F-measure of onsets, +-50 ms, against the percussion's notes, merged within 30 ms."""
-    import mir_eval
-
-    truth = drum_onsets(song.part("notes")).times_s
+    truth = drum_onsets(song.part("notes"))
     sounds = {"F on the stem": song.part("drums"), "F on separated drums": song.separated}
     onsets: dict[str, Any] = {measure: extractor.extract(audio) for measure, audio in sounds.items()}
-    if not len(truth):
-        return dict.fromkeys(sounds, math.nan)
-    return {m: float(mir_eval.onset.f_measure(truth, beats.times_s, window=ONSET_S)[0]) for m, beats in onsets.items()}
+    return {measure: onset_f(truth, found) for measure, found in onsets.items()}
 
 
 def _beats(song: _Song, extractor: Extractor) -> Values:
@@ -170,10 +180,14 @@ def _beats(song: _Song, extractor: Extractor) -> Values:
 
 def _chords(song: _Song, extractor: Extractor) -> Values:
     """Return mir_eval's duration-weighted accuracies of majmin and sevenths on the mix."""
+    estimate: Any = extractor.extract(song.mix)
+    return chord_accuracies(song.part("chords"), estimate, ("majmin", "sevenths"))
+
+
+def chord_accuracies(truth: Chords, estimate: Chords, names: Sequence[str]) -> Values:
+    """Return mir_eval's duration-weighted accuracies by the names of its comparisons, from first to last true chord."""
     import mir_eval
 
-    truth: Chords = song.part("chords")
-    estimate: Any = extractor.extract(song.mix)
     start, end = truth.intervals_s[0, 0], truth.intervals_s[-1, 1]
     intervals, labels = mir_eval.util.adjust_intervals(
         estimate.intervals_s, list(estimate.labels), start, end, "N", "N"
@@ -182,10 +196,9 @@ def _chords(song: _Song, extractor: Extractor) -> Values:
         truth.intervals_s, list(truth.labels), intervals, labels
     )
     durations = mir_eval.util.intervals_to_durations(merged)
-    comparisons = {"majmin": mir_eval.chord.majmin, "sevenths": mir_eval.chord.sevenths}
     return {
-        name: float(mir_eval.chord.weighted_accuracy(compare(wanted, estimated), durations))
-        for name, compare in comparisons.items()
+        name: float(mir_eval.chord.weighted_accuracy(getattr(mir_eval.chord, name)(wanted, estimated), durations))
+        for name in names
     }
 
 
@@ -196,12 +209,13 @@ def _notes(song: _Song, extractor: Extractor) -> Values:
     in_mix: Any = extractor.extract(song.mix)
     in_piano: Any = extractor.extract(piano)
     return {
-        "F on the mix": _note_f(notes.where(notes.programs != DRUM_PROGRAM), in_mix),
-        "F on the piano reduction": _note_f(cover, in_piano),
+        "F on the mix": note_f(notes.where(notes.programs != DRUM_PROGRAM), in_mix),
+        "F on the piano reduction": note_f(cover, in_piano),
     }
 
 
-def _note_f(truth: Notes, estimate: Notes) -> float:
+def note_f(truth: Notes, estimate: Notes) -> float:
+    """Return the F-measure of onset and pitch, +-50 ms, offsets ignored; NaN without true notes."""
     import mir_eval
 
     if not len(truth):
