@@ -21,12 +21,14 @@ class Component:
         description: Its contents, in a few words.
         licence: Licence of its code and weights.
         pip: Arguments of `python -m pip`, one tuple per call, in order.
+        size_mb: Megabytes of what is downloaded, about.
         probe: Returns whether it is installed; imports nothing heavy.
     """
 
     description: str
     licence: str
     pip: tuple[tuple[str, ...], ...]
+    size_mb: int
     probe: Callable[[], bool]
 
     def __str__(self) -> str:
@@ -49,6 +51,7 @@ COMPONENTS: dict[str, Component] = {
             ("install", "--no-build-isolation", "--no-deps", "madmom==0.16.1"),
             ("install", "mido"),
         ),
+        size_mb=20,
         probe=_has_madmom,
     )
 }

@@ -23,7 +23,7 @@ from bench.runtime.executor import Serial
 from bench.runtime.layout import Layout, Setting
 from bench.runtime.weights import VARIABLE, sha256_of
 from bench.scores import read_rows
-from bench.task import defaults, load_task
+from bench.task import load_task
 from bench.trainers import adapter as plug
 from bench.training import loop, streams
 from bench.training.recipe import load_recipe, recipe_names
@@ -101,7 +101,7 @@ def test_the_documented_command_trains_an_adapter_that_the_model_uses(dataset, w
     (mine / "air" / path.name).symlink_to(path)
     monkeypatch.setenv(VARIABLE, str(mine))
     task = load_task("inpaint-drums")
-    setting = Setting(Layout(tmp_path / "run"), Serial(), defaults().extractors, limit=1)
+    setting = Setting(Layout(tmp_path / "run"), Serial(), {}, limit=1)
     results = run(task, source_of(NAME, None, None, task), ["air-small"], setting)
     record = read_yaml(results / "air-small.run.yaml")
     assert not record["failures"] and record["trainable_parameters"] == 4 * (4 * 32 + 1)
