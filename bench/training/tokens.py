@@ -12,7 +12,7 @@ import numpy.typing as npt
 from bench.audio import Samples
 from bench.errors import BenchError
 from bench.formats import dump_yaml, read_yaml
-from bench.music.choice import chosen_for, must_be_installed
+from bench.music.choice import chosen_for
 from bench.paths import write_text
 from bench.recordings.library import music_of
 from bench.runtime.executor import Executor, Serial
@@ -123,6 +123,4 @@ def _extractors(path: Path, dataset: str) -> dict[str, str]:
     """Return the extractors by kind that the streams were begun with; the present defaults for new streams."""
     if not path.is_file():
         write_text(path, dump_yaml(chosen_for(music_of(dataset))))
-    extractors = {kind: str(name) for kind, name in read_yaml(path, EXTRACTED).items()}
-    must_be_installed(extractors, str(path))
-    return extractors
+    return {kind: str(name) for kind, name in read_yaml(path, EXTRACTED).items()}

@@ -163,7 +163,7 @@ def test_tokens_are_those_of_the_codec_from_where_each_excerpt_starts(dataset, t
 def test_only_missing_files_are_made(dataset, tmp_path):
     trainer_of(tmp_path)
     files = {path: path.read_bytes() for path in (tmp_path / "data").rglob("*.*")}
-    assert {path.suffix for path in files} == {".npy", ".safetensors"}
+    assert {path.suffix for path in files} == {".npy", ".safetensors", ".yaml"}
     gone = [next(path for path in files if path.suffix == suffix) for suffix in (".npy", ".safetensors")]
     for path in gone:
         path.unlink()

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from bench import plugins
-from bench.errors import BenchError, MissingComponent
+from bench.errors import BenchError
 from bench.mini.tokens import HOP, Tokeniser
 from bench.runtime.executor import Serial
 from bench.training import tokens as module
@@ -83,12 +82,3 @@ def test_the_extractors_of_streams_are_taken_once_and_obeyed(tmp_path, monkeypat
     path.write_text(path.read_text().replace("hpss", "sep-mini"))
     assert module._extractors(path, "slakh2100") == {**taken, "drums": "sep-mini"}
     assert module._extractors(tmp_path / "other" / "extractors.yaml", "synthetic")["drums"] == "sep-mini"
-
-    def gone(kind, name, /, **options):
-        raise MissingComponent(f"{name} is not here; get it with `bench setup {name}`")
-
-    monkeypatch.setattr(plugins, "load", gone)
-    with pytest.raises(
-        MissingComponent, match=r"extractors\.yaml: drums are found by sep-mini, .*bench setup sep-mini"
-    ):
-        module._extractors(path, "slakh2100")
