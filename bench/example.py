@@ -1,6 +1,6 @@
 """Examples: requests (all that a model may know), references, and their folders (docs/design.md, section 5)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from bench.manifest import Manifest, read_manifest, song_of
 from bench.mask import Mask, seed_of
 from bench.paths import write_text
 from bench.symbols import Beats, Chords, Notes, read_beats, read_chords, read_notes, write_symbols
-from bench.task import Task
+from bench.task import EXTRACTED, Task
 
 _KEYS = {
     **{key: str for key in ("id", "task", "prompt")},
@@ -240,11 +240,13 @@ class ExampleSet:
         folder: The folder.
         task: The task.
         manifest: The manifest of the examples; every row contains its sha256.
+        extractors: Names of the extractors by kind that were taken when they were built; empty where it is not known.
     """
 
     folder: Path
     task: Task
     manifest: Manifest
+    extractors: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ids(self) -> list[str]:
@@ -277,4 +279,17 @@ def open_examples(folder: Path, task: Task) -> ExampleSet:
     unfinished = [e.id for e in manifest.excerpts if not (folder / "requests" / e.id / "request.yaml").exists()]
     if unfinished:
         raise BenchError(f"{folder}: {len(unfinished)} examples are not built yet; run the same `bench build` again")
-    return ExampleSet(folder, task, manifest)
+    return ExampleSet(folder, task, manifest, extractors_in(folder))
+
+
+def extractors_in(folder: Path) -> dict[str, str]:
+    """Return the extractors by kind that a folder's build.yaml names; empty if it names none, as earlier ones do.
+
+    Raises:
+        BenchError: they are not names by kind.
+    """
+    path = folder / "build.yaml"
+    named = read_yaml(path, remedy="remove the folder and build it again").get("extractors", {})
+    if not isinstance(named, dict) or not all(kind in EXTRACTED and isinstance(n, str) for kind, n in named.items()):
+        raise BenchError(f"{path}: extractors: want names by kind, found {named!r:.60}; remove the folder and build it")
+    return dict(named)

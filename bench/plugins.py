@@ -16,6 +16,7 @@ from bench.runtime.weights import Weights
 
 KINDS = ("datasets", "extractors", "renderers", "models", "metrics", "trainers")
 _PACKAGE = Path(__file__).resolve().parent
+_RESTRICTED = re.compile(r'^RESTRICTED = "([^"]+)"$', re.MULTILINE)
 _SIZES = re.compile(r"^SIZES = \(([^)]*)\)$", re.MULTILINE)
 
 
@@ -26,10 +27,13 @@ def names(kind: str) -> list[str]:
 
 def about(kind: str, name: str) -> str:
     """Return the first line of a plug's docstring without importing it."""
-    path = _PACKAGE / kind / _plugs(kind)[name][0]
-    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    docstring = ast.get_docstring(ast.parse(_file(kind, name).read_text(encoding="utf-8"))) or ""
     return docstring.splitlines()[0] if docstring else ""
+
+
+def _file(kind: str, name: str) -> Path:
+    path = _PACKAGE / kind / _plugs(kind)[name][0]
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
 def _plugs(kind: str) -> dict[str, tuple[str, str]]:
@@ -106,6 +110,20 @@ def weights_of(kind: str, name: str) -> list[Weights]:
     others = {other for other_module, other in _plugs(kind).values() if other_module == module} - {size}
     listed: list[Weights] = [theirs] if isinstance(theirs, Weights) else list(theirs)
     return [one for one in listed if one.name == name] or [one for one in listed if not others & _words(one)]
+
+
+def restriction(kind: str, name: str) -> str:
+    """Return why a plug may not be used commercially, as its `RESTRICTED = "..."` says; empty if it may be.
+
+    It is read as text, without importing the plug.
+
+    Raises:
+        UnknownName: no plug of this kind has this name.
+    """
+    if name not in names(kind):
+        raise UnknownName(kind.removesuffix("s"), name, names(kind))
+    found = _RESTRICTED.search(_file(kind, name).read_text(encoding="utf-8"))
+    return found[1] if found else ""
 
 
 def _words(weights: Weights) -> set[str]:

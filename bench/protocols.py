@@ -48,7 +48,9 @@ class Extractor(Protocol):
     `notes`, `chroma` or `embedding` (Frames: a row of d values per window). `identity` names algorithm, version,
     parameters and weights. An optional `context_s` sets the seconds of context given on either side of a hole, if the
     usual 1 s is harmful. An embedding's optional `is_standardised` says that its dimensions have different units, so
-    that distances are measured in standard deviations of the references.
+    that distances are measured in standard deviations of the references. A module whose code or weights may not be used
+    commercially says why in a line `RESTRICTED = "..."`: its extractor is never taken unasked. `build` raises
+    `MissingComponent`, at little cost, where a package or file is missing.
     """
 
     kind: str

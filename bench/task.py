@@ -15,6 +15,8 @@ from bench.paths import home
 
 CONTROL_SOURCES = {"drums": ("stem", "separated", "other-pattern"), "chords": ("labels",), "piano": ("cover",)}
 FAMILIES = ("inpaint", "edit", "refine", "arrange")
+EXTRACTED = ("drums", "onsets", "beats", "chords", "notes", "chroma")
+"""Kinds of finding that controls and columns need."""
 SAMPLE_RATES = (16000, 32000, 44100, 48000)
 
 
@@ -208,19 +210,38 @@ def _misnamed(task: Task) -> list[str]:
 
 
 @dataclass(frozen=True)
+class Choices:
+    """Names of the extractors that may find a kind, the preferred one first; see tasks/README.md.
+
+    Attributes:
+        composed: For data sets of the suite's own songs; the first ships with the suite.
+        recorded: For all other music.
+        on_request: Better on recorded music, but under a licence that not everybody can accept: never taken unasked.
+    """
+
+    composed: tuple[str, ...]
+    recorded: tuple[str, ...]
+    on_request: tuple[str, ...] = ()
+
+    def of(self, music: str) -> tuple[str, ...]:
+        """Return the list for `composed` or `recorded` music."""
+        return self.composed if music == "composed" else self.recorded
+
+
+@dataclass(frozen=True)
 class Defaults:
     """The suite's defaults.
 
     Attributes:
         manifest: Manifest that `bench run` uses.
         renderer: Renderer of chord and piano controls.
-        extractors: Name of the extractor by kind.
+        extractors: Extractors by kind, of which `bench.music.choice` takes one.
         systems: Models that `bench run` runs, in order.
     """
 
     manifest: str
     renderer: str
-    extractors: dict[str, str]
+    extractors: dict[str, Choices]
     systems: tuple[str, ...]
 
 
@@ -229,9 +250,29 @@ def defaults() -> Defaults:
     """Read tasks/defaults.yaml.
 
     Raises:
-        BenchError: a key is missing or unknown.
+        BenchError: a key is missing or unknown, or the extractors of a kind are not lists of names.
     """
     path = home("tasks") / "defaults.yaml"
     known = list(Defaults.__dataclass_fields__)
     keys = read_yaml(path, known, known)
-    return Defaults(keys["manifest"], keys["renderer"], dict(keys["extractors"]), tuple(keys["systems"]))
+    try:
+        extractors = {kind: _choices(kind, entry) for kind, entry in value_of(dict, keys, "extractors").items()}
+    except BenchError as error:
+        raise BenchError(f"{path}: extractors: {error}") from error
+    return Defaults(keys["manifest"], keys["renderer"], extractors, tuple(keys["systems"]))
+
+
+def _choices(kind: str, entry: Any) -> Choices:
+    if kind not in EXTRACTED:
+        raise UnknownName("kind of extractor", kind, EXTRACTED)
+    lists = entry if isinstance(entry, dict) else {"composed": entry, "recorded": entry}
+    known = list(Choices.__dataclass_fields__)
+    if unknown := sorted(set(lists) - set(known)):
+        raise BenchError(f"{kind}: {UnknownName('kind of music', unknown[0], known)}")
+    for name in ("composed", "recorded"):
+        if not lists.get(name):
+            raise BenchError(f"{kind}: {name}: names no extractor; list at least one")
+    for name, names in lists.items():
+        if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
+            raise BenchError(f"{kind}: {name}: want a list of names, found {names!r}")
+    return Choices(**{name: tuple(names) for name, names in lists.items()})

@@ -20,6 +20,7 @@ from typing import Any
 import mir_eval
 import numpy as np
 import scipy.linalg
+import scipy.optimize
 import scipy.signal
 
 from bench import plugins
@@ -30,7 +31,7 @@ from bench.extractors.clap import Clap
 from bench.extractors.vggish import log_mel
 from bench.mask import Mask
 from bench.metrics.fad import frechet, frechet_of
-from bench.metrics.sdr import framewise_sdr, si_sdr
+from bench.metrics.sdr import framewise_sdr, si_sdr, spectral_sdr
 from bench.music.loudness import at_loudness
 from bench.music.matching import pooled_f
 from bench.symbols import Chords, Notes
@@ -122,6 +123,25 @@ def si_sdr_torchmetrics() -> Differences:
         e = rng.uniform(0.3, 2) * s + rng.uniform(0.1, 3) * rng.normal(size=RATE)
         found.append(abs(si_sdr(s, e) - float(theirs(torch.from_numpy(e), torch.from_numpy(s)))))
     return found
+
+
+def spectral() -> Differences:
+    """Spectral SDR of random holes against scipy's spectra and its least squares without negative gains."""
+    found = []
+    for k in range(20):
+        rng = np.random.default_rng(k)
+        s = [rng.normal(size=int(rng.integers(1000, 2 * RATE))) for _ in range(1 + k % 3)]
+        e = [rng.uniform(0.3, 2) * one + rng.uniform(0.1, 3) * rng.normal(size=len(one)) for one in s]
+        both = [Audio(one, RATE) for one in (*s, *e)]
+        a, b = (np.concatenate([_magnitudes(one.mono) for one in half]) for half in (both[: len(s)], both[len(s) :]))
+        (gain,), _ = scipy.optimize.nnls(b[:, None], a)
+        theirs = 10 * np.log10(np.sum(a**2) / np.sum((a - gain * b) ** 2))
+        found.append(abs(spectral_sdr(both[: len(s)], both[len(s) :], 0)[0] - theirs))
+    return found
+
+
+def _magnitudes(sound: np.ndarray) -> np.ndarray:
+    return np.abs(scipy.signal.stft(sound.astype(float), nperseg=2048, noverlap=1536)[2]).ravel()
 
 
 def _times(rng: np.random.Generator) -> np.ndarray:
@@ -317,6 +337,7 @@ AGREEMENTS = [
     Agreement("sdr, frame by frame", "museval", 1e-9, "dB", "museval", sdr),
     Agreement("sdr, silent frames of the reference", "museval", 0, "frames", "museval", sdr_silences),
     Agreement("si-sdr", "torchmetrics", 1e-6, "dB", "torchmetrics", si_sdr_torchmetrics),
+    Agreement("sdr-spectral", "scipy.signal.stft", 1e-6, "dB", "scipy", spectral),
     Agreement("onset F", "mir_eval", 1e-12, "", "mir_eval", onsets),
     Agreement("beat F", "mir_eval", 1e-12, "", "mir_eval", beats),
     Agreement("note-f1", "mir_eval", 1e-12, "", "mir_eval", notes),

@@ -29,7 +29,7 @@ from bench.scores import read_rows
 from bench.scoring.columns import columns_of
 from bench.scoring.results import score_into
 from bench.submission import Card, Submission, write_card
-from bench.task import defaults, load_task, with_metrics
+from bench.task import load_task, with_metrics
 
 TASK, ADDED = "inpaint-drums", ("note-f1", "fad[logmel-stats]", "clap-score[logmel-stats]")
 Sound = npt.NDArray[np.float32]
@@ -94,8 +94,8 @@ HARMS: dict[str, tuple[str, Harm]] = {
 def measured(out: Path, manifest: str) -> dict[tuple[str, str], Comparison]:
     """Return every shown column of every harm, compared with the unharmed reference."""
     task = load_task(TASK)
-    setting = Setting(Layout(out), Processes(2), dict(defaults().extractors), None, ADDED)
-    examples = build(task, source_of(manifest, None, None, task), setting.layout, setting.executor, setting.extractors)
+    setting = Setting(Layout(out), Processes(2), {}, None, ADDED)
+    examples = build(task, source_of(manifest, None, None, task), setting.layout, setting.executor)
     loaded = {name: examples.example(name) for name in examples.ids}
     others = other_songs(examples.ids)
     rows = {}

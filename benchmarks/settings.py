@@ -25,7 +25,7 @@ from bench.runtime.layout import Layout, Setting
 from bench.scores import read_rows
 from bench.scoring.columns import ADHERENCE
 from bench.scoring.results import score_into
-from bench.task import Task, defaults, load_task
+from bench.task import Task, load_task
 
 SETTINGS = ("contrast=1", "contrast=1.25", "contrast=1.5", "contrast=2")
 
@@ -66,9 +66,9 @@ def _number(text: str) -> Any:
 
 def scores(task: Task, system: str, options: dict[str, Any], manifest: str, layout: Layout) -> dict[str, Readings]:
     """Generate and score one setting; return its readings by column."""
-    setting = Setting(layout, Serial(), dict(defaults().extractors))
+    setting = Setting(layout, Serial(), {})
     source = source_of(manifest, None, None, task)
-    examples = build(task, source, setting.layout, setting.executor, setting.extractors, None)
+    examples = build(task, source, setting.layout, setting.executor)
     folder = setting.layout.submission(task.name, examples.manifest.name, system)
     submission = generate(examples, system, folder, Cache(setting.layout.cache), **options)
     check(folder, task, examples)[1].raise_if_any(folder)

@@ -33,7 +33,7 @@ from bench.runtime.cache import Cache  # noqa: E402
 from bench.runtime.layout import Layout  # noqa: E402
 from bench.scoring.score import score  # noqa: E402
 from bench.submission import Submission  # noqa: E402
-from bench.task import defaults, load_task  # noqa: E402
+from bench.task import load_task  # noqa: E402
 
 Timed = tuple[float, float]
 
@@ -99,9 +99,9 @@ def example(repeats: int) -> tuple[Timed, Timed, Timed]:
 
     with tempfile.TemporaryDirectory() as folder:
         out, task = Path(folder), load_task("inpaint-drums")
-        layout, ears = Layout(out), dict(defaults().extractors)
+        layout = Layout(out)
         source = source_of("synthetic-quick", None, None, task)
-        examples = build(task, source, layout, Serial(), ears, 2)
+        examples = build(task, source, layout, Serial(), None, 2)
         first, second = (
             generate(examples, name, out / name, Cache(layout.cache)) for name in ("retrieval", "loop-context")
         )
@@ -114,7 +114,7 @@ def example(repeats: int) -> tuple[Timed, Timed, Timed]:
         def ours(system: Submission, excerpt: str, cache: Path) -> float:
             only = tuple(one for one in examples.manifest.excerpts if one.id == excerpt)
             chosen = replace(examples, manifest=replace(examples.manifest, excerpts=only))
-            return clocked(lambda: score(system, chosen, ears, cache, Serial()), 1)
+            return clocked(lambda: score(system, chosen, dict(chosen.extractors), cache, Serial()), 1)
 
         def theirs(*outputs: Path) -> float:
             return clocked(lambda: [naive_scores(reference, one, control, start, end) for one in outputs], repeats)

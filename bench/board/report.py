@@ -144,7 +144,8 @@ def terminal(board_tables: Sequence[Table]) -> Group:
         caption = printable("\n".join(notes(table)), keep="\n")
         grid = Grid(title=Text(printable(title(table))), caption=Text(caption), caption_justify="left")
         for place, name in enumerate(head(table)):
-            grid.add_column(Text(name), justify="left" if place < 2 else "right", overflow="fold")
+            least = 20 if place == 1 else None  # else many columns would break the names of systems
+            grid.add_column(Text(name), justify="left" if place < 2 else "right", overflow="fold", min_width=least)
         for kind, cells in lines(table):
             style = "dim" if table.outdated else _STYLES.get(kind, "")
             grid.add_row(*(Text(printable(cell), style=style) for cell in cells))

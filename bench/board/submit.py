@@ -14,7 +14,9 @@ from bench.checking.check import check
 from bench.errors import BenchError, CheckFailed
 from bench.example import ExampleSet
 from bench.formats import dump_yaml
+from bench.music.choice import chosen_for
 from bench.paths import home, is_clone, write_text
+from bench.recordings.library import MUSIC, music_of
 from bench.runtime.layout import Setting
 from bench.scores import Row, read_rows
 from bench.scoring.columns import columns_of
@@ -99,6 +101,7 @@ def submit(folder: Path, task: Task, examples: ExampleSet, setting: Setting) -> 
         raise BenchError(f"{folder}: has no readable card")
     if not submission.card.training_data.strip():
         raise CheckFailed(f"{folder / CARD}: {NO_TRAINING_DATA}")
+    _must_be_pinned(examples)
     scored = score_into(submission, examples, setting)
     board = home("leaderboard")
     results = board / "results" / task.name / examples.manifest.name
@@ -121,6 +124,19 @@ def submit(folder: Path, task: Task, examples: ExampleSet, setting: Setting) -> 
     written += [keep(board, rows) for rows in entered]
     written += [path for path in caught_up if path not in written]
     return Entered(submission.card, task, tuple(read_rows(scored)), tuple(findings.flags), tuple(written))
+
+
+def _must_be_pinned(examples: ExampleSet) -> None:
+    """Refuse songs of the suite that were built with other extractors than those of all published rows."""
+    if {music_of(excerpt.dataset) for excerpt in examples.manifest.excerpts} != {MUSIC[0]}:
+        return
+    pinned = chosen_for(MUSIC[0])
+    for kind, name in examples.extractors.items():
+        if name != pinned[kind]:
+            raise BenchError(
+                f"{examples.folder / 'build.yaml'}: {kind} were found by {name}, those of the published board by "
+                f"{pinned[kind]}; build the examples into another --out, without --extractor"
+            )
 
 
 def proposal(card: Card, task: Task, rows: Sequence[Row], flags: Sequence[str], written: Sequence[Path]) -> Proposal:

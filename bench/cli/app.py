@@ -1,7 +1,7 @@
 """The command `bench` and its subcommands. Each imports what it needs when it runs, so that `bench list` is fast."""
 
 import sys
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated
 
@@ -118,10 +118,11 @@ def run(
     known_device(device)
     known_models(model)
     tables, setting = [], setting_of(out, workers, extractor, limit, metric, device)
+    once = cache(partial(say, err=True))  # tasks of one run repeat what they took
     names = task_names() if "all" in task else dict.fromkeys(task)
     for loaded in [load_task(name) for name in names]:
         source = source_of(dataset, audio, salt, loaded)
-        tables += report.tables_of(run_task(loaded, source, model or (), setting, partial(say, err=True)))
+        tables += report.tables_of(run_task(loaded, source, model or (), setting, once))
     report.publish(out)
     show(report.payload(tables), as_json, lambda: report.terminal(tables))
 
@@ -153,7 +154,8 @@ def build(
     loaded, setting = load_task(task), setting_of(out, workers, extractor, limit)
     source = source_of(dataset, audio, salt, loaded)
     with exclusive(out):
-        examples = build_task(loaded, source, setting.layout, setting.executor, setting.extractors, limit)
+        means = (setting.layout, setting.executor, setting.asked, limit, partial(say, err=True))
+        examples = build_task(loaded, source, *means)
     leaks = scan(examples.folder / "requests", examples.folder / "references")
     built = {
         "folder": str(examples.folder),

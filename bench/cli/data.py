@@ -98,7 +98,7 @@ def prepare_(
 
     setting = setting_of(out, workers, extractor, limit)
     sources = sources_of(task, dataset, manifest, audio, salt)
-    done = prepare(sources, setting.layout, setting.executor, setting.extractors, limit, references)
+    done = prepare(sources, setting.layout, setting.executor, setting.asked, limit, references)
     show(asdict(done), as_json, lambda: summary(done))
     if done.failed:
         raise typer.Exit(1)

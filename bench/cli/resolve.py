@@ -14,7 +14,7 @@ from bench.runtime.device import chosen
 from bench.runtime.executor import Executor, Processes, Serial
 from bench.runtime.layout import Layout, Setting
 from bench.submission import CARD, Card, read_submission
-from bench.task import Task, defaults, load_task, parse_spec, task_names
+from bench.task import EXTRACTED, Task, load_task, parse_spec, task_names
 
 
 def card_of(folder: Path) -> Card:
@@ -88,19 +88,19 @@ def metrics_of(names: list[str] | None) -> tuple[str, ...]:
 
 
 def extractors_of(chosen: list[str] | None) -> dict[str, str]:
-    """Return the extractor of every kind: the defaults, replaced by `KIND=NAME` entries.
+    """Return the extractors by kind that `KIND=NAME` entries ask for, the last of each kind.
 
     Raises:
         BenchError: an entry has no equals sign.
         UnknownName: there is no such kind or extractor.
     """
-    extractors = dict(defaults().extractors)
+    extractors: dict[str, str] = {}
     for entry in chosen or []:
         kind, equals, name = entry.partition("=")
         if not equals:
             raise BenchError(f"--extractor {entry}: want KIND=NAME, e.g. chords=template-chords")
-        if kind not in extractors:
-            raise UnknownName("kind of extractor", kind, extractors)
+        if kind not in EXTRACTED:
+            raise UnknownName("kind of extractor", kind, EXTRACTED)
         if name not in plugins.names("extractors"):
             raise UnknownName("extractor", name, plugins.names("extractors"))
         extractors[kind] = name
@@ -196,4 +196,4 @@ def _named(task: Task, manifest: str, out: Path) -> ExampleSet:
     if name.startswith("folder-") or "-private-" in name:
         raise BenchError(f"{name} cannot be built again from its name; give the examples folder with --examples")
     setting = setting_of(out, 1, None, limit)
-    return build(task, source_of(name, None, None, task), setting.layout, setting.executor, setting.extractors, limit)
+    return build(task, source_of(name, None, None, task), setting.layout, setting.executor, setting.asked, limit)

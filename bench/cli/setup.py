@@ -40,7 +40,7 @@ def doctor(
         from bench.upkeep.noise_floor import noise_floor as measure
         from bench.upkeep.noise_floor import table
 
-        rows = measure(dataset, limit, extractors_of(extractor)["drums"])
+        rows = measure(dataset, limit, extractors_of(extractor).get("drums"))
         show(rows, as_json, lambda: table(rows))
         return
     from dataclasses import asdict

@@ -21,10 +21,11 @@ SUFFIXES = (".th", ".safetensors")
 DEVICES = ("cpu", "cuda")
 _TINY = 1e-8
 _LONGEST_REASON = 200
+RESTRICTED = "weights for scientific purposes only, as their author says (facebookresearch/demucs, issue 327)"
 WEIGHTS = Weights(
     name="htdemucs",
     description="HTDemucs, the separator behind demucs-drums",
-    licence="code MIT, weights as published by Meta",
+    licence=f"code MIT, {RESTRICTED}",
     files=(
         File(
             "955717e8-8726e21a.th",

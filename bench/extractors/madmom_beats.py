@@ -8,6 +8,7 @@ from bench.audio import Audio, is_silent
 from bench.runtime.worker import shared
 from bench.symbols import Beats
 
+RESTRICTED = "models CC BY-NC-SA 4.0, non-commercial"
 _MODULE = "bench.extractors._madmom_worker"
 _RATE = 44100
 _LEAST_S = 0.2

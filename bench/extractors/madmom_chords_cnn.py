@@ -9,6 +9,7 @@ from bench.music.durations import tiled
 from bench.runtime.worker import shared
 from bench.symbols import Chords
 
+RESTRICTED = "models CC BY-NC-SA 4.0, non-commercial"
 _MODULE = "bench.extractors._madmom_worker"
 _RATE = 44100
 _LEAST_S = 0.2

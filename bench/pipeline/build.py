@@ -1,6 +1,7 @@
 """Build: make the requests, which are handed out, and the references, which are kept, of a task."""
 
 import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from bench.example import (
     ExampleSet,
     Request,
     Truth,
+    extractors_in,
     masked,
     other_songs,
     write_reference,
@@ -24,11 +26,13 @@ from bench.example import (
 from bench.formats import dump_yaml, read_yaml
 from bench.manifest import Excerpt, Manifest
 from bench.mask import Mask
+from bench.music.choice import chosen_for, line, must_be_installed
 from bench.music.controls import chords_control, drums_control, piano_control, piano_cover, visible_accompaniment
 from bench.music.extraction import Extractors
 from bench.paths import write_text
 from bench.pipeline.handout import write_handout
 from bench.pipeline.source import Source, check_served, dataset_of, selected
+from bench.recordings.library import music_of
 from bench.runtime.cache import Cache, key_of
 from bench.runtime.executor import Executor
 from bench.runtime.layout import Layout
@@ -68,7 +72,13 @@ class Job:
 
 
 def build(
-    task: Task, source: Source, layout: Layout, executor: Executor, extractors: dict[str, str], limit: int | None = None
+    task: Task,
+    source: Source,
+    layout: Layout,
+    executor: Executor,
+    asked: Mapping[str, str] | None = None,
+    limit: int | None = None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> ExampleSet:
     """Make the examples of a task that do not exist yet.
 
@@ -77,29 +87,27 @@ def build(
         source: The source of the music.
         layout: The run's folders.
         executor: Runs one excerpt per job.
-        extractors: Extractor by kind, for controls that the data set does not have.
+        asked: Extractors by kind, instead of those that `extractors_for` takes.
         limit: Take only the first so many excerpts.
+        say: Called with a line that names the extractors, if the examples are new.
 
     Returns:
         All examples of the task, in `layout`'s folder of examples.
 
     Raises:
         BenchError: a recording cannot be read or is too short; the message names it.
+        MissingComponent: the extractors with which the folder was begun are not installed.
     """
     check_served(task, source.dataset, dataset_of(source))
     manifest = selected(source).lasting(task.duration_s).limited(limit)
     folder = layout.examples(task.name, manifest.name)
-    made_by = {
-        "task": f"{task.name}@{task.version}",
-        "manifest": manifest.name,
-        "manifest_sha": manifest.sha256,
-        "public": manifest.is_public,
-        "key": key_of(VERSION, task, manifest.sha256, source.dataset, sorted(extractors.items()), defaults().renderer),
-    }
-    if not (folder / "build.yaml").exists() or read_yaml(folder / "build.yaml") != made_by:
+    extractors = extractors_for(task, source, manifest, folder, asked)
+    made_by = _made_by(task, source, manifest, extractors)
+    if {**_before(folder), "extractors": extractors} != made_by:  # an earlier version wrote the key, but no names
         shutil.rmtree(folder, ignore_errors=True)
         write_text(folder / "index.csv", manifest.text)
         write_text(folder / "build.yaml", dump_yaml(made_by))
+        say(line(music_of(source.dataset), extractors))
     jobs = [
         job
         for job in jobs_of(task, source, manifest, layout, extractors)
@@ -107,7 +115,40 @@ def build(
     ]
     executor.map(_build_one, jobs, f"building {task.name}")
     write_handout(folder / "requests", task, manifest.name, len(manifest.excerpts))
-    return ExampleSet(folder, task, manifest)
+    return ExampleSet(folder, task, manifest, extractors)
+
+
+def extractors_for(
+    task: Task, source: Source, manifest: Manifest, folder: Path, asked: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return the extractors of a folder of examples: those asked for, those it was begun with, or the defaults.
+
+    Raises:
+        MissingComponent: an extractor that was asked for, or with which the folder was begun, is not installed.
+    """
+    must_be_installed(asked or {}, "--extractor")
+    before = _before(folder)
+    begun_with = extractors_in(folder) if before else {}
+    if not begun_with or before != _made_by(task, source, manifest, begun_with):
+        return chosen_for(music_of(source.dataset), asked)
+    extractors = begun_with | dict(asked or {})
+    must_be_installed(extractors, str(folder / "build.yaml"))
+    return extractors
+
+
+def _before(folder: Path) -> dict[str, Any]:
+    return read_yaml(folder / "build.yaml") if (folder / "build.yaml").exists() else {}
+
+
+def _made_by(task: Task, source: Source, manifest: Manifest, extractors: dict[str, str]) -> dict[str, Any]:
+    return {
+        "task": f"{task.name}@{task.version}",
+        "manifest": manifest.name,
+        "manifest_sha": manifest.sha256,
+        "public": manifest.is_public,
+        "extractors": extractors,
+        "key": key_of(VERSION, task, manifest.sha256, source.dataset, sorted(extractors.items()), defaults().renderer),
+    }
 
 
 def jobs_of(task: Task, source: Source, manifest: Manifest, layout: Layout, extractors: dict[str, str]) -> list[Job]:

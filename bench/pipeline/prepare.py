@@ -16,7 +16,7 @@ from typing import Any
 from bench.audio import Audio
 from bench.errors import BenchError, Unserved
 from bench.music.extraction import Extractors, finding_key
-from bench.pipeline.build import VERSION, Job, example_of, jobs_of
+from bench.pipeline.build import VERSION, Job, example_of, extractors_for, jobs_of
 from bench.pipeline.source import Source, selected
 from bench.protocols import Extractor
 from bench.runtime.cache import Cache, key_of
@@ -94,7 +94,7 @@ def prepare(
     tasks: Iterable[tuple[Task, Source]],
     layout: Layout,
     executor: Executor,
-    extractors: dict[str, str],
+    asked: dict[str, str],
     limit: int | None = None,
     with_references: bool = False,
 ) -> Prepared:
@@ -104,7 +104,7 @@ def prepare(
         tasks: Pairs of a task and the source of its music.
         layout: The run's folders.
         executor: Runs one excerpt per job.
-        extractors: Extractor by kind.
+        asked: Extractors by kind, instead of those that a build would take.
         limit: Take only the first so many excerpts.
         with_references: Also extract what the metrics need from the references.
 
@@ -113,10 +113,10 @@ def prepare(
     """
     left_out: dict[str, str] = {}
     with shared(layout.out):
-        planned = _planned(tasks, layout, extractors, limit, left_out)
-        by_name: dict[str, list[Job]] = {}
+        planned = _planned(tasks, layout, asked, limit, left_out)
+        by_name: dict[tuple[str, tuple[tuple[str, str], ...]], list[Job]] = {}
         for job in itertools.chain(*planned.values()):
-            by_name.setdefault(job.excerpt.id, []).append(job)
+            by_name.setdefault((job.excerpt.id, job.extractors), []).append(job)
         excerpts = [_Work(tuple(jobs), layout.out, with_references) for jobs in by_name.values()]
         outcomes = _prepare_all(excerpts, executor)
     _tidy(layout)
@@ -133,7 +133,7 @@ def prepare(
 def _planned(
     tasks: Iterable[tuple[Task, Source]],
     layout: Layout,
-    extractors: dict[str, str],
+    asked: dict[str, str],
     limit: int | None,
     left_out: dict[str, str],
 ) -> dict[str, list[Job]]:
@@ -146,6 +146,7 @@ def _planned(
         except BenchError as error:
             left_out[task.name] = str(error)
         else:
+            extractors = extractors_for(task, source, manifest, layout.examples(task.name, manifest.name), asked)
             planned.setdefault(manifest.name, []).extend(jobs_of(task, source, manifest, layout, extractors))
     return planned
 

@@ -28,7 +28,7 @@ def run(
         source: The source of the music.
         systems: Models; if empty, the default ones for which everything needed is installed.
         setting: Folders, executor, extractors and other settings.
-        say: Called with a line for every default system that is left out.
+        say: Called with a line that names the extractors of new examples, and one for every system that is left out.
 
     Raises:
         BenchError: the task's metrics are wrong, or building, generating or checking fails.
@@ -37,7 +37,7 @@ def run(
     must_be_scorable(task)
     with exclusive(setting.layout.out):
         started = time.perf_counter()
-        examples = build(task, source, setting.layout, setting.executor, setting.extractors, setting.limit)
+        examples = build(task, source, setting.layout, setting.executor, setting.asked, setting.limit, say)
         built_s = time.perf_counter() - started
         for system in systems or defaults().systems:
             try:

@@ -26,6 +26,8 @@ from bench.recordings.tracks import Library, Track, tracks_of
 from bench.runtime.executor import Executor, progress
 
 VARIABLE = "BENCH_DATA"
+MUSIC = ("composed", "recorded")
+"""Kinds of music, the key `source` of a card: the suite's own songs, and all other music."""
 _DRUMS_DB = -50.0
 """Mean level in dBFS above which a track counts as having drums."""
 
@@ -91,6 +93,19 @@ def dataset_card(name: str) -> dict[str, Any]:
     except BenchError as error:
         raise BenchError(f"{path}: {error}") from error
     return card
+
+
+def music_of(name: str) -> str:
+    """Return whether a data set's music is `composed` or `recorded`; recorded where its card does not say.
+
+    Raises:
+        BenchError: the card says something else.
+    """
+    source = str(dataset_card(name).get("source", MUSIC[-1]))
+    if source not in MUSIC:
+        path = home("data_manifests") / name / "card.yaml"
+        raise BenchError(f"{path}: source: {source!r}; want {' or '.join(MUSIC)}")
+    return source
 
 
 def _folders(name: str) -> list[str]:

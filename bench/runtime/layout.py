@@ -41,7 +41,7 @@ class Setting:
     Attributes:
         layout: Folders of the run.
         executor: How jobs are run.
-        extractors: Names of extractors by kind.
+        asked: Names of extractors by kind that the user chose; for the other kinds the examples say which.
         limit: Number of excerpts, from the first; all when None.
         metrics: Metrics in addition to the task's own, as `name` or `name[value]`.
         device: `auto`, `cpu` or `cuda`, for models that take a device.
@@ -49,7 +49,7 @@ class Setting:
 
     layout: Layout
     executor: Executor
-    extractors: dict[str, str]
+    asked: dict[str, str]
     limit: int | None = None
     metrics: tuple[str, ...] = ()
     device: str = "cpu"

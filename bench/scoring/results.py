@@ -1,18 +1,20 @@
 """Results: score a submission and write its rows and their provenance."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from bench.errors import BenchError
 from bench.example import ExampleSet
+from bench.music.choice import chosen_for, must_be_installed
+from bench.recordings.library import MUSIC, music_of
 from bench.runtime.layout import Setting
 from bench.runtime.provenance import Provenance
 from bench.scores import Row, read_rows, write_rows
 from bench.scoring.score import alters_context, score
 from bench.submission import SPEED, STITCHED, Submission
-from bench.task import with_metrics
+from bench.task import EXTRACTED, with_metrics
 
 
 def score_into(
@@ -36,13 +38,14 @@ def score_into(
 
     Raises:
         BenchError: with `must_agree`, an existing CSV has a column with another identity; nothing is written.
+        MissingComponent: an extractor that the examples name is not installed.
     """
-    started = time.perf_counter()
+    started, extractors = time.perf_counter(), extractors_of(examples, setting.asked)
     examples = replace(examples, task=with_metrics(examples.task, setting.metrics))
     task, manifest, card = examples.task, examples.manifest, submission.card
     folder = setting.layout.results(task.name, manifest.name)
     suffixes = ["", *([STITCHED] if alters_context(submission, examples) else [])]
-    means = (setting.extractors, setting.layout.cache, setting.executor)
+    means = (extractors, setting.layout.cache, setting.executor)
     rows_by_path = {
         folder / f"{card.system}{suffix}.csv": score(submission, examples, *means, is_stitched=bool(suffix))
         for suffix in suffixes
@@ -56,7 +59,7 @@ def score_into(
         "manifest_sha": manifest.sha256,
         "visibility": "public" if manifest.is_public else "private",
         "seed": task.seed,
-        "extractors": setting.extractors,
+        "extractors": extractors,
         "added_metrics": list(setting.metrics),
         "failures": submission.failures,
         "made_by": card.identity,
@@ -71,6 +74,28 @@ def score_into(
         for stale in (folder / f"{card.system}{STITCHED}{suffix}" for suffix in (".csv", ".run.yaml")):
             stale.unlink(missing_ok=True)
     return folder / f"{card.system}.csv"
+
+
+def extractors_of(examples: ExampleSet, asked: Mapping[str, str]) -> dict[str, str]:
+    """Return the extractors that score examples: those with which they were built, replaced by those asked for.
+
+    Raises:
+        MissingComponent: one of them is not installed, with the command that installs it.
+        BenchError: the examples were built by an earlier version, which did not write down what it took, and are of a
+            kind of music for which the defaults have changed since.
+    """
+    where = examples.folder / "build.yaml"
+    if not examples.extractors and not set(EXTRACTED) <= set(asked):
+        datasets = {excerpt.dataset for excerpt in examples.manifest.excerpts}
+        if {music_of(name) for name in datasets} != {MUSIC[0]}:
+            raise BenchError(
+                f"{where}: does not say which extractors the examples were built with (an earlier version wrote it); "
+                "build them again, or name all: " + " ".join(f"--extractor {kind}=NAME" for kind in EXTRACTED)
+            )
+        return chosen_for(MUSIC[0], asked)
+    extractors = {**examples.extractors, **asked}
+    must_be_installed(extractors, str(where))
+    return extractors
 
 
 def _must_have_same_identities(path: Path, rows: Sequence[Row]) -> None:

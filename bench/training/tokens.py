@@ -11,9 +11,13 @@ import numpy.typing as npt
 
 from bench.audio import Samples
 from bench.errors import BenchError
+from bench.formats import dump_yaml, read_yaml
+from bench.music.choice import chosen_for
+from bench.paths import write_text
+from bench.recordings.library import music_of
 from bench.runtime.executor import Executor, Serial
 from bench.runtime.tensors import read_tensors, write_tensors
-from bench.task import defaults
+from bench.task import EXTRACTED
 from bench.training.streams import Fallbacks, Streams, prepare
 
 Shorts = npt.NDArray[np.int16]
@@ -88,7 +92,8 @@ def of_dataset(
 ) -> list[tuple[Streams, Songs]]:
     """Return every excerpt of a data set's manifests as sound and as tokens; existing files are kept.
 
-    Parts that the data set does not have are extracted from its mixes by the default extractors.
+    Parts that the data set does not have are extracted from its mixes by the default extractors for its music, taken
+    once and written down beside the streams.
 
     Args:
         dataset: Name of the data set.
@@ -102,9 +107,9 @@ def of_dataset(
         executor: Makes the sound of one excerpt per job.
         encoder: Makes the tokens of one excerpt per job.
     """
-    extractors = {**defaults().extractors, **({"drums": separator} if separator else {})}
     codes = folder / f"codes-{label}-{'-'.join(parts)}"
     streams, sets = folder / f"{separator or 'stems'}-{duration_s:g}s", []
+    extractors = _extractors(streams / "extractors.yaml", dataset) | ({"drums": separator} if separator else {})
     for name in manifests:
         sounds = prepare(
             dataset, name, streams, parts=parts, duration_s=duration_s, executor=executor, are_whole=False,
@@ -112,3 +117,10 @@ def of_dataset(
         )  # fmt: skip
         sets.append((sounds, encoded(sounds, tokeniser, codes / streams.name, encoder or Serial())))
     return sets
+
+
+def _extractors(path: Path, dataset: str) -> dict[str, str]:
+    """Return the extractors by kind that the streams were begun with; the present defaults for new streams."""
+    if not path.is_file():
+        write_text(path, dump_yaml(chosen_for(music_of(dataset))))
+    return {kind: str(name) for kind, name in read_yaml(path, EXTRACTED).items()}

@@ -13,11 +13,12 @@ from typing import Any
 
 from bench import plugins
 from bench.errors import BenchError
+from bench.music.choice import choices, first_installed, missing
 from bench.pipeline.prepare import bytes_of
 from bench.pipeline.source import Source, check_served, source_of
 from bench.recordings import library
 from bench.runtime.device import chosen
-from bench.task import Spec, Task, defaults, load_task, task_names
+from bench.task import Choices, Spec, Task, defaults, load_task, task_names
 from bench.upkeep import setup
 
 REQUIRED = {
@@ -44,7 +45,7 @@ class Finding:
     """One line of the doctor's table.
 
     Attributes:
-        kind: `package`, `component`, `weights`, `data set`, `disk`, `memory` or `task`.
+        kind: `package`, `component`, `weights`, `extractor`, `data set`, `disk`, `memory` or `task`.
         subject: Its name.
         is_ready: Whether it can be used.
         detail: Version, or what is missing and the command to get it.
@@ -61,7 +62,7 @@ class Asked:
     """Options of the run that is examined.
 
     Attributes:
-        extractors: Extractors by kind, if not the default ones.
+        extractors: Extractors by kind, instead of those that would be taken.
         dataset: A data set or one of its manifests; the default one when None.
         models: Models; the default ones when empty.
         device: `auto`, `cpu` or `cuda`.
@@ -85,7 +86,7 @@ def examine(task: str | None = None, asked: Asked | None = None) -> list[Finding
     """
     tasks = [load_task(name) for name in ([task] if task else task_names())]
     readiness = [_task(one, asked or Asked()) for one in tasks]
-    everything = [] if task else [*_packages(), *_components(), *_weights(), *_datasets()]
+    everything = [] if task else [*_packages(), *_components(), *_weights(), *_extractors(), *_datasets()]
     return [*everything, _disk(tasks), *_memory(asked or Asked()), *readiness]
 
 
@@ -137,6 +138,37 @@ def _weights() -> list[Finding]:
         ready = weights.is_here()
         findings.append(Finding("weights", weights.name, ready, str(weights) if ready else str(weights.missing())))
     return findings
+
+
+def _extractors() -> list[Finding]:
+    """Report for both kinds of music which extractor would be taken for every kind, and what better ones cost."""
+    return [_extractor(music, kind, lists) for music in library.MUSIC for kind, lists in choices().items()]
+
+
+def _extractor(music: str, kind: str, lists: Choices) -> Finding:
+    names = lists.of(music)
+    taken = first_installed(names)
+    if taken is None:
+        return Finding("extractor", f"{music}: {kind}", False, "; ".join(map(missing, names)))
+    said = [taken, *(f"better: {name}, {_cost(name)}" for name in names[: names.index(taken)])]
+    for name in lists.on_request if music != library.MUSIC[0] else ():
+        said.append(f"better, if its licence suits you: {name}, {_cost(name)}, then --extractor {kind}={name}")
+    return Finding("extractor", f"{music}: {kind}", True, "; ".join(said))
+
+
+def _cost(name: str) -> str:
+    """Return the command that installs an extractor, its size and its licence."""
+    needed = [f"{what} ({size}; {licence})" for what, size, licence in _needs(name)]
+    return f"{'' if missing(name) else 'installed: '}{' and '.join(needed) or missing(name)}"
+
+
+def _needs(name: str) -> Iterator[tuple[str, str, str]]:
+    """Return command, size and licence of everything that an extractor needs beyond a plain installation."""
+    for weights in plugins.weights_of("extractors", name):
+        yield f"bench setup {weights.name}", f"{weights.size_gb * _GB / _MB:.0f} MB", weights.licence
+    for component, one in setup.components().items():
+        if name.startswith(f"{component}-"):
+            yield f"bench setup {component}", f"{one.size_mb} MB", one.licence
 
 
 def _datasets() -> list[Finding]:
@@ -209,7 +241,10 @@ def _problems(task: Task, asked: Asked) -> Iterator[str]:
 def _wanted(task: Task, asked: Asked) -> list[tuple[str, str, Callable[[], object]]]:
     """Return kind, name and loading function of everything that a run would load."""
     source = source_of(asked.dataset, None, None, task)
-    plain = [("extractors", plug) for plug in {**defaults().extractors, **asked.extractors}.values()]
+    music = library.music_of(source.dataset)
+    lists = {kind: one.of(music) for kind, one in choices().items() if kind not in asked.extractors}
+    taken = {kind: first_installed(names) or names[0] for kind, names in lists.items()} | asked.extractors
+    plain = [("extractors", plug) for plug in taken.values()]
     if any(control.kind != "drums" for control in task.controls):
         plain.append(("renderers", defaults().renderer))
     models = asked.models or defaults().systems

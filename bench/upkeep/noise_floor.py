@@ -13,10 +13,12 @@ from bench import plugins
 from bench.audio import Audio, is_silent
 from bench.errors import BenchError, MissingComponent
 from bench.manifest import Excerpt
+from bench.music.choice import chosen_for
 from bench.music.controls import piano_cover
 from bench.music.drums import drum_onsets
 from bench.pipeline.source import source_named
 from bench.protocols import Dataset, Extractor
+from bench.recordings.library import music_of
 from bench.symbols import DRUM_PROGRAM, Beats, Chords, Notes
 from bench.task import defaults
 
@@ -84,7 +86,7 @@ def noise_floor(
     source = source_named(manifest)
     dataset: Dataset = plugins.load("datasets", source.dataset)
     chosen = dataset.select(source.manifest).limited(limit)
-    drums: Extractor = plugins.load("extractors", separator or defaults().extractors["drums"])
+    drums: Extractor = plugins.load("extractors", separator or chosen_for(music_of(source.dataset))["drums"])
     extractors = list(_available())
     values: dict[tuple[str, str, str], list[float]] = {}
     for excerpt in chosen.excerpts:

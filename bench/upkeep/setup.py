@@ -22,6 +22,7 @@ class Component:
         description: Its contents, in a few words.
         licence: Licence of its code and weights.
         pip: Arguments of `python -m pip`, one tuple per call, in order; none where it takes Debian packages.
+        size_mb: Megabytes of what is downloaded, about.
         probe: Returns whether it is installed; imports nothing heavy.
         debian: Packages that a person installs with apt.
     """
@@ -29,6 +30,7 @@ class Component:
     description: str
     licence: str
     pip: tuple[tuple[str, ...], ...]
+    size_mb: int
     probe: Callable[[], bool]
     debian: tuple["Package", ...] = ()
 
@@ -87,12 +89,14 @@ COMPONENTS: dict[str, Component] = {
             ("install", "--no-build-isolation", "--no-deps", "madmom==0.16.1"),
             ("install", "mido"),
         ),
+        size_mb=20,
         probe=_has_madmom,
     ),
     "corpus": Component(
         description="synthesiser, SoundFonts and drum kits of the data set varied, on which the extractors are trained",
         licence=", ".join(f"{package.name} {package.licence}" for package in CORPUS),
         pip=(),
+        size_mb=300,
         probe=_has_corpus,
         debian=CORPUS,
     ),

@@ -13,6 +13,7 @@ from bench.board.submit import submit
 from bench.errors import BenchError, CheckFailed
 from bench.example import ExampleSet
 from bench.manifest import Excerpt, Manifest
+from bench.music.choice import chosen_for
 from bench.paths import write_text
 from bench.runtime.executor import Serial
 from bench.runtime.layout import Layout, Setting
@@ -172,3 +173,16 @@ def test_a_second_submission_adds_a_line_of_history(
         submit(folder, TASK, examples, setting(tmp_path))
     kept = history_of(board, TASK.name, "synthetic-tiny", "mine")
     assert [one.control_value for one in kept] == [0.5, 0.6] and stale_histories(board) == []
+
+
+def test_songs_of_the_suite_heard_by_other_extractors_are_refused(
+    examples: ExampleSet, folder: Path, board: Path, tmp_path: Path
+) -> None:
+    pinned = chosen_for("composed")
+    other = replace(examples, extractors={**pinned, "chords": "madmom-chords-deep"})
+    with pytest.raises(
+        BenchError, match=r"build\.yaml: chords were found by madmom-chords-deep, those .* by template-chords; build"
+    ):
+        submit(folder, TASK, other, setting(tmp_path))
+    assert not board.exists()
+    assert submit(folder, TASK, replace(examples, extractors=pinned), setting(tmp_path)).written

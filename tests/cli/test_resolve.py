@@ -22,22 +22,19 @@ from bench.example import ExampleSet
 from bench.pipeline.source import Source
 from bench.runtime.executor import Processes, Serial
 from bench.submission import Card, write_card
-from bench.task import defaults, load_task
+from bench.task import load_task
 
 TASK = load_task("inpaint-free")
 
 
-def test_without_choices_the_defaults_are_returned_and_unchanged() -> None:
-    found = extractors_of(None)
-    assert found == defaults().extractors
-    found["chords"] = "changed"
-    assert extractors_of([])["chords"] == defaults().extractors["chords"] != "changed"
+def test_without_choices_nothing_is_asked_for() -> None:
+    assert extractors_of(None) == extractors_of([]) == {}
 
 
 def test_the_last_choice_of_a_kind_counts() -> None:
     chosen = ["notes=madmom-notes", "chords=madmom-chords-cnn", "chords=madmom-chords-deep"]
     changed = extractors_of(chosen)
-    assert changed == {**defaults().extractors, "notes": "madmom-notes", "chords": "madmom-chords-deep"}
+    assert changed == {"notes": "madmom-notes", "chords": "madmom-chords-deep"}
 
 
 @pytest.mark.parametrize(
@@ -72,7 +69,7 @@ def test_unknown_models_and_devices_are_refused(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_setting_holds_layout_workers_extractors_and_limit(tmp_path: Path) -> None:
     one = setting_of(tmp_path, 1, ["notes=madmom-notes"], 3)
-    assert one.layout.out == tmp_path and one.limit == 3 and one.extractors["notes"] == "madmom-notes"
+    assert one.layout.out == tmp_path and one.limit == 3 and one.asked["notes"] == "madmom-notes"
     assert isinstance(one.executor, Serial)
     two = setting_of(tmp_path, 2, None, None).executor
     assert isinstance(two, Processes) and two.n == 2

@@ -70,9 +70,10 @@ def test_plugs_are_loaded_by_name_with_their_options() -> None:
 
 def test_the_defaults_exist() -> None:
     found = defaults()
-    assert set(found.extractors.values()) <= set(plugins.names("extractors"))
     assert set(found.systems) <= set(plugins.names("models")) and found.renderer in plugins.names("renderers")
-    assert all(plugins.load("extractors", name).kind == kind for kind, name in found.extractors.items())
+    for kind, lists in found.extractors.items():
+        assert {*lists.composed, *lists.recorded, *lists.on_request} <= set(plugins.names("extractors"))
+        assert all(plugins.load("extractors", name).kind == kind for name in (lists.composed[0], lists.recorded[-1]))
 
 
 def test_the_doctor_finds_every_task_ready() -> None:

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from bench.audio import Audio, write_audio
 from bench.cli.app import app
-from bench.cli.resolve import extractors_of, sources_of
+from bench.cli.resolve import sources_of
 from bench.datasets import slakh2100
 from bench.errors import BenchError
 from bench.example import read_example
@@ -59,7 +59,7 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def prepared(songs: Path, out: Path, tasks: list[str] = TASKS, **options: Any) -> Prepared:
-    return prepare(sources_of(tasks, None, None, songs, None), Layout(out), Serial(), extractors_of(None), **options)
+    return prepare(sources_of(tasks, None, None, songs, None), Layout(out), Serial(), {}, **options)
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -89,7 +89,7 @@ def ready(songs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
 
 def test_a_build_extracts_nothing_after_it(songs: Path, ready: tuple[Path, Prepared], no_extraction: None) -> None:
     for task, source in sources_of(TASKS, None, None, songs, None):
-        made = build(task, source, Layout(ready[0]), Serial(), extractors_of(None))
+        made = build(task, source, Layout(ready[0]), Serial(), {})
         assert len(made.ids) == N_SONGS
 
 
@@ -98,7 +98,7 @@ def test_a_build_makes_the_same_bytes_with_it_and_without(
 ) -> None:
     for out in (ready[0], tmp_path):
         for task, source in sources_of(TASKS[:2], None, None, songs, None):
-            build(task, source, Layout(out), Serial(), extractors_of(None))
+            build(task, source, Layout(out), Serial(), {})
     for task in TASKS[:2]:
         assert hashes(ready[0] / "examples" / task) == hashes(tmp_path / "examples" / task) != {}
 
@@ -107,9 +107,9 @@ def test_references_are_extracted_as_scoring_does_it(
     songs: Path, ready: tuple[Path, Prepared], no_extraction: None
 ) -> None:
     for task, source in sources_of(TASKS, None, None, songs, None):
-        made = build(task, source, Layout(ready[0]), Serial(), extractors_of(None))
+        made = build(task, source, Layout(ready[0]), Serial(), {})
         example = read_example(made.folder / "requests", made.folder / "references", made.ids[0])
-        hearing = Hearing(example, example.reference, Extractors(extractors_of(None), Cache(ready[0] / "cache")))
+        hearing = Hearing(example, example.reference, Extractors(dict(made.extractors), Cache(ready[0] / "cache")))
         for metric in metrics_of(task):
             if hasattr(metric, "compare"):
                 assert hearing.embedded("reference", metric.embedding)
@@ -139,7 +139,7 @@ def test_tasks_share_common_findings(songs: Path, tmp_path: Path) -> None:
 
 def test_a_data_set_with_all_annotations_needs_no_extraction(tmp_path: Path) -> None:
     sources = sources_of(TASKS, "synthetic", None, None, None)
-    done = prepare(sources, Layout(tmp_path), Serial(), extractors_of(None), limit=1)
+    done = prepare(sources, Layout(tmp_path), Serial(), {}, limit=1)
     assert not done.extracted and not done.there and not done.failed
     assert "nothing to extract" in summary(done)
 
@@ -181,7 +181,7 @@ def test_a_damaged_track_is_one_line_and_the_others_go_on(
 
     monkeypatch.setattr("bench.pipeline.prepare.selected", and_then_broken)
     sources = sources_of(["inpaint-chords"], "slakh2100", None, None, None)
-    done = prepare(sources, Layout(tmp_path / "out"), Serial(), extractors_of(None))
+    done = prepare(sources, Layout(tmp_path / "out"), Serial(), {})
     assert done.extracted == {"chords": 1} and list(done.failed) == ["track01877"]
     assert "Track01877/mix.flac" in summary(done) and "Traceback" not in summary(done)
 

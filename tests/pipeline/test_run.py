@@ -18,7 +18,7 @@ from bench.pipeline.source import source_of
 from bench.runtime.executor import Serial
 from bench.runtime.layout import Layout, Setting
 from bench.scores import WHOLE_SET, Row, read_rows, write_rows
-from bench.task import Spec, defaults, load_task
+from bench.task import Spec, load_task
 
 runner = CliRunner()
 LIMIT = "3"
@@ -210,7 +210,7 @@ def test_a_task_that_cannot_be_scored_is_refused_before_anything_is_made(
     change: dict[str, Any], said: str, tmp_path: Path
 ) -> None:
     task = replace(load_task("inpaint-drums"), **change)
-    setting = Setting(Layout(tmp_path / "runs"), Serial(), defaults().extractors, limit=2)
+    setting = Setting(Layout(tmp_path / "runs"), Serial(), {}, limit=2)
     with pytest.raises(BenchError, match=rf"tasks/inpaint-drums\.yaml: {said}"):
         run(task, source_of(None, None, None, task), ["copy-control"], setting)
     assert not (tmp_path / "runs").exists()

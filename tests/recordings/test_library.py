@@ -13,8 +13,19 @@ from bench import plugins
 from bench.cli.app import app
 from bench.errors import BenchError, CheckFailed, MissingComponent, UnknownName
 from bench.manifest import read_manifest
+from bench.paths import home
 from bench.recordings.checksums import read_checksums
-from bench.recordings.library import ids_of, manifest_of, root_of, select, statistics, verify, write_selected
+from bench.recordings.library import (
+    dataset_card,
+    ids_of,
+    manifest_of,
+    music_of,
+    root_of,
+    select,
+    statistics,
+    verify,
+    write_selected,
+)
 from bench.recordings.selection import TrackLevels
 
 
@@ -197,3 +208,15 @@ def test_a_card_with_a_wrong_value_is_named(tmp_path, monkeypatch, line, said):
     (tmp_path / "shelf" / "card.yaml").write_text(f"{line}\n")
     with pytest.raises(BenchError, match=rf"shelf/card\.yaml: {said}"):
         root_of("shelf")
+
+
+def test_the_card_says_whether_music_is_composed_or_recorded(tmp_path, monkeypatch):
+    assert music_of("synthetic") == "composed"
+    cards = [path.parent.name for path in home("data_manifests").glob("*/card.yaml")]
+    assert {music_of(name) for name in cards if name != "synthetic"} == {music_of("folder")} == {"recorded"}
+    assert all("source" in dataset_card(name) for name in cards)
+    monkeypatch.setattr("bench.recordings.library.home", lambda name: tmp_path)
+    (tmp_path / "shelf").mkdir()
+    (tmp_path / "shelf" / "card.yaml").write_text("source: record\n")
+    with pytest.raises(BenchError, match=r"shelf/card\.yaml: source: 'record'; want composed or recorded"):
+        music_of("shelf")

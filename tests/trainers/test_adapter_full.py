@@ -23,7 +23,7 @@ from bench.runtime.executor import Serial
 from bench.runtime.layout import Layout, Setting
 from bench.runtime.weights import VARIABLE, sha256_of
 from bench.scores import read_rows
-from bench.task import defaults, load_task
+from bench.task import load_task
 from bench.trainers import adapter as plug
 from bench.training import loop, streams
 from bench.training.recipe import load_recipe, recipe_names
@@ -101,7 +101,7 @@ def test_the_documented_command_trains_an_adapter_that_the_model_uses(dataset, w
     (mine / "air" / path.name).symlink_to(path)
     monkeypatch.setenv(VARIABLE, str(mine))
     task = load_task("inpaint-drums")
-    setting = Setting(Layout(tmp_path / "run"), Serial(), defaults().extractors, limit=1)
+    setting = Setting(Layout(tmp_path / "run"), Serial(), {}, limit=1)
     results = run(task, source_of(NAME, None, None, task), ["air-small"], setting)
     record = read_yaml(results / "air-small.run.yaml")
     assert not record["failures"] and record["trainable_parameters"] == 4 * (4 * 32 + 1)
@@ -163,7 +163,7 @@ def test_tokens_are_those_of_the_codec_from_where_each_excerpt_starts(dataset, t
 def test_only_missing_files_are_made(dataset, tmp_path):
     trainer_of(tmp_path)
     files = {path: path.read_bytes() for path in (tmp_path / "data").rglob("*.*")}
-    assert {path.suffix for path in files} == {".npy", ".safetensors"}
+    assert {path.suffix for path in files} == {".npy", ".safetensors", ".yaml"}
     gone = [next(path for path in files if path.suffix == suffix) for suffix in (".npy", ".safetensors")]
     for path in gone:
         path.unlink()

@@ -6,6 +6,7 @@ import pytest
 from bench.errors import BenchError
 from bench.mini.tokens import HOP, Tokeniser
 from bench.runtime.executor import Serial
+from bench.training import tokens as module
 from bench.training.streams import PARTS, Streams
 from bench.training.tokens import Songs, encoded
 from tests.tiny_mini import codebooks
@@ -72,3 +73,12 @@ def test_places_stay_inside_and_reach_both_ends():
     assert {track for track, _ in places} == {"a", "b"}
     assert {start for _, start in places} == {0, 1, 2}
     assert songs.place(np.random.default_rng(1), 12)[1] == 0
+
+
+def test_the_extractors_of_streams_are_taken_once_and_obeyed(tmp_path, monkeypatch):
+    path = tmp_path / "stems-15s" / "extractors.yaml"
+    taken = module._extractors(path, "slakh2100")
+    assert taken == module.chosen_for("recorded") and taken["drums"] == "hpss"
+    path.write_text(path.read_text().replace("hpss", "sep-mini"))
+    assert module._extractors(path, "slakh2100") == {**taken, "drums": "sep-mini"}
+    assert module._extractors(tmp_path / "other" / "extractors.yaml", "synthetic")["drums"] == "sep-mini"

@@ -12,8 +12,8 @@ from bench.audio import Audio
 from bench.cli.app import app
 from bench.errors import BenchError, MissingComponent, UnknownName
 from bench.manifest import Excerpt, Manifest
+from bench.music.choice import chosen_for
 from bench.symbols import DRUM_PROGRAM, Beats, Chords, Notes
-from bench.task import defaults
 from bench.upkeep import noise_floor as floor
 
 RATE, DURATION_S = 16000, 4.0
@@ -75,10 +75,12 @@ def truth(monkeypatch: pytest.MonkeyPatch) -> Truthful:
         "any-chroma": Ear("chroma", None),
     }
 
+    separator = chosen_for("recorded")["drums"]
+
     def load(kind: str, name: str, **options: Any) -> Any:
         if name == "absent":
             raise MissingComponent("not here")
-        if name == defaults().extractors["drums"]:
+        if name == separator:
             return ears["perfect-drums"]
         return {"datasets": {"truthful": dataset}, "extractors": ears}.get(kind, {}).get(name, Silent())
 
@@ -144,7 +146,6 @@ def test_a_data_set_without_the_truth_is_refused(truth: Truthful, monkeypatch: p
 
 @pytest.mark.usefixtures("truth")
 def test_the_table_is_markdown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.cli.resolve.extractors_of", lambda chosen: defaults().extractors)
     said = CliRunner().invoke(app, ["doctor", "--noise-floor", "--dataset", "truthful-set", "--limit", "1"])
     lines = said.stdout.splitlines()
     assert said.exit_code == 0 and lines[0] == "| extractor | measure | mean | std | songs |"
@@ -157,7 +158,6 @@ def test_the_table_is_markdown(monkeypatch: pytest.MonkeyPatch) -> None:
     [(["--dataset", "untruthful"], "no dataset is called 'untruthful'"), (["--limit", "0"], "--limit 0")],
 )
 def test_an_error_is_one_line(words: list[str], why: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.cli.resolve.extractors_of", lambda chosen: defaults().extractors)
     said = CliRunner().invoke(app, ["doctor", "--noise-floor", "--dataset", "truthful-set", *words])
     assert said.exit_code == 2 and why in said.stderr and not said.stdout
 
