@@ -25,7 +25,7 @@ Choice = Annotated[
 Metrics = Annotated[
     list[str] | None,
     typer.Option(
-        "--metric", help="An additional metric, e.g. 'fad[logmel-stats]' or 'clap-score[clap-music]'; repeatable."
+        "--metric", help="An additional metric, e.g. 'fad[musicnn]' or 'clap-score[clap-music]'; repeatable."
     ),
 ]
 Examples = Annotated[
