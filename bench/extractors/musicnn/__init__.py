@@ -42,7 +42,8 @@ class Musicnn:
         self._path = path
         self.identity = (
             f"musicnn v{VERSION} (MSD_musicnn, {UNITS} units, 16 kHz, windows {FRAMES} frames of 16 ms, hop {_STRIDE}, "
-            f"-23 LUFS, sha256 {sha256_of(path)[:12]}, librosa {version('librosa')}, pyloudnorm {version('pyloudnorm')})"
+            f"-23 LUFS, sha256 {sha256_of(path)[:12]}, librosa {version('librosa')}, "
+            f"pyloudnorm {version('pyloudnorm')})"
         )
 
     @cached_property
