@@ -24,9 +24,7 @@ Choice = Annotated[
 ]
 Metrics = Annotated[
     list[str] | None,
-    typer.Option(
-        "--metric", help="An additional metric, e.g. 'fad[logmel-stats]' or 'clap-score[clap-music]'; repeatable."
-    ),
+    typer.Option("--metric", help="An additional metric, e.g. 'fad[musicnn]' or 'clap-score[clap-music]'; repeatable."),
 ]
 Examples = Annotated[
     Path | None,

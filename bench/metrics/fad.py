@@ -234,7 +234,7 @@ def extrapolate(sizes: Sequence[int] | npt.NDArray[np.int64], distances: Sequenc
     return Line(value, (variance * (1 / len(x) + float(x.mean()) ** 2 / spread)) ** 0.5, slope, r_squared)
 
 
-def build(embedding: str = "logmel-stats") -> SetMetric:
+def build(embedding: str = "musicnn") -> SetMetric:
     """Return the metric.
 
     Args:

@@ -102,7 +102,7 @@ def _mmd(means: Vectors, chosen: np.ndarray) -> float:
     return float(SCALE * (part[0].sum() + part[1].sum() - 2 * part[2].sum()) / pairs)
 
 
-def build(embedding: str = "logmel-stats") -> SetMetric:
+def build(embedding: str = "musicnn") -> SetMetric:
     """Return the metric.
 
     Args:

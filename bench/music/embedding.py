@@ -23,7 +23,7 @@ def embedding_of(name: str) -> Extractor:
     """
     extractor: Extractor = plugins.load("extractors", name)
     if extractor.kind != "embedding":
-        raise BenchError(f"metric [{name}]: {name} finds {extractor.kind}; name an embedding, e.g. [logmel-stats]")
+        raise BenchError(f"metric [{name}]: {name} finds {extractor.kind}; name an embedding, e.g. [musicnn]")
     return extractor
 
 

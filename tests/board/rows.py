@@ -11,7 +11,7 @@ NAN = float("nan")
 ONSETS = Column("drum-onset-f1", "", "higher", "hole", 0.0, is_ranked=True)
 SDR = Column("sdr", "dB", "higher", "hole", 0.0)
 LSD = Column("context-lsd", "dB", "lower", "context", 60.0)
-KAD = Column("kad[logmel-stats]", "", "lower", "hole", 1.0, is_ranked=True)
+KAD = Column("kad[musicnn]", "", "lower", "hole", 1.0, is_ranked=True)
 COLUMNS = (ONSETS, SDR, LSD, KAD)
 PRIMARY = {"control": ONSETS.name, "quality": KAD.name}
 TASK = "inpaint-drums"

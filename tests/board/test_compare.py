@@ -16,7 +16,7 @@ from bench.scores import NO_PHASE, WHOLE_SET, Row, write_rows
 from bench.statistics import difference, holm
 
 NAN = float("nan")
-ONSETS, GAP, LSD, KAD = "drum-onset-f1", "fill-gap", "context-lsd", "kad[logmel-stats]"
+ONSETS, GAP, LSD, KAD = "drum-onset-f1", "fill-gap", "context-lsd", "kad[musicnn]"
 
 
 def row(system: str, metric: str, example: str, value: float, identity: str = "v1", **more) -> Row:

@@ -34,7 +34,7 @@ def test_a_line_is_added_once_and_read_back(board: Path) -> None:
     assert keep(board, rows(board)) == path and path.read_bytes() == before and stale_histories(board) == []
     (kept,) = history_of(board, *PLACE)
     assert (kept.control, kept.control_value, kept.control_identity) == (ONSETS, 0.5, "v1")
-    assert kept.quality == "kad[logmel-stats]" and kept.quality_value != kept.quality_value
+    assert kept.quality == "kad[musicnn]" and kept.quality_value != kept.quality_value
     assert kept.rows_sha == scoring_of(rows(board)).rows_sha and len(kept.rows_sha) == 64
 
 

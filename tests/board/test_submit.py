@@ -71,7 +71,7 @@ def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def rows_of(value: float) -> list[Row]:
     rows = [replace(one, system="mine", manifest="synthetic-tiny") for one in column("mine", ONSETS, [value] * 16)]
-    return [*rows, replace(rows[-1], metric="kad[logmel-stats]", value=7.0, low=6.0, high=8.0)]
+    return [*rows, replace(rows[-1], metric="kad[musicnn]", value=7.0, low=6.0, high=8.0)]
 
 
 def setting(tmp_path: Path) -> Setting:
@@ -143,7 +143,7 @@ def test_the_pull_request_gives_scores_training_data_and_files(
     text = entered.proposal([board / "README.md"])
     assert text.title == "Results of mine on inpaint-drums, synthetic-tiny"
     assert "| drum-onset-f1 ↑ | 0.5 | 16 |" in text.body
-    assert "| kad&#91;logmel-stats&#93; ↓ | 7 [6, 8] |" in text.body
+    assert "| kad&#91;musicnn&#93; ↓ | 7 [6, 8] |" in text.body
     assert "**Trained on:** two &#42;songs&#42;" in text.body and "stray.txt" in text.body
     assert "- `leaderboard/systems/mine.yaml`" in text.body and "- `leaderboard/README.md`" in text.body
     assert str(text).startswith(text.title + "\n\n")

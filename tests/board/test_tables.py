@@ -12,7 +12,7 @@ from bench.statistics import interval, song_means
 
 NAN = float("nan")
 ONSETS = Column("drum-onset-f1", "", "higher", "hole", 0.0, is_ranked=True)
-KAD = Column("kad[logmel-stats]", "", "lower", "hole", 1.0, is_ranked=True)
+KAD = Column("kad[musicnn]", "", "lower", "hole", 1.0, is_ranked=True)
 FILL = Column("fill-gap", "dB", "zero", "hole", -60.0)
 LSD = Column("context-lsd", "dB", "lower", "context", 60.0)
 PLAIN = Column("chroma-cosine-plain", "", "higher", "hole", 0.0, is_shown=False)

@@ -41,6 +41,7 @@ PERFECT = {
     "chord-accuracy-thirds": 1.0, "chord-accuracy-triads": 1.0, "chord-accuracy-sevenths": 1.0,
     "chord-accuracy-tetrads": 1.0, "chord-coverage": None, "context-lsd": 0.0, "seam-jump": 0.0, "seam-loudness": 0.0,
     "loudness-gap": 0.0, "fill-gap": 0.0, "clap-score[logmel-stats]": 1.0,
+    "embedding-cosine[musicnn]": 1.0,
 }  # fmt: skip
 OF_SETS = ("kad", "kad-bandwidth", "fad", "fad-inf", "fad-inf-fit")
 DRUMS = noise(9, level=0.05)
@@ -115,7 +116,7 @@ def test_columns_are_well_formed_and_the_identity_names_the_metric(name: str) ->
 def test_no_two_metrics_give_a_column_of_one_name() -> None:
     names = [column.name for name in NAMES for column in columns(name)]
     assert len(names) == len(set(names))
-    assert set(names) == {*PERFECT, "clap-text[logmel-stats]", *(f"{name}[logmel-stats]" for name in OF_SETS)}
+    assert set(names) == {*PERFECT, "clap-text[logmel-stats]", *(f"{name}[musicnn]" for name in OF_SETS)}
 
 
 @pytest.mark.parametrize("mask", [ONE_HOLE, TWO_HOLES], ids=["one-hole", "two-holes"])
@@ -193,7 +194,7 @@ def test_gain_and_inversion_do_what_the_formula_says(gain: float, k: int) -> Non
     assert values == pytest.approx({name: both[k] for name, both in GAINED.items()}, abs=1e-3)
 
 
-@pytest.mark.parametrize("name", ["clap-score", "fad", "kad"])
+@pytest.mark.parametrize("name", ["clap-score", "embedding-cosine", "fad", "kad"])
 @pytest.mark.parametrize("extractor", ["hpss", "cqt-chroma"])
 def test_another_kind_of_extractor_is_refused_before_anything_is_measured(name: str, extractor: str) -> None:
     metric = plugins.load("metrics", name, embedding=extractor)

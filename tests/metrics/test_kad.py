@@ -11,7 +11,7 @@ NAME = "kad[logmel-stats]"
 
 @pytest.fixture(scope="module")
 def metric() -> Kad:
-    return build()
+    return build("logmel-stats")
 
 
 def draw(rng, songs: int, windows: int = 6, d: int = 5, shift: float = 0.0) -> list[np.ndarray]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-COPIED = ("bench", "tests", "tasks", "data_manifests", "leaderboard")
+COPIED = ("bench", "tests", "tasks", "data_manifests", "leaderboard", "recipes", "weights", "benchmarks")
 WORKERS = 2
 
 

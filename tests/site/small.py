@@ -19,7 +19,7 @@ NAN = float("nan")
 TASK, MANIFEST, RATE, SECONDS = "inpaint-chords", "folder-small", 32000, 4.0
 HOSTILE = "<img src=x onerror=alert(1)>'\"&"
 SCRIPT = "</script><script>alert(2)</script><!-- \u2028 \u202e https://evil.example/x.js"
-CONTROL, QUALITY = "chord-accuracy", "kad[logmel-stats]"
+CONTROL, QUALITY = "chord-accuracy", "kad[musicnn]"
 SYSTEMS = {"strong": 0.9, "weak": 0.3, HOSTILE: 0.6, "copy-control": 0.95, "oracle": 0.97, "silence": 0.0}
 MANY = tuple(Excerpt(f"song-{k:02}", "folder", f"song-{k:02}", 0.0, SECONDS) for k in range(3))
 

@@ -15,7 +15,7 @@ from bench.scores import WHOLE_SET, Row, write_rows
 from bench.upkeep.expectations import absent, violated, violations
 
 NAN = float("nan")
-ONSETS, KAD = "drum-onset-f1", "kad[logmel-stats]"
+ONSETS, KAD = "drum-onset-f1", "kad[musicnn]"
 COLUMNS = (
     Column(ONSETS, "", "higher", "hole", 0.0, is_ranked=True),
     Column(KAD, "", "lower", "hole", 1.0, is_ranked=True),

@@ -41,8 +41,9 @@ class Musicnn:
         """Take the weight file; it is read at its first use."""
         self._path = path
         self.identity = (
-            f"musicnn v{VERSION} (MSD_musicnn, 16 kHz, windows {FRAMES} frames of 16 ms, hop {_STRIDE}, -23 LUFS, "
-            f"sha256 {sha256_of(path)[:12]}, librosa {version('librosa')}, pyloudnorm {version('pyloudnorm')})"
+            f"musicnn v{VERSION} (MSD_musicnn, {UNITS} units, 16 kHz, windows {FRAMES} frames of 16 ms, hop {_STRIDE}, "
+            f"-23 LUFS, sha256 {sha256_of(path)[:12]}, librosa {version('librosa')}, "
+            f"pyloudnorm {version('pyloudnorm')})"
         )
 
     @cached_property
