@@ -10,16 +10,16 @@ from torch import Tensor
 from bench.mini.separator import SAMPLE_RATE, Separator
 from bench.runtime.executor import Executor
 from bench.training.loop import Learner
-from bench.training.mixtures import LICENCE, Mixture, mixed, rest_of, songs_of, treated
+from bench.training.mixtures import LICENCE, Mixture, Sound, at_speed, mixed, rest_of, songs_of, treated
 
-_NO_DRUMS, _NO_REST, _OTHER_SONG, _SECOND_REST = 0.06, 0.04, 0.5, 0.2
+_NO_DRUMS, _NO_REST, _OTHER_SONG, _SECOND_REST, _SECOND_DRUMS = 0.06, 0.04, 0.6, 0.2, 0.12
 _AVERAGE = 0.998
 _VALIDATION_S = 15
-_DB_WEIGHT = 0.01
+_DB_WEIGHT = 0.02
 
 
 class MiniSeparator:
-    """Trains on drums plus the rest, each with effects and at random levels; half of the rests are another song's."""
+    """Trains on drums plus the rest, each with effects, at random speeds and levels; most rests are another song's."""
 
     licence = LICENCE
 
@@ -59,19 +59,28 @@ class MiniSeparator:
 
     def _mixture(self, rng: np.random.Generator) -> Mixture:
         n = round(self._sizes["crop_s"] * SAMPLE_RATE)
-        track, start = self._place(rng, n)
-        drums = treated(self._songs.cut(track, "drums", start, n), rng)
-        other, at = self._place(rng, n) if rng.random() < _OTHER_SONG else (track, start)
-        rest = treated(rest_of(self._songs, other, at, n, rng), rng)
+        place = self._place(rng, n)
+        drums = self._drums(place, n, rng)
+        if rng.random() < _SECOND_DRUMS:
+            drums = drums + self._drums(self._place(rng, n), n, rng)
+        rest = self._rest(self._place(rng, n) if rng.random() < _OTHER_SONG else place, n, rng)
         if rng.random() < _SECOND_REST:
-            rest = rest + treated(rest_of(self._songs, *self._place(rng, n), n, rng), rng)
+            rest = rest + self._rest(self._place(rng, n), n, rng)
         missing = rng.random()
         if missing < _NO_DRUMS + _NO_REST:
             drums, rest = (np.zeros_like(drums), rest) if missing < _NO_DRUMS else (drums, np.zeros_like(rest))
         return mixed(drums, rest, rng)
 
+    def _drums(self, place: tuple[str, int], n: int, rng: np.random.Generator) -> Sound:
+        track, start = place
+        return treated(at_speed(lambda m: self._songs.cut(track, "drums", start, m), n, rng), rng)
+
+    def _rest(self, place: tuple[str, int], n: int, rng: np.random.Generator) -> Sound:
+        return treated(at_speed(lambda m: rest_of(self._songs, *place, m, rng), n, rng), rng)
+
     def _place(self, rng: np.random.Generator, n: int) -> tuple[str, int]:
-        return str(rng.choice(self._songs.tracks)), int(rng.integers(self._songs.n_samples - n))
+        """Return a song and a start after which there is enough for the fastest speed."""
+        return str(rng.choice(self._songs.tracks)), int(rng.integers(self._songs.n_samples - n * 5 // 4 - 1))
 
     def validate(self) -> dict[str, float]:
         """Return mean SDRs in dB over 15 s of the validation songs: as they are, and half of them with effects and

@@ -1,11 +1,13 @@
 """Mixtures: stems of the data set `varied` mixed anew, each with effects, at drawn levels."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
+from scipy.signal import resample_poly
 
 from bench.music import effects
 from bench.runtime.executor import Executor
@@ -19,6 +21,7 @@ _DRUMS_DB, _BESIDE_DB = (-12.0, 9.0), (-18.0, 3.0)
 _UNACCOMPANIED = 0.3
 _REMIXED, _STEM_DB = 0.5, 6.0
 _TREATED = 0.7
+_SPEEDS = (*[(1, 1)] * 8, (4, 5), (5, 6), (7, 8), (9, 10), (10, 9), (8, 7), (6, 5), (5, 4))
 _HISS, _HISS_DB = 0.15, (-55.0, -30.0)
 _LIMITED = 0.25
 _LEVEL_DB = (-34.0, -14.0)
@@ -65,6 +68,20 @@ def rest_of(songs: Streams, track: str, start: int, n: int, rng: np.random.Gener
     return np.asarray(
         sum(part * np.float32(g) for part, g in zip((bass, other, piano), gains, strict=True)), np.float32
     )
+
+
+def at_speed(sound_of: Callable[[int], Sound], n: int, rng: np.random.Generator) -> Sound:
+    """Return n samples of a sound that is played slower or faster, by up to a quarter, half of the time.
+
+    Args:
+        sound_of: Returns so many samples of it.
+        n: Number of samples.
+        rng: Draws the speed.
+    """
+    up, down = _SPEEDS[int(rng.integers(len(_SPEEDS)))]
+    if up == down:
+        return sound_of(n)
+    return np.asarray(resample_poly(sound_of(-(-n * down // up)), up, down)[:n], dtype=np.float32)
 
 
 def treated(sound: Sound, rng: np.random.Generator) -> Sound:

@@ -56,3 +56,14 @@ def test_accompanied_crops_are_a_function_of_the_generator(songs):
     first, second = (mixtures.accompanied(songs, "train-0002", 100, N, np.random.default_rng(3)) for _ in range(2))
     assert first.dtype == np.float32 and first.shape == (N,)
     assert np.array_equal(first, second)
+
+
+def test_half_of_the_sounds_are_played_at_another_speed():
+    tone = np.sin(2 * np.pi * 1000 * np.arange(2 * N) / 32000).astype(np.float32)
+    hz = []
+    for seed in range(80):
+        played = mixtures.at_speed(lambda m: tone[:m], N, np.random.default_rng(seed))
+        assert played.shape == (N,) and played.dtype == np.float32
+        hz.append(int(np.argmax(np.abs(np.fft.rfft(played)))))
+    assert 0.35 < np.mean(np.array(hz) == 1000) < 0.65
+    assert min(hz) == pytest.approx(800, abs=2) and max(hz) == pytest.approx(1250, abs=2)
