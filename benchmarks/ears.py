@@ -26,9 +26,9 @@ import numpy as np
 from bench import plugins
 from bench.audio import Audio, is_silent
 from bench.errors import BenchError, MissingComponent
+from bench.music.choice import chosen_for
 from bench.protocols import Extractor
 from bench.runtime.home import caches
-from bench.task import defaults
 from bench.upkeep.noise_floor import chord_accuracies, drum_sdr, note_f, onset_f
 from benchmarks.ears_items import Item, load_items, save_item
 from benchmarks.ears_material import needed, real_mixtures, song_mixtures, suite_songs
@@ -104,7 +104,7 @@ def _drums(item: Item, estimate: Audio) -> dict[str, float]:
     silent = float(is_silent(estimate.mono))
     if not item.has_drums:
         return {"found without drums": 1 - silent}
-    detector = plugins.load("extractors", defaults().extractors["onsets"])
+    detector = plugins.load("extractors", chosen_for("recorded")["onsets"])
     f = onset_f(detector.extract(item.drums), detector.extract(estimate))
     return {"sdr": drum_sdr(item.drums, estimate), "onset F": f, "nothing found": silent}
 
