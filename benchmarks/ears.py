@@ -2,6 +2,8 @@
 
 `PYTHONPATH=. python benchmarks/ears.py --out OUT` builds the items below OUT/items (once), runs every extractor on them
 and writes OUT/values.csv (one line per item and measure), OUT/values.json and OUT/tables.md, which it also prints.
+With --page it puts the tables into that page and their means into leaderboard/extractors.csv, from which the board's
+pages say what the extractors behind their columns score.
 Items are for testing only: no extractor may be trained or tuned on them.
 
 Materials: (a) recorded drum loops over recorded music without drums, and that music alone; (b) a produced song with its
@@ -24,17 +26,20 @@ from typing import Any
 import numpy as np
 
 from bench import plugins
-from bench.audio import Audio, is_silent
+from bench.audio import Audio
+from bench.board.extractors import FILE, write_means
 from bench.errors import BenchError, MissingComponent
 from bench.music.choice import chosen_for
+from bench.paths import home
 from bench.protocols import Extractor
 from bench.runtime.home import caches
-from bench.upkeep.noise_floor import chord_accuracies, drum_sdr, note_f, onset_f
-from benchmarks.ears_items import Item, load_items, save_item
+from bench.upkeep import material as measures
+from bench.upkeep.material import Item
+from benchmarks.ears_items import load_items, save_item
 from benchmarks.ears_material import needed, real_mixtures, song_mixtures, suite_songs
 from benchmarks.ears_pop909 import pop_songs
 from benchmarks.ears_sources import Sources
-from benchmarks.ears_tables import in_page, tables
+from benchmarks.ears_tables import in_page, means, tables
 
 MATERIALS, KINDS = ("a", "b", "c", "d"), ("drums", "notes", "chords")
 MIX = "the mix itself"
@@ -53,7 +58,7 @@ class Mix:
 
 @dataclass(frozen=True)
 class Value:
-    """One measure of one extractor on one item."""
+    """One measure of one extractor on one item; for drums with the identity of the onsets' extractor."""
 
     kind: str
     extractor: str
@@ -62,6 +67,7 @@ class Value:
     item: str
     measure: str
     value: float
+    onsets: str = ""
 
 
 def extractors(kinds: list[str], named: list[str] | None) -> Iterator[tuple[str, Extractor]]:
@@ -90,36 +96,18 @@ def measured(item: Item, extractor: Extractor) -> dict[str, float]:
 
     `seconds` are processor seconds of this process per 15 s of sound; madmom's, which runs in another, are not counted.
     """
-    if getattr(item, extractor.kind) is None:
+    if not item.knows(extractor.kind):
         return {}
     start = time.process_time()
     estimate: Any = extractor.extract(item.mix)
     seconds = (time.process_time() - start) * ITEM_S / item.mix.duration_s
-    return {**MEASURES[extractor.kind](item, estimate), "seconds": seconds}
+    return {**measures.measured(item, extractor.kind, estimate, detector()), "seconds": seconds}
 
 
-def _drums(item: Item, estimate: Audio) -> dict[str, float]:
-    """Return SDR, onset F, whether nothing is found (1) in drums, and whether something is found (1) without drums."""
-    assert item.drums is not None
-    silent = float(is_silent(estimate.mono))
-    if not item.has_drums:
-        return {"found without drums": 1 - silent}
-    detector = plugins.load("extractors", chosen_for("recorded")["onsets"])
-    f = onset_f(detector.extract(item.drums), detector.extract(estimate))
-    return {"sdr": drum_sdr(item.drums, estimate), "onset F": f, "nothing found": silent}
-
-
-def _notes(item: Item, estimate: Any) -> dict[str, float]:
-    assert item.notes is not None
-    return {"note F": note_f(item.notes, estimate)}
-
-
-def _chords(item: Item, estimate: Any) -> dict[str, float]:
-    assert item.chords is not None
-    return chord_accuracies(item.chords, estimate, ("majmin", "root", "sevenths"))
-
-
-MEASURES = {"drums": _drums, "notes": _notes, "chords": _chords}
+def detector() -> Extractor:
+    """Return the extractor of onsets by which drums are compared."""
+    extractor: Extractor = plugins.load("extractors", chosen_for("recorded")["onsets"])
+    return extractor
 
 
 def build(material: str, root: Path, sources: Sources, pop909: str) -> bool:
@@ -160,18 +148,23 @@ def write_values(path: Path, values: list[Value]) -> None:
 
 def run(items: list[Item], chosen: list[tuple[str, Extractor]], known: list[Value]) -> Iterator[Value]:
     """Yield the values of every extractor on every item; `known` ones are not measured again."""
+    onsets = detector().identity
     by_key: dict[tuple[str, str, str], list[Value]] = {}
     for value in known:
-        by_key.setdefault((value.identity, value.condition, value.item), []).append(value)
+        if value.onsets in ("", onsets):  # empty in files that are older than this column
+            by_key.setdefault((value.identity, value.condition, value.item), []).append(value)
     for name, extractor in chosen:
         print(f"{name}: {len(items)} items", file=sys.stderr)
-        warm = np.random.default_rng(0).standard_normal(int(items[0].mix.sample_rate)) * 0.1
-        extractor.extract(Audio(warm.astype(np.float32), items[0].mix.sample_rate))
-        for item in items:
-            old = by_key.get((extractor.identity, item.condition, item.name))
+        places = [(extractor.identity, item.condition, item.name) for item in items]
+        if any(item.knows(extractor.kind) and place not in by_key for item, place in zip(items, places, strict=True)):
+            warm = np.random.default_rng(0).standard_normal(int(items[0].mix.sample_rate)) * 0.1
+            extractor.extract(Audio(warm.astype(np.float32), items[0].mix.sample_rate))
+        for item, place in zip(items, places, strict=True):
+            old = by_key.get(place)
             found = {one.measure: one.value for one in old} if old else measured(item, extractor)
+            by = onsets if extractor.kind == "drums" else ""
             for measure, value in found.items():
-                yield Value(extractor.kind, name, extractor.identity, item.condition, item.name, measure, value)
+                yield Value(extractor.kind, name, extractor.identity, item.condition, item.name, measure, value, by)
 
 
 def main() -> None:
@@ -186,6 +179,9 @@ def main() -> None:
     words.add_argument("--fetch", action="store_true", help="download and unpack the packages that are missing")
     words.add_argument("--pop909", default="", help="folder of POP909")
     words.add_argument("--page", type=Path, help="page whose tables are replaced, e.g. docs/extractors.md")
+    words.add_argument(
+        "--means", type=Path, help="file of means written with --page; leaderboard/extractors.csv if not given"
+    )
     chosen = words.parse_args()
     try:
         _main(chosen)
@@ -218,6 +214,7 @@ def _main(chosen: argparse.Namespace) -> None:
     print(text)
     if chosen.page:
         chosen.page.write_text(in_page(chosen.page.read_text(encoding="utf-8"), text), encoding="utf-8")
+        write_means(chosen.means or home("leaderboard") / FILE, means(one for one in fresh if one.identity != MIX))
 
 
 if __name__ == "__main__":

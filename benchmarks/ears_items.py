@@ -1,41 +1,14 @@
-"""Items of the real-music table: a sound, what is known of it by construction, and its folder on disk."""
+"""Items of the real-music table: `bench.upkeep.material` reads them; here they are written and chosen by material."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
-from bench.audio import Audio, is_silent, read_audio, write_audio
+from bench.audio import write_audio
 from bench.errors import BenchError
-from bench.symbols import Chords, Notes, read_chords, read_notes, write_symbols
+from bench.symbols import write_symbols
+from bench.upkeep.material import CHORDS, DRUMS, MIX, NOTES, Item, item_folders, read_item
 
 CONDITIONS = ("a", "b", "c-mix", "c-piano", "d-mix", "d-piano")
 """Folders of items; the letter is the material's."""
-MIX, DRUMS, NOTES, CHORDS = "mix.wav", "drums.wav", "notes.mid", "chords.lab"
-
-
-@dataclass(frozen=True, eq=False)
-class Item:
-    """A sound with its truth; a part that is not known is None.
-
-    Attributes:
-        condition: One of `CONDITIONS`.
-        name: Unique within its condition.
-        mix: What extractors are given, mono.
-        drums: The drums in it, at its rate and length; silence where there are none.
-        notes: Its pitched notes.
-        chords: Its chords, from 0 to its end.
-    """
-
-    condition: str
-    name: str
-    mix: Audio
-    drums: Audio | None = None
-    notes: Notes | None = None
-    chords: Chords | None = None
-
-    @property
-    def has_drums(self) -> bool:
-        """Whether drums are known and not silent."""
-        return self.drums is not None and not is_silent(self.drums.mono)
 
 
 def save_item(root: Path, item: Item) -> None:
@@ -62,25 +35,7 @@ def load_items(root: Path, material: str, limit: int | None = None) -> list[Item
     Raises:
         BenchError: there are none.
     """
-    items = []
-    for condition in [one for one in CONDITIONS if material in (one, one[0])]:
-        folders = sorted(path.parent for path in (root / condition).glob(f"*/{MIX}"))
-        items += [_load(folder) for folder in folders[:limit]]
-    if not items:
+    conditions = [one for one in CONDITIONS if material in (one, one[0]) and (root / one).is_dir()]
+    if not conditions:
         raise BenchError(f"{root}: holds no items of material {material!r}; build them with benchmarks/ears.py")
-    return items
-
-
-def _load(folder: Path) -> Item:
-    def part(name: str) -> Path | None:
-        return folder / name if (folder / name).is_file() else None
-
-    drums, notes, chords = part(DRUMS), part(NOTES), part(CHORDS)
-    return Item(
-        folder.parent.name,
-        folder.name,
-        read_audio(folder / MIX),
-        read_audio(drums) if drums else None,
-        read_notes(notes) if notes else None,
-        read_chords(chords) if chords else None,
-    )
+    return [read_item(folder) for one in conditions for folder in item_folders(root / one, limit)]

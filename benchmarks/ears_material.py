@@ -18,7 +18,7 @@ from bench.audio import Audio, read_audio, stretch
 from bench.errors import MissingComponent
 from bench.music.loudness import lufs
 from bench.symbols import DRUM_PROGRAM, Notes
-from benchmarks.ears_items import Item
+from bench.upkeep.material import Item
 from benchmarks.ears_sources import Sources
 
 SAMPLE_RATE, DURATION_S, PEAK = 44100, 15.0, 0.99

@@ -18,7 +18,7 @@ from bench.audio import Audio
 from bench.datasets.pop909 import beats_of, chords_of, read_parts
 from bench.errors import BenchError, MissingComponent
 from bench.symbols import DRUM_PROGRAM, Beats, Floats, Notes, write_symbols
-from benchmarks.ears_items import Item
+from bench.upkeep.material import Item
 from benchmarks.ears_material import DURATION_S, SAMPLE_RATE, Sound, mixed
 from benchmarks.ears_sources import Sources
 

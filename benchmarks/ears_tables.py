@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean, median
 from typing import Protocol
 
+from bench.board.extractors import Mean
 from bench.errors import BenchError
 
 TITLES = {"a": "a", "b": "b", "c-mix": "c", "c-piano": "c, piano", "d-mix": "d", "d-piano": "d, piano"}
@@ -23,10 +24,12 @@ class Value(Protocol):
 
     kind: str
     extractor: str
+    identity: str
     condition: str
     item: str
     measure: str
     value: float
+    onsets: str
 
 
 def tables(values: Iterable[Value]) -> str:
@@ -34,6 +37,19 @@ def tables(values: Iterable[Value]) -> str:
     every = list(values)
     blocks = [_table(kind, [one for one in every if one.kind == kind]) for kind in MEASURES]
     return "\n\n".join(block for block in blocks if block)
+
+
+def means(values: Iterable[Value]) -> list[Mean]:
+    """Return the means over items; those of onsets have the identities of both extractors, as a board's columns do."""
+    groups: dict[tuple[str, str, str, str], list[float]] = {}
+    for one in values:
+        if one.measure == "onset F":
+            key = f"{one.onsets} + {one.identity}", "onsets", one.condition, one.measure
+        else:
+            key = one.identity, one.kind, one.condition, one.measure
+        if one.measure != "seconds" and math.isfinite(one.value):
+            groups.setdefault(key, []).append(one.value)
+    return [Mean(*key, fmean(of_items), len(of_items)) for key, of_items in groups.items()]
 
 
 def in_page(page: str, text: str) -> str:

@@ -2,21 +2,25 @@
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from bench import plugins
 from bench.audio import Audio, write_audio
+from bench.board.extractors import Mean, read_means
 from bench.errors import BenchError, MissingComponent
 from bench.music.loudness import lufs
 from bench.symbols import DRUM_PROGRAM, Beats, Chords, Notes
+from bench.upkeep.material import Item
 from benchmarks import ears, ears_sources
-from benchmarks.ears_items import CONDITIONS, Item, load_items, save_item
+from benchmarks.ears_items import CONDITIONS, load_items, save_item
 from benchmarks.ears_material import DURATION_S, PEAK, SAMPLE_RATE, looped, mixed, mixtures, needed, suite_songs
 from benchmarks.ears_pop909 import _PATTERNS, pattern
 from benchmarks.ears_sources import Source, Sources
-from benchmarks.ears_tables import MARKERS, in_page, tables
+from benchmarks.ears_tables import MARKERS, in_page, means, tables
 from tests.extractors.known_sounds import chords, groove
 
 NOISE = np.random.default_rng(0).standard_normal(4 * SAMPLE_RATE) * 0.05
@@ -135,8 +139,7 @@ def test_measures_of_perfect_halved_and_empty_results() -> None:
     assert perfect["sdr"] > 100 and perfect["onset F"] == 1 and perfect["nothing found"] == 0
     halved = ears.measured(one, Finds("drums", Audio(0.5 * one.drums.mono, SAMPLE_RATE)))
     assert halved["sdr"] == pytest.approx(20 * math.log10(2), abs=1e-4)
-    with pytest.warns(UserWarning, match="onsets are empty"):
-        silent = ears.measured(one, Finds("drums", Audio(np.zeros_like(one.drums.mono), SAMPLE_RATE)))
+    silent = ears.measured(one, Finds("drums", Audio(np.zeros_like(one.drums.mono), SAMPLE_RATE)))
     assert (silent["sdr"], silent["onset F"], silent["nothing found"]) == (pytest.approx(0), 0, 1)
     half = ears.measured(one, Finds("chords", Chords(np.array([[0.0, 4.0]]), ("C:maj7",))))
     assert (half["majmin"], half["root"], half["sevenths"]) == (0.5, 0.5, 0.0)
@@ -158,6 +161,44 @@ def test_known_values_are_not_measured_again(tmp_path: Path) -> None:
     assert known == first and (tmp_path / "values.json").is_file() and ears.read_values(tmp_path / "none.csv") == []
     again = list(ears.run([one], [("finds", Finds("notes", Notes(np.zeros((0, 2)), [], [])))], known))
     assert again == first
+
+
+def test_known_values_of_drums_hold_for_one_extractor_of_onsets(tmp_path: Path) -> None:
+    one = item()
+    first = list(ears.run([one], [("finds", Finds("drums", one.drums))], []))
+    assert {value.onsets for value in first} == {ears.detector().identity}
+    silent = [("finds", Finds("drums", Audio(np.zeros(one.mix.n_samples), SAMPLE_RATE)))]
+    older = [replace(value, onsets="") for value in first]  # files without the column are taken as they are
+    assert list(ears.run([one], silent, older)) == first
+    other = list(ears.run([one], silent, [replace(value, onsets="other/1") for value in first]))
+    assert {value.measure: value.value for value in other}["nothing found"] == 1
+
+
+def test_means_leave_out_undefined_values_and_name_both_extractors_of_onsets() -> None:
+    def value(measure: str, number: float, name: str = "1") -> ears.Value:
+        return ears.Value("drums", "finds", "finds/1", "a", name, measure, number, "flux/1")
+
+    values = [value("onset F", 0.5), value("onset F", 1.0, "2"), value("onset F", math.nan, "3")]
+    assert means([*values, value("sdr", 3.0), value("seconds", 0.1)]) == [
+        Mean("flux/1 + finds/1", "onsets", "a", "onset F", 0.75, 2),
+        Mean("finds/1", "drums", "a", "sdr", 3.0, 1),
+    ]
+
+
+def test_page_and_means_are_written_from_known_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, page, file = tmp_path / "out", tmp_path / "page.md", tmp_path / "means.csv"
+    save_item(out / "items", item())
+    (out / "items" / "a.done").touch()
+    known = [ears.Value("drums", ears.MIX, ears.MIX, "a", "one", "sdr", -1.0)]
+    real = plugins.load("extractors", "hpss")
+    known += [ears.Value("drums", "hpss", real.identity, "a", "one", "sdr", 4.25)]
+    ears.write_values(out / "values.csv", known)
+    page.write_text(f"{MARKERS[0]}\n{MARKERS[1]}\n")
+    words = ["--out", out, "--material", "a", "--extractor", "hpss", "--extractor", ears.MIX, "--page", page]
+    monkeypatch.setattr("sys.argv", ["ears.py", *map(str, words), "--means", str(file)])
+    ears.main()
+    assert "| `hpss` | 4.2 | – |" in page.read_text() and f"| {ears.MIX} | -1.0 | – |" in page.read_text()
+    assert read_means(file) == [Mean(real.identity, "drums", "a", "sdr", 4.25, 1)]
 
 
 def test_a_table_has_a_row_an_extractor_and_means_over_items() -> None:

@@ -10,6 +10,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from bench import plugins
+from bench.board.extractors import read_means, sentences
 from bench.board.history import history_of, place_of
 from bench.board.outdated import outdated
 from bench.board.page import Origin, head, lines, markdown, notes, title
@@ -56,12 +57,13 @@ def tables_of(folder: Path) -> list[Table]:
     for row in read_results(folder):
         by_task.setdefault(row.task, []).append(row)
     result: list[Table] = []
+    means = read_means()
     for name in sorted(by_task):
         task = task_of(folder, name)
         sizes = {row.system: size for row in by_task[name] if (size := size_of(row.system))}
         made = tables(by_task[name], shown_columns(task), task.primary, sizes)
         result += [replace(t, outdated=outdated(task, t.task_version, t.manifest, t.manifest_sha)) for t in made]
-    return result
+    return [replace(table, notes=(*table.notes, *sentences(table, means))) for table in result]
 
 
 def task_of(folder: Path, name: str) -> Task:

@@ -22,6 +22,14 @@ def doctor(
     noise_floor: Annotated[
         bool, typer.Option("--noise-floor", help="Measure the extractors on songs with known truth.")
     ] = False,
+    audio: Annotated[
+        Path | None,
+        typer.Option(
+            "--audio",
+            help="With --noise-floor: measure on a folder of your own sounds whose truth you know, NAME/mix.wav or "
+            "GROUP/NAME/mix.wav, each with any of drums.wav, notes.mid and chords.lab beside it.",
+        ),
+    ] = None,
     limit: Limit = None,
     extractor: Choice = None,
     as_json: AsJson = False,
@@ -31,16 +39,24 @@ def doctor(
     Example: bench doctor --task inpaint-drums --dataset synthetic --model air-mini
 
     Example: bench doctor --noise-floor --limit 4
+
+    Example: bench doctor --noise-floor --audio my-truth
     """
     from bench.cli.resolve import extractors_of, known_models
 
     if noise_floor and (task or model):
         raise BenchError("--noise-floor measures extractors only; leave out --task and --model")
+    if audio and not noise_floor:
+        raise BenchError("--audio names sounds to measure extractors on; add --noise-floor")
+    if audio and dataset:
+        raise BenchError("--audio and --dataset are two materials; name one of them")
     if noise_floor:
+        from bench.upkeep.material import noise_floor_of
         from bench.upkeep.noise_floor import noise_floor as measure
         from bench.upkeep.noise_floor import table
 
-        rows = measure(dataset, limit, extractors_of(extractor).get("drums"))
+        asked = extractors_of(extractor)
+        rows = noise_floor_of(audio, limit, asked) if audio else measure(dataset, limit, asked.get("drums"))
         show(rows, as_json, lambda: table(rows))
         return
     from dataclasses import asdict

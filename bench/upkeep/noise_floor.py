@@ -1,7 +1,7 @@
 """Noise floor: the errors of every extractor on songs with known truth."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -87,37 +87,53 @@ def noise_floor(
     dataset: Dataset = plugins.load("datasets", source.dataset)
     chosen = dataset.select(source.manifest).limited(limit)
     drums: Extractor = plugins.load("extractors", separator or chosen_for(music_of(source.dataset))["drums"])
-    extractors = list(_available())
+    extractors = list(available(MEASURES))
     values: dict[tuple[str, str, str], list[float]] = {}
     for excerpt in chosen.excerpts:
         song = _Song(dataset, excerpt, drums)
         for name, extractor in extractors:
             for measure, value in MEASURES[extractor.kind](song, extractor).items():
                 values.setdefault((name, extractor.kind, measure), []).append(value)
-    return [_row(*key, of_songs, chosen.name) for key, of_songs in sorted(values.items())]
+    return [{**row_of(*key, of_songs), "manifest": chosen.name} for key, of_songs in sorted(values.items())]
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Return the rows as the Markdown table of docs/extractors.md."""
-    lines = ["| extractor | measure | mean | std | songs |", "|---|---|---|---|---|"]
+    """Return the rows as the Markdown table of docs/extractors.md; with their conditions if they have some."""
+    where = "material | " if rows and "condition" in rows[0] else ""
+    lines = [f"| {where}extractor | measure | mean | std | songs |", "|---" * (6 if where else 5) + "|"]
     for row in rows:
         value = f"{row['mean']:.1f} dB | {row['std']:.1f}" if row["unit"] else f"{row['mean']:.3f} | {row['std']:.3f}"
-        lines.append(f"| `{row['extractor']}` | {row['measure']} | {value} | {row['n']} |")
+        where = f"{row['condition']} | " if "condition" in row else ""
+        lines.append(f"| {where}`{row['extractor']}` | {row['measure']} | {value} | {row['n']} |")
     return "\n".join(lines)
 
 
-def _available() -> Iterator[tuple[str, Extractor]]:
-    """Build every extractor whose results have a truth to compare with; skip those with missing components."""
+def available(kinds: Container[str], asked: Mapping[str, str] | None = None) -> Iterator[tuple[str, Extractor]]:
+    """Build every extractor of these kinds; skip those with missing components.
+
+    Args:
+        kinds: Those whose results have a truth to compare with.
+        asked: Names by kind, of which this extractor alone is wanted.
+
+    Raises:
+        MissingComponent: an extractor that is asked for lacks a component.
+        BenchError: an extractor that is asked for is of another kind.
+    """
+    asked = asked or {}
+    for kind, name in asked.items():
+        if (real := plugins.load("extractors", name).kind) != kind:
+            raise BenchError(f"--extractor {kind}={name}: {name} finds {real}; name an extractor of {kind}")
     for name in plugins.names("extractors"):
         try:
             extractor: Extractor = plugins.load("extractors", name)
         except MissingComponent:
             continue
-        if extractor.kind in MEASURES:
+        if extractor.kind in kinds and asked.get(extractor.kind, name) == name:
             yield name, extractor
 
 
-def _row(extractor: str, kind: str, measure: str, values: list[float], manifest: str) -> dict[str, Any]:
+def row_of(extractor: str, kind: str, measure: str, values: list[float]) -> dict[str, Any]:
+    """Return a row of `noise_floor` without its manifest; values that are not finite count as undefined."""
     defined = np.array([value for value in values if math.isfinite(value)])
     return {
         "extractor": extractor,
@@ -128,7 +144,6 @@ def _row(extractor: str, kind: str, measure: str, values: list[float], manifest:
         "std": float(defined.std(ddof=1)) if len(defined) > 1 else math.nan,
         "n": len(defined),
         "n_songs": len(values),
-        "manifest": manifest,
     }
 
 
@@ -147,6 +162,8 @@ def onset_f(truth: Beats, estimate: Beats) -> float:
 
     if not len(truth.times_s):
         return math.nan
+    if not len(estimate.times_s):
+        return 0.0
     return float(mir_eval.onset.f_measure(truth.times_s, estimate.times_s, window=ONSET_S)[0])
 
 
