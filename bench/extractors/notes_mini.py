@@ -16,22 +16,25 @@ from bench.runtime.weights import sha256_of, shipped
 from bench.symbols import Notes
 
 VERSION = 1
-THRESHOLD = 0.3
+THRESHOLD, SHARE = 0.4, 0.7
 
 
 class NotesMini:
     """Onsets of every pitch by a network trained on composed songs in varied sound (`bench train notes-mini`).
 
     It hears mono sound at 16 kHz, in frames of 20 ms, drums and all. An onset is a peak of its pitch's probability of
-    at least `threshold`, the best on validation songs.
+    at least `threshold`; one that begins together with a note an octave, a twelfth or two octaves below counts only
+    from `share` of that note's probability. Both numbers are the best on validation songs.
     """
 
     kind = "notes"
 
-    def __init__(self, path: Path, threshold: float) -> None:
-        """Take the weight file, which is read at its first use, and the threshold."""
-        self._path, self.threshold = path, threshold
-        self.identity = f"notes-mini v{VERSION} (threshold {threshold:g}, sha256 {sha256_of(path)[:12]})"
+    def __init__(self, path: Path, threshold: float, share: float) -> None:
+        """Take the weight file, which is read at its first use, the threshold and the share."""
+        self._path, self.threshold, self.share = path, threshold, share
+        self.identity = (
+            f"notes-mini v{VERSION} (threshold {threshold:g}, share {share:g}, sha256 {sha256_of(path)[:12]})"
+        )
 
     @cached_property
     def _network(self) -> Any:
@@ -59,10 +62,10 @@ class NotesMini:
         with torch.inference_mode():
             logits = self._network(torch.from_numpy(np.pad(sound, (0, HOP)))[None])[0, ..., 0]
             probabilities = torch.sigmoid(logits).numpy()
-        times, keys, heights = transcriber.onsets(probabilities, self.threshold)
+        times, keys, heights = transcriber.onsets(probabilities, self.threshold, self.share)
         return held(times, keys + LOWEST_PITCH, (40 + 70 * heights).round(), audio.duration_s)
 
 
-def build(threshold: float = THRESHOLD) -> NotesMini:
+def build(threshold: float = THRESHOLD, share: float = SHARE) -> NotesMini:
     """Return the transcriber; raises `MissingComponent` if its weight file is missing."""
-    return NotesMini(shipped("notes-mini", "notes-mini", instead="salience-notes"), threshold)
+    return NotesMini(shipped("notes-mini", "notes-mini", instead="salience-notes"), threshold, share)

@@ -69,15 +69,23 @@ def _stacked(maps: Tensor) -> Tensor:
     return torch.stack(seen, dim=-1).permute(0, 2, 3, 1, 4, 5).flatten(3)
 
 
+_PARTIALS_ABOVE = (12, 19, 24)
+
+
 def onsets(
-    probabilities: npt.NDArray[np.float32], threshold: float
+    probabilities: npt.NDArray[np.float32], threshold: float, share: float = 0.0
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
     """Return the peaks of onset probabilities (T, 88): times in s, keys from 0, and heights, sorted by time and key.
 
-    A peak is at least `threshold` and the highest of its pitch within 2 frames; its time is refined by a parabola.
+    A peak is at least `threshold` and the highest of its pitch within 2 frames; its time is refined by a parabola. What
+    is lower than `share` of the highest value within 2 frames an octave, a twelfth or two octaves below is taken for a
+    partial of that note.
     """
     tops = maximum_filter1d(probabilities, 5, axis=0)
-    frames, keys = np.nonzero((probabilities >= threshold) & (probabilities == tops))
+    is_peak = (probabilities >= threshold) & (probabilities == tops)
+    for semitones in _PARTIALS_ABOVE:
+        is_peak[:, semitones:] &= probabilities[:, semitones:] >= share * tops[:, :-semitones]
+    frames, keys = np.nonzero(is_peak)
     padded = np.pad(probabilities.astype(np.float64), ((1, 1), (0, 0)), mode="edge")
     before, at, after = (padded[frames + k, keys] for k in range(3))
     bend = before - 2 * at + after

@@ -61,5 +61,11 @@ def test_the_time_is_between_frames_where_the_peak_is():
     assert times.tolist() == pytest.approx([(50 + 1 / 6) / 50])
 
 
+def test_a_weak_peak_that_begins_with_a_strong_one_an_octave_below_is_its_partial():
+    plane = probabilities((50, 3, 0.9), (51, 15, 0.5), (50, 22, 0.8), (50, 10, 0.5), (80, 15, 0.5))
+    assert onsets(plane, 0.3)[1].tolist() == [3, 10, 22, 15, 15]
+    assert onsets(plane, 0.3, 0.7)[1].tolist() == [3, 10, 22, 15]
+
+
 def test_nothing_is_found_in_nothing():
     assert [len(one) for one in onsets(np.zeros((10, N_PITCHES), np.float32), 0.3)] == [0, 0, 0]
