@@ -19,8 +19,8 @@ PINNED = {
     "drums": "sep-mini",
     "onsets": "onset-flux",
     "beats": "librosa-beats",
-    "chords": "template-chords",
-    "notes": "salience-notes",
+    "chords": "chords-mini",
+    "notes": "notes-mini",
     "chroma": "cqt-chroma",
 }
 """Extractors of all published rows; whoever changes one changes every table."""

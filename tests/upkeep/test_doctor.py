@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from typer.testing import CliRunner
 from bench import plugins
 from bench.cli.app import app
 from bench.errors import MissingComponent, UnknownName
-from bench.upkeep import doctor
+from bench.upkeep import doctor, setup
 from bench.upkeep.doctor import OPTIONAL, REQUIRED, Asked, Finding, examine, tables
 from bench.upkeep.setup import components
 
@@ -56,12 +57,19 @@ def test_a_missing_extra_names_its_use(monkeypatch: pytest.MonkeyPatch, quick: N
     assert OPTIONAL[package][1] in found.detail
 
 
-@pytest.mark.parametrize("name", components())
+@pytest.mark.parametrize("name", [name for name, one in components().items() if one.pip])
 def test_a_missing_component_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch, quick: None, name: str) -> None:
     without(monkeypatch, name)
     (found,) = [one for one in examine() if one.subject == name]
     assert not found.is_ready and found.detail.startswith(f"missing; bench setup {name} (")
     assert components()[name].licence in found.detail
+
+
+def test_missing_debian_packages_are_named_with_their_command(monkeypatch: pytest.MonkeyPatch, quick: None) -> None:
+    lacking = tuple(replace(package, file="/nowhere/font.sf2") for package in setup.CORPUS[1:3])
+    monkeypatch.setattr(setup, "CORPUS", lacking)
+    (found,) = [one for one in examine() if one.subject == "corpus"]
+    assert not found.is_ready and found.detail.startswith("missing; bench setup corpus (")
 
 
 def test_an_installed_package_shows_its_version(monkeypatch: pytest.MonkeyPatch, quick: None) -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -88,3 +89,19 @@ def test_an_installation_that_is_not_found_afterwards_is_reported(monkeypatch: p
     monkeypatch.setattr(setup.subprocess, "run", Pip())
     with pytest.raises(BenchError, match=r"pip installed madmom, but .* does not find it"):
         setup.setup("madmom")
+
+
+def test_debian_packages_are_named_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`corpus` needs a person with apt; the message has the command, the licences and the missing packages alone."""
+    corpus = setup.COMPONENTS["corpus"]
+    files = {"timgm6mb-soundfont": "/nowhere/a.sf2", "hydrogen-drumkits": "/nowhere/b.xml"}
+    packages = tuple(replace(one, file=files.get(one.name, sys.executable)) for one in corpus.debian)
+    monkeypatch.setattr(setup, "CORPUS", packages)
+    monkeypatch.setitem(setup.COMPONENTS, "corpus", replace(corpus, debian=packages))
+    with pytest.raises(
+        BenchError, match=r"/nowhere/a\.sf2 and 1 more are missing; .*recommends timgm6mb-soundfont hydrogen-drumkits`"
+    ):
+        setup.setup("corpus")
+    whole = tuple(replace(one, file=sys.executable) for one in packages)
+    monkeypatch.setattr(setup, "CORPUS", whole)
+    assert setup.setup("corpus").startswith("corpus is already installed") and setup.installed("corpus")
