@@ -31,12 +31,10 @@ class Varied:
         """Return `varied-test` (the default), `varied-train-N` or `varied-validation-N`."""
         name = manifest or LOCKED
         if match := re.fullmatch(r"varied-(train|validation)-(\d+)", name):
-            sources.require([match[1]])
             tracks = [f"{match[1]}-{n:04d}" for n in range(1, int(match[2]) + 1)]
             return Manifest(name, tuple(self.excerpt(track) for track in tracks))
         if name != LOCKED:
             raise UnknownName("manifest of varied", name, [LOCKED, "varied-train-100", "varied-validation-12"])
-        sources.require(["test"])
         return read_manifest(home("data_manifests") / "varied" / f"{name}.csv")
 
     def read(self, excerpt: Excerpt, what: str) -> Content | None:
@@ -49,10 +47,8 @@ class Varied:
 
         Raises:
             UnknownName: the name is not of this form.
-            MissingComponent: the SoundFonts and kits are not installed.
         """
         split, seed = _split_of(track), _seed(track)
-        sources.require([split])
         song = vary(track, seed, split == "test")
         band = stems.band_of(split, seed)
         drums = stems.playable(song.parts["drums"], band, seed)
@@ -75,7 +71,6 @@ class Varied:
 
     def verify(self) -> list[str]:
         """Compose every test song again and read its sources; list differences from the locked hashes."""
-        sources.require(["test"])
         folder = home("data_manifests") / "varied"
         scores = {line.split()[1]: line.split()[0] for line in _lines(folder / "scores.sha256")}
         problems = [
@@ -105,7 +100,8 @@ class Varied:
 
 
 def build() -> Varied:
-    """Return the data set."""
+    """Return the data set; raises `MissingComponent` unless its SoundFonts and drum kits are installed."""
+    sources.require(SPLITS)
     return Varied()
 
 
