@@ -181,7 +181,7 @@ def test_songs_of_the_suite_heard_by_other_extractors_are_refused(
     pinned = chosen_for("composed")
     other = replace(examples, extractors={**pinned, "chords": "madmom-chords-deep"})
     with pytest.raises(
-        BenchError, match=r"build\.yaml: chords were found by madmom-chords-deep, those .* by template-chords; build"
+        BenchError, match=r"build\.yaml: chords were found by madmom-chords-deep, those .* by chords-mini; build"
     ):
         submit(folder, TASK, other, setting(tmp_path))
     assert not board.exists()

@@ -27,7 +27,11 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def two_separators(monkeypatch: pytest.MonkeyPatch):
     """Let recorded music be heard by the mini separator, then by hpss; return a function that takes the first away."""
-    lists = {**defaults().extractors, "drums": Choices(("sep-mini",), ("sep-mini", "hpss"))}
+    lists = {
+        **defaults().extractors,
+        "drums": Choices(("sep-mini",), ("sep-mini", "hpss")),
+        "notes": Choices(("notes-mini",), ("notes-mini",)),  # basic-pitch needs the separator
+    }
     choices.cache_clear()
     monkeypatch.setattr(choice, "defaults", lambda: defaults().__class__("m", "r", lists, ()))
     load = plugins.load
@@ -167,8 +171,7 @@ def test_the_doctor_says_what_would_be_taken_and_what_a_better_one_costs() -> No
             detail = found[f"{music}: {kind}"]["detail"]
             assert detail.partition(";")[0] == name and found[f"{music}: {kind}"]["is_ready"]
     assert "better" not in "".join(one["detail"] for name, one in found.items() if name.startswith("composed"))
-    separator, chords = found["recorded: drums"]["detail"], found["recorded: chords"]["detail"]
+    separator = found["recorded: drums"]["detail"]
     assert "better, if its licence suits you: demucs-drums" in separator
     assert "bench setup htdemucs (84 MB; code MIT, weights for scientific purposes only" in separator
     assert "--extractor drums=demucs-drums" in separator
-    assert "madmom-chords-cnn" in chords and "bench setup madmom (20 MB; code BSD, models CC BY-NC-SA 4.0" in chords

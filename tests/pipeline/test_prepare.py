@@ -23,7 +23,7 @@ from bench.cli.resolve import sources_of
 from bench.datasets import slakh2100
 from bench.errors import BenchError
 from bench.example import read_example
-from bench.extractors.template_chords import TemplateChords
+from bench.extractors.chords_mini import ChordsMini
 from bench.music.extraction import Extractors
 from bench.pipeline.build import build
 from bench.pipeline.prepare import Prepared, bytes_of, prepare, summary
@@ -189,15 +189,15 @@ def test_a_damaged_track_is_one_line_and_the_others_go_on(
 def test_a_song_that_fails_is_named_and_the_others_go_on(
     songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    extract, tried = TemplateChords.extract, []
+    extract, tried = ChordsMini.extract, []
 
-    def failing(self: TemplateChords, audio: Audio) -> Any:
+    def failing(self: ChordsMini, audio: Audio) -> Any:
         tried.append(audio.sha256())
         if len(tried) == 2:
             raise ZeroDivisionError("no chord at all")
         return extract(self, audio)
 
-    monkeypatch.setattr(TemplateChords, "extract", failing)
+    monkeypatch.setattr(ChordsMini, "extract", failing)
     done = prepared(songs, tmp_path, ["inpaint-chords", "arrange-chords", "inpaint-drums"])
     assert done.failed == {"song1": {"ZeroDivisionError: no chord at all": ["inpaint-chords", "arrange-chords"]}}
     assert "failed song1: ZeroDivisionError: no chord at all (inpaint-chords, arrange-chords)" in summary(done)
@@ -266,11 +266,11 @@ def test_a_wrong_argument_gets_one_line(tmp_path: Path, arguments: list[str], sa
 def test_the_exit_code_is_1_if_an_excerpt_failed(songs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command = ["data", "prepare", "--audio", str(songs), "-t", "arrange-chords", "--json", "--out", str(tmp_path)]
 
-    def failing(self: TemplateChords, audio: Audio) -> Any:
+    def failing(self: ChordsMini, audio: Audio) -> Any:
         raise BenchError("song.wav: no chords here; take another")
 
     with monkeypatch.context() as patched:
-        patched.setattr(TemplateChords, "extract", failing)
+        patched.setattr(ChordsMini, "extract", failing)
         shown = CliRunner().invoke(app, command)
     assert shown.exit_code == 1
     assert json.loads(shown.output)["failed"]["song0"] == {"song.wav: no chords here; take another": ["arrange-chords"]}

@@ -132,14 +132,14 @@ def test_a_changed_context_is_scored_twice_as_it_is_and_stitched(runs: Path, tmp
 
 
 def test_rows_of_another_extractor_are_not_replaced_unasked(runs: Path, tmp_path: Path, monkeypatch) -> None:
-    from bench.extractors import template_chords
+    from bench.extractors import chords_mini
 
     manifest = f"synthetic-quick-first{LIMIT}"
     folder = runs / "submissions" / "inpaint-drums" / manifest / "silence"
     words = ("score", folder, "--examples", runs / "examples" / "inpaint-drums" / manifest, "--out", tmp_path)
     bench(*words)
     before = next((tmp_path / "results").rglob("silence.csv")).read_bytes()
-    monkeypatch.setattr(template_chords, "VERSION", "of tomorrow")
+    monkeypatch.setattr(chords_mini, "VERSION", "of tomorrow")
     assert "--overwrite" in bench(*words, code=2)
     assert next((tmp_path / "results").rglob("silence.csv")).read_bytes() == before
     bench(*words, "--overwrite")

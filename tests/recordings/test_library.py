@@ -211,9 +211,13 @@ def test_a_card_with_a_wrong_value_is_named(tmp_path, monkeypatch, line, said):
 
 
 def test_the_card_says_whether_music_is_composed_or_recorded(tmp_path, monkeypatch):
-    assert music_of("synthetic") == "composed"
+    assert music_of("synthetic") == music_of("varied") == "composed"
     cards = [path.parent.name for path in home("data_manifests").glob("*/card.yaml")]
-    assert {music_of(name) for name in cards if name != "synthetic"} == {music_of("folder")} == {"recorded"}
+    assert (
+        {music_of(name) for name in cards if name not in ("synthetic", "varied")}
+        == {music_of("folder")}
+        == {"recorded"}
+    )
     assert all("source" in dataset_card(name) for name in cards)
     monkeypatch.setattr("bench.recordings.library.home", lambda name: tmp_path)
     (tmp_path / "shelf").mkdir()

@@ -78,7 +78,7 @@ def test_places_stay_inside_and_reach_both_ends():
 def test_the_extractors_of_streams_are_taken_once_and_obeyed(tmp_path, monkeypatch):
     path = tmp_path / "stems-15s" / "extractors.yaml"
     taken = module._extractors(path, "slakh2100")
-    assert taken == module.chosen_for("recorded") and taken["drums"] == "hpss"
-    path.write_text(path.read_text().replace("hpss", "sep-mini"))
-    assert module._extractors(path, "slakh2100") == {**taken, "drums": "sep-mini"}
-    assert module._extractors(tmp_path / "other" / "extractors.yaml", "synthetic")["drums"] == "sep-mini"
+    assert taken == module.chosen_for("recorded") and taken["notes"] == "basic-pitch"
+    path.write_text(path.read_text().replace("basic-pitch", "salience-notes"))
+    assert module._extractors(path, "slakh2100") == {**taken, "notes": "salience-notes"}
+    assert module._extractors(tmp_path / "other" / "extractors.yaml", "synthetic")["notes"] == "notes-mini"
