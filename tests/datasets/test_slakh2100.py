@@ -173,11 +173,12 @@ def test_from_files_to_a_table(root, tmp_path):
     assert len(read_manifest(tmp_path / "lists" / "slakh2100-test.csv").excerpts) == 2
     assert "test/Track01877/stems/S04.wav" in (tmp_path / "lists" / "slakh2100-test.sha256").read_text()
     task = ("--task", "inpaint-drums", "--dataset", "slakh2100")
-    bench("run", *task, "-x", "drums=hpss", "--model", "oracle", "--model", "copy-control", "--out", tmp_path / "runs")
+    bench("run", *task, "--model", "oracle", "--model", "copy-control", "--out", tmp_path / "runs")
     for system in ("oracle", "copy-control"):
         (table,) = (tmp_path / "runs" / "results" / "inpaint-drums").glob(f"slakh2100-test-*/{system}.csv")
         scores = {row.metric: row.value for row in read_rows(table) if row.example == WHOLE_SET}
-        assert scores["drum-onset-f1"] > 0.9 and (scores["loudness-gap"] == 0) == (system == "oracle")
+        # The miniature's drums are tones, of which a separator keeps a part.
+        assert scores["drum-onset-f1"] > 0.5 and (scores["loudness-gap"] == 0) == (system == "oracle")
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
 
 
