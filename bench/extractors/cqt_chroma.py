@@ -7,6 +7,7 @@ import numpy as np
 
 from bench.audio import Audio, is_silent
 from bench.music.constant_q import cqt
+from bench.runtime.locks import import_librosa
 from bench.symbols import Frames
 
 VERSION = 1
@@ -37,6 +38,7 @@ class CqtChroma:
         n_frames = 1 + len(sound) // HOP if len(sound) else 0
         if is_silent(sound):
             return Frames(np.zeros((n_frames, 12)), RATE / HOP)
+        import_librosa()
         bins = np.abs(cqt(sound, RATE, HOP, float(librosa.note_to_hz("C1")), 7 * 36, 36))
         chroma = librosa.feature.chroma_cqt(
             C=bins, sr=RATE, hop_length=HOP, bins_per_octave=36, n_octaves=7, tuning=0.0, norm=None

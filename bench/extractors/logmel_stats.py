@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from bench.audio import Audio
 from bench.music.loudness import at_loudness
+from bench.runtime.locks import import_librosa
 from bench.symbols import Floats, Frames
 
 VERSION = 1
@@ -39,6 +40,7 @@ class LogmelStats:
 
     def __init__(self) -> None:
         """Compute the mel filters."""
+        import_librosa()
         self._filters = librosa.filters.mel(sr=RATE, n_fft=_N_FFT, n_mels=_BANDS, fmin=0.0, fmax=RATE / 2)
 
     def extract(self, audio: Audio) -> Frames:

@@ -6,6 +6,7 @@ import numpy as np
 from bench.audio import Samples
 from bench.example import Example
 from bench.protocols import Column, Heard, Measurement, Metric, Vectors, undefined
+from bench.runtime.locks import import_librosa
 
 HOP_S, REACH_S, BANDS, RANGE_DB = 0.01, 0.04, 40, 80.0
 
@@ -44,6 +45,7 @@ def _near(flux: Vectors, edge: float) -> float:
 
 
 def _flux(sound: Samples, rate: int, floor: float | None) -> tuple[Vectors, float]:
+    import_librosa()
     power = librosa.feature.melspectrogram(
         y=sound, sr=rate, n_fft=1024, hop_length=round(HOP_S * rate), n_mels=BANDS, fmax=min(16000, rate / 2)
     ).astype(np.float64)

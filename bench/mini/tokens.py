@@ -116,6 +116,9 @@ def _mel_filters() -> Floats:
     """Return triangular filters (bands, bins) of height 1 on Slaney's mel scale."""
     import librosa
 
+    from bench.runtime.locks import import_librosa
+
+    import_librosa()
     low, high = _MEL_RANGE_HZ
     filters = librosa.filters.mel(
         sr=SAMPLE_RATE, n_fft=_MEL_WINDOW, n_mels=_MEL_BANDS, fmin=low, fmax=high, norm=None, dtype=np.float32

@@ -8,7 +8,7 @@ import librosa
 import numpy as np
 import numpy.typing as npt
 
-from bench.runtime.locks import compiling
+from bench.runtime.locks import compiling, import_librosa
 
 _SPARSITY, _RESAMPLING = 0.01, "soxr_hq"
 
@@ -34,6 +34,7 @@ def cqt(
     Source:
         Schoerkhuber and Klapuri, Constant-Q transform toolbox for music processing (SMC 2010).
     """
+    import_librosa()
     octaves, lengths, n_early = _filters(sample_rate, hop, lowest_hz, n_bins, bins_per_octave)
     with warnings.catch_warnings(), compiling("cqt"):
         # The lowest filters are longer than a second; librosa pads shorter sound and warns.

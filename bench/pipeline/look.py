@@ -9,6 +9,7 @@ from bench.audio import Audio, read_audio
 from bench.errors import BenchError, MissingComponent, UnknownName
 from bench.example import Example, ExampleSet
 from bench.paths import atomic
+from bench.runtime.locks import import_librosa
 from bench.symbols import Beats, Chords
 
 _N_FFT, _HOP, _BANDS, _RANGE_DB = 2048, 512, 96, 70.0
@@ -71,6 +72,7 @@ def _log_mel(audio: Audio) -> Any:
     """Return the log-mel spectrogram in dB, shape (bands, frames)."""
     import librosa
 
+    import_librosa()
     power = librosa.feature.melspectrogram(
         y=audio.mono, sr=audio.sample_rate, n_fft=_N_FFT, hop_length=_HOP, n_mels=_BANDS
     )

@@ -5,6 +5,7 @@ The kernel releases every lock when its process ends, however it ends; no stale 
 
 import fcntl
 import hashlib
+import importlib
 import os
 import sys
 import tempfile
@@ -96,6 +97,16 @@ def compiling(what: str) -> Iterator[None]:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
     _compiled.add(what)
+
+
+def import_librosa() -> None:
+    """Import the parts of librosa that compile functions when they are imported, one process at a time.
+
+    Whoever uses librosa without a `compiling` block of its own calls this first.
+    """
+    with compiling("librosa"):
+        for name in ("util.utils", "core.audio", "core.pitch", "core.constantq", "beat", "feature"):
+            importlib.import_module(f"librosa.{name}")
 
 
 @contextmanager

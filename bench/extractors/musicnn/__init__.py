@@ -12,6 +12,7 @@ import numpy.typing as npt
 from bench.audio import Audio
 from bench.errors import BenchError
 from bench.music.loudness import at_loudness
+from bench.runtime.locks import import_librosa
 from bench.runtime.tensors import read_tensors
 from bench.runtime.weights import sha256_of, shipped
 from bench.symbols import Frames
@@ -99,6 +100,7 @@ def log_mel(sound: Sound) -> npt.NDArray[np.float32]:
     Returns:
         (1 + n // 256, 96).
     """
+    import_librosa()
     power = librosa.feature.melspectrogram(
         y=sound, sr=RATE, n_fft=_N_FFT, hop_length=_HOP, n_mels=BANDS, window="hann", center=True, pad_mode="reflect",
         power=2.0, fmin=0.0, fmax=RATE / 2, htk=False, norm="slaney",
