@@ -11,6 +11,7 @@ from bench.errors import BenchError
 from bench.mini import harmony
 from bench.mini.pitch import HOP, SAMPLE_RATE
 from bench.music.durations import tiled
+from bench.music.viterbi import path
 from bench.runtime.tensors import read_tensors
 from bench.runtime.weights import sha256_of, shipped
 from bench.symbols import NO_CHORD, Chords
@@ -59,7 +60,7 @@ class ChordsMini:
         whole = harmony.POOL * HOP  # the last frame is a whole one
         with torch.inference_mode():
             scores = torch.log_softmax(self._network(torch.from_numpy(np.pad(sound, (0, whole)))[None])[0], dim=-1)
-        states = harmony.path(scores.double().numpy(), self.change_cost)
+        states = path(scores.double().numpy(), self.change_cost)
         firsts = np.flatnonzero(np.diff(states, prepend=-1))
         return tiled(firsts / harmony.RATE_HZ, [_LABELS[state] for state in states[firsts]], audio.duration_s)
 

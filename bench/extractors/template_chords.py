@@ -3,11 +3,11 @@
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 
 from bench import plugins
 from bench.audio import Audio, is_silent
 from bench.music.durations import tiled
+from bench.music.viterbi import path
 from bench.symbols import NO_CHORD, Chords, Floats
 
 VERSION = 1
@@ -44,10 +44,10 @@ class TemplateChords:
             return tiled(np.zeros(0), [], audio.duration_s)
         harmonic = Audio(audio.mono - self._drums.extract(audio).mono, audio.sample_rate)
         frames = self._chroma.extract(harmonic)
-        path = self._path(self._scores(frames.values))
-        firsts = np.flatnonzero(np.diff(path, prepend=-1))
+        states = path(self._scores(frames.values), self.change_cost)
+        firsts = np.flatnonzero(np.diff(states, prepend=-1))
         # Frame k is centred on k / rate, so it begins half a frame earlier.
-        return tiled((firsts - 0.5) / frames.rate_hz, [labels()[state] for state in path[firsts]], audio.duration_s)
+        return tiled((firsts - 0.5) / frames.rate_hz, [labels()[state] for state in states[firsts]], audio.duration_s)
 
     def _scores(self, chroma: Floats) -> Floats:
         """Return the score of every state, N last, shape (n_frames, 61)."""
@@ -58,22 +58,6 @@ class TemplateChords:
         scores: Floats = np.concatenate([cosine, no_chord], axis=1)
         scores[:, :-1] -= np.repeat([0.0, 0.0, *[self.seventh_cost] * 3], 12)
         return scores
-
-    def _path(self, scores: Floats) -> npt.NDArray[np.int64]:
-        """Return the best path; changes cost the same, so the best predecessor is the same state or the best of all."""
-        n_frames, n_states = scores.shape
-        total, came_from = scores[0].copy(), np.zeros((n_frames, n_states), dtype=np.int64)
-        stay = np.arange(n_states)
-        for t in range(1, n_frames):
-            best = int(np.argmax(total))
-            moves = total[best] - self.change_cost > total
-            came_from[t] = np.where(moves, best, stay)
-            total = np.where(moves, total[best] - self.change_cost, total) + scores[t]
-        path = np.zeros(n_frames, dtype=np.int64)
-        path[-1] = int(np.argmax(total))
-        for t in range(n_frames - 1, 0, -1):
-            path[t - 1] = came_from[t, path[t]]
-        return path
 
 
 def build(

@@ -7,38 +7,25 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.signal import resample_poly
-from torch import Tensor
 
 from bench import plugins
 from bench.manifest import Excerpt
-from bench.mini.harmony import N_CHORDS, QUALITIES, RATE_HZ, Harmony, path
-from bench.runtime.executor import Executor
+from bench.mini.harmony import N_CHORDS, QUALITIES, RATE_HZ, Harmony
+from bench.music.viterbi import path
 from bench.symbols import Chords
-from bench.training.loop import Learner
-from bench.training.mixtures import LICENCE, SAMPLE_RATE, accompanied, dataset_of, songs_of, treated
+from bench.training.mixtures import SAMPLE_RATE, Remixed, accompanied, dataset_of, treated
 
-_AVERAGE, _WIDEST_SHIFT, _SMOOTHING, _NO_REST = 0.998, 6, 0.05, 0.04
+_WIDEST_SHIFT, _SMOOTHING, _NO_REST = 6, 0.05, 0.04
 _VALIDATION_S, _CHANGE_COST = 15, 4.0
 _PITCH_CLASSES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 
-class MiniChords:
+class MiniChords(Remixed):
     """Trains on songs remixed with effects, with and without drums; spectra and chords are moved to all keys."""
 
-    licence = LICENCE
-
-    def __init__(self, data: Path, sources: dict[str, str], sizes: dict[str, Any], seed: int, device: str) -> None:
-        """Take the folder of songs, the manifests, the network's sizes with the budget's options, seed and device."""
-        self._data, self._sources, self._sizes, self._seed, self._device = data, sources, sizes, seed, device
-
-    def prepare(self, executor: Executor) -> None:
-        """Make the streams and build the network."""
-        self._songs, self._unseen = (
-            songs_of(self._sources[split], self._data, executor) for split in ("train", "validation")
-        )
-        torch.manual_seed(self._seed)
-        network = Harmony(self._sizes["width"], self._sizes["depth"]).to(self._device)
-        self.learner = Learner(network, self._sizes["rate"], self._sizes["steps"], average=_AVERAGE)
+    def network(self) -> Harmony:
+        """Return the network with random weights."""
+        return Harmony(self._sizes["width"], self._sizes["depth"])
 
     @cached_property
     def _chords(self) -> dict[str, Any]:
@@ -93,18 +80,6 @@ class MiniChords:
             right_majmin += int((_majmin(states) == _majmin(wanted)).sum())
         total = len(self._unseen.tracks) * round(_VALIDATION_S * RATE_HZ)
         return {"accuracy": right / total, "majmin": right_majmin / total}
-
-    def state(self) -> dict[str, Any]:
-        """Return the state for a checkpoint."""
-        return self.learner.state()
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Resume from a checkpoint's state."""
-        self.learner.restore(state)
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Return the weight file's tensors, averaged over the last steps, in half precision."""
-        return {name: value.half() for name, value in self.learner.averaged.state_dict().items()}
 
 
 def _classes(chords: Chords, duration_s: float) -> Any:

@@ -14,35 +14,22 @@ from bench import plugins
 from bench.manifest import Excerpt
 from bench.mini.pitch import FRAME_RATE, LOWEST_PITCH, N_PITCHES, PER_SEMITONE
 from bench.mini.transcriber import Transcriber, onsets
-from bench.runtime.executor import Executor
 from bench.symbols import DRUM_PROGRAM, Notes
-from bench.training.loop import Learner
-from bench.training.mixtures import LICENCE, SAMPLE_RATE, accompanied, dataset_of, songs_of
+from bench.training.mixtures import SAMPLE_RATE, Remixed, accompanied, dataset_of
 
-_AVERAGE, _WIDEST_SHIFT, _RARE = 0.998, 5, 3.0
+_WIDEST_SHIFT, _RARE = 5, 3.0
 _BESIDE = 0.4
 """Target of the frames on either side of an onset."""
 _THRESHOLDS = (0.2, 0.3, 0.4, 0.5)
 _VALIDATION_S, _WITHIN_S = 15, 0.05
 
 
-class MiniNotes:
+class MiniNotes(Remixed):
     """Trains on songs remixed with effects, with and without drums; spectra are moved by up to 5 semitones."""
 
-    licence = LICENCE
-
-    def __init__(self, data: Path, sources: dict[str, str], sizes: dict[str, Any], seed: int, device: str) -> None:
-        """Take the folder of songs, the manifests, the network's sizes with the budget's options, seed and device."""
-        self._data, self._sources, self._sizes, self._seed, self._device = data, sources, sizes, seed, device
-
-    def prepare(self, executor: Executor) -> None:
-        """Make the streams and build the network."""
-        self._songs, self._unseen = (
-            songs_of(self._sources[split], self._data, executor) for split in ("train", "validation")
-        )
-        torch.manual_seed(self._seed)
-        network = Transcriber(self._sizes["width"], self._sizes["depth"]).to(self._device)
-        self.learner = Learner(network, self._sizes["rate"], self._sizes["steps"], average=_AVERAGE)
+    def network(self) -> Transcriber:
+        """Return the network with random weights."""
+        return Transcriber(self._sizes["width"], self._sizes["depth"])
 
     @cached_property
     def _notes(self) -> dict[str, Notes]:
@@ -90,18 +77,6 @@ class MiniNotes:
         means = {threshold: float(np.mean(values)) for threshold, values in scores.items()}
         best = max(means, key=lambda threshold: means[threshold])
         return {"f1": means[best], "threshold": best}
-
-    def state(self) -> dict[str, Any]:
-        """Return the state for a checkpoint."""
-        return self.learner.state()
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Resume from a checkpoint's state."""
-        self.learner.restore(state)
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Return the weight file's tensors, averaged over the last steps, in half precision."""
-        return {name: value.half() for name, value in self.learner.averaged.state_dict().items()}
 
 
 def _halved(sound: Any) -> Any:

@@ -1,40 +1,25 @@
 """Trainer of the mini separator, on random mixtures of stems."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from bench.mini.separator import SAMPLE_RATE, Separator
-from bench.runtime.executor import Executor
-from bench.training.loop import Learner
-from bench.training.mixtures import LICENCE, Mixture, Sound, at_speed, mixed, rest_of, songs_of, treated
+from bench.training.mixtures import Mixture, Remixed, Sound, at_speed, mixed, rest_of, treated
 
 _NO_DRUMS, _NO_REST, _OTHER_SONG, _SECOND_REST, _SECOND_DRUMS = 0.06, 0.04, 0.6, 0.2, 0.12
-_AVERAGE = 0.998
 _VALIDATION_S = 15
 _DB_WEIGHT = 0.02
 
 
-class MiniSeparator:
+class MiniSeparator(Remixed):
     """Trains on drums plus the rest, each with effects, at random speeds and levels; most rests are another song's."""
 
-    licence = LICENCE
-
-    def __init__(self, data: Path, sources: dict[str, str], sizes: dict[str, Any], seed: int, device: str) -> None:
-        """Take the folder of songs, the manifests, the network's sizes with the budget's options, seed and device."""
-        self._data, self._sources, self._sizes, self._seed, self._device = data, sources, sizes, seed, device
-
-    def prepare(self, executor: Executor) -> None:
-        """Make the streams and build the network."""
-        self._songs, self._unseen = (
-            songs_of(self._sources[split], self._data, executor) for split in ("train", "validation")
-        )
-        torch.manual_seed(self._seed)
-        network = Separator(self._sizes["width"], self._sizes["depth"]).to(self._device)
-        self.learner = Learner(network, self._sizes["rate"], self._sizes["steps"], average=_AVERAGE)
+    def network(self) -> Separator:
+        """Return the network with random weights."""
+        return Separator(self._sizes["width"], self._sizes["depth"])
 
     def step(self, k: int) -> dict[str, float]:
         """Take step `k` on a batch that depends only on seed and `k`."""
@@ -105,18 +90,6 @@ class MiniSeparator:
             drums = self.learner.averaged(torch.from_numpy(mixture.mix)[None].to(self._device))[0].cpu().numpy()
         error = float(np.sum(np.square(drums - mixture.drums, dtype=np.float64)))
         return 10 * float(np.log10(np.sum(np.square(mixture.drums, dtype=np.float64)) / max(error, 1e-9)))
-
-    def state(self) -> dict[str, Any]:
-        """Return the state for a checkpoint."""
-        return self.learner.state()
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Resume from a checkpoint's state."""
-        self.learner.restore(state)
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Return the weight file's tensors, averaged over the last steps, in half precision."""
-        return {name: value.half() for name, value in self.learner.averaged.state_dict().items()}
 
 
 def build(

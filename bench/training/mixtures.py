@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from scipy.signal import resample_poly
 from bench.music import effects
 from bench.runtime.executor import Executor
 from bench.training import streams
+from bench.training.loop import Learner
 from bench.training.streams import Streams
 
 PARTS = ("mix", "drums", "bass", "other")
@@ -24,6 +26,7 @@ _TREATED = 0.7
 _SPEEDS = (*[(1, 1)] * 8, (4, 5), (5, 6), (7, 8), (9, 10), (10, 9), (8, 7), (6, 5), (5, 4))
 _HISS, _HISS_DB = 0.15, (-55.0, -30.0)
 _LIMITED = 0.25
+_AVERAGE = 0.998
 _LEVEL_DB = (-34.0, -14.0)
 
 
@@ -120,3 +123,41 @@ def mixed(drums: Sound, rest: Sound, rng: np.random.Generator, drums_db: tuple[f
 
 def _rms(sound: Sound) -> float:
     return float(np.sqrt(np.mean(np.square(sound, dtype=np.float64))))
+
+
+class Remixed:
+    """What trainers on remixed stems share: songs, network, checkpoint, and a weight file of the averaged network."""
+
+    licence = LICENCE
+
+    def __init__(self, data: Path, sources: dict[str, str], sizes: dict[str, Any], seed: int, device: str) -> None:
+        """Take the folder of songs, the manifests, the network's sizes with the budget's options, seed and device."""
+        self._data, self._sources, self._sizes, self._seed, self._device = data, sources, sizes, seed, device
+
+    def network(self) -> Any:
+        """Return the network with random weights; every trainer has its own."""
+        raise NotImplementedError
+
+    def prepare(self, executor: Executor) -> None:
+        """Make the streams and build the network."""
+        import torch
+
+        self._songs, self._unseen = (
+            songs_of(self._sources[split], self._data, executor) for split in ("train", "validation")
+        )
+        torch.manual_seed(self._seed)
+        self.learner = Learner(
+            self.network().to(self._device), self._sizes["rate"], self._sizes["steps"], average=_AVERAGE
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Return the state for a checkpoint."""
+        return self.learner.state()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Resume from a checkpoint's state."""
+        self.learner.restore(state)
+
+    def tensors(self) -> dict[str, Any]:
+        """Return the weight file's tensors, averaged over the last steps, in half precision."""
+        return {name: value.half() for name, value in self.learner.averaged.state_dict().items()}

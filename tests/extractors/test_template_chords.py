@@ -6,6 +6,7 @@ import pytest
 from bench import plugins
 from bench.audio import Audio
 from bench.extractors import template_chords
+from bench.music.viterbi import path
 from tests.extractors.known_sounds import chords, groove, hit, kick, mixed
 
 ROOTS = template_chords._ROOTS
@@ -72,7 +73,7 @@ def test_viterbi_finds_the_best_path() -> None:
     scores = np.random.default_rng(0).standard_normal((5, 4))
     paths = np.stack(np.meshgrid(*[range(4)] * 5, indexing="ij"), axis=-1).reshape(-1, 5)
     totals = scores[np.arange(5), paths].sum(axis=1) - 1.3 * (np.diff(paths, axis=1) != 0).sum(axis=1)
-    np.testing.assert_array_equal(recogniser._path(scores), paths[np.argmax(totals)])
+    np.testing.assert_array_equal(path(scores, recogniser.change_cost), paths[np.argmax(totals)])
 
 
 def test_templates_are_rotations_of_one_another() -> None:

@@ -1,12 +1,9 @@
-"""The mini chord recogniser with random weights, transposition, and the Viterbi path."""
+"""The mini chord recogniser with random weights, and transposition."""
 
-import itertools
-
-import numpy as np
 import pytest
 import torch
 
-from bench.mini.harmony import N_CHORDS, Harmony, of, path
+from bench.mini.harmony import N_CHORDS, Harmony, of
 from bench.mini.pitch import N_BINS
 
 
@@ -34,14 +31,3 @@ def test_only_the_maps_that_are_moved_give_other_logits(network):
     moved = network.logits(maps, torch.tensor([0, 2]))
     torch.testing.assert_close(moved[0], network.logits(maps)[0])
     assert not torch.allclose(moved[1], network.logits(maps)[1])
-
-
-def score(states, scores, cost):
-    return sum(scores[t, s] for t, s in enumerate(states)) - cost * sum(a != b for a, b in itertools.pairwise(states))
-
-
-@pytest.mark.parametrize("cost", [0.0, 0.5, 2.0])
-def test_no_other_path_scores_more(cost):
-    scores = np.random.default_rng(3).normal(size=(6, 3))
-    best = max(itertools.product(range(3), repeat=6), key=lambda states: score(states, scores, cost))
-    assert path(scores, cost).tolist() == list(best)

@@ -12,20 +12,16 @@ import numpy as np
 from bench import plugins
 from bench.audio import Audio
 from bench.composing.composer import VERSION, Song, compose
+from bench.composing.reading import excerpt_of, read
 from bench.datasets.synthetic import stems as sound
 from bench.errors import BenchError, UnknownName
 from bench.manifest import Excerpt, Manifest, read_manifest
-from bench.mask import seed_of
 from bench.paths import home
 from bench.protocols import Content, Renderer
-from bench.symbols import Notes
 
 SPLITS = ("train", "validation", "test")
 LOCKED = ("synthetic-quick", "synthetic-test")
-LONGEST_S = 30.0
 _LEVEL_TOLERANCE_DB = 0.5
-EARLY_S = 0.04
-"""Excerpts begin this much before a bar line, so that a first note played early is complete."""
 
 
 class Synthetic:
@@ -51,23 +47,7 @@ class Synthetic:
 
     def read(self, excerpt: Excerpt, what: str) -> Content | None:
         """Return a part of the excerpt; see `bench.protocols.Dataset`."""
-        song = self.song(excerpt.track)
-        start, end = excerpt.start_s, excerpt.start_s + excerpt.duration_s
-        if what in ("chords", "beats"):
-            content = song.chords if what == "chords" else song.beats
-            return content.cut(start, end).shifted(-start)
-        if what in ("notes", "other-drum-notes"):
-            notes = Notes.joined(list(song.parts.values())) if what == "notes" else song.other_drums
-            return notes.cut(start, end).shifted(-start)
-        if what not in ("mix", "drums", "bass", "other", "other-drums"):
-            return None
-        audio = self._mix(excerpt.track) if what == "mix" else self.stem(excerpt.track, what).mono
-        cut = Audio(audio, sound.SAMPLE_RATE).cut(start, end)
-        if cut.n_samples < round(excerpt.duration_s * sound.SAMPLE_RATE):
-            raise BenchError(
-                f"{excerpt.track}: lasts {len(audio) / sound.SAMPLE_RATE:.1f} s, wanted {start} to {end} s"
-            )
-        return cut
+        return read(self.song(excerpt.track), lambda name: self.stem(excerpt.track, name), excerpt, what)
 
     @lru_cache(maxsize=64)  # noqa: B019 - data sets live as long as the process
     def song(self, track: str) -> Song:
@@ -78,7 +58,9 @@ class Synthetic:
         return compose(track, self._seed(track), split == "test")
 
     def stem(self, track: str, name: str) -> Audio:
-        """Return a stem of the whole song: `drums`, `bass`, `piano`, `other` or `other-drums`."""
+        """Return the mix of the whole song, or its `drums`, `bass`, `piano`, `other` or `other-drums`."""
+        if name == "mix":
+            return Audio(self._mix(track), sound.SAMPLE_RATE)
         stems = self._stems(track)
         if name == "other-drums":
             other = sound.other_drums(self.song(track), _renderer(), stems.drums_gain)
@@ -119,11 +101,8 @@ class Synthetic:
         lock(self)
 
     def excerpt(self, track: str) -> Excerpt:
-        """Return the excerpt of a song: from just before a bar line drawn by the seed, at least 30 s before the end."""
-        song = self.song(track)
-        starts = [bar.start_s for bar in song.bars if bar.start_s + LONGEST_S <= 60.0]
-        start = starts[seed_of("excerpt", self._seed(track)) % len(starts)]
-        return Excerpt(track, "synthetic", track, max(round((start - EARLY_S) * 50) / 50, 0.0), 15.0, caption(song))
+        """Return the excerpt of a song."""
+        return excerpt_of(self.song(track), "synthetic", self._seed(track))
 
     def _listed(self, name: str, split: str, numbers: Any) -> Manifest:
         return Manifest(name, tuple(self.excerpt(f"{split}-{n:04d}") for n in numbers))
@@ -169,8 +148,3 @@ def build(salt: str | None = None) -> Synthetic:
     if not content:
         raise BenchError(f"--salt {salt}: is empty; write a secret text into it")
     return Synthetic(content)
-
-
-def caption(song: Song) -> str:
-    """Return a factual line about a song."""
-    return f"{round(song.bpm)} bpm, {song.beats_per_bar}/4, {song.mode} key, {song.groove} drums"
