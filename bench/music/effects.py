@@ -32,7 +32,7 @@ class Effects:
     sign: int = 1
 
     def apply(self, sound: Sound, sample_rate: int) -> Sound:
-        """Return the sound (n,) with these effects; its RMS is kept up to the reverb's part. Silence stays silence."""
+        """Return the sound (n,) with these effects, at its RMS but for what saturation takes; silence stays silence."""
         level = float(np.sqrt(np.mean(np.square(sound, dtype=np.float64))))
         if level == 0:
             return sound
